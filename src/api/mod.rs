@@ -1,0 +1,5 @@
+//! The documents that travel between launcher, containers, supervisor and operators, as they are on the wire.
+
+mod lenient;
+pub mod register;
+pub mod report;

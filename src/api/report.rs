@@ -1,0 +1,77 @@
+//! What a job's own container reports: the start and the end of each iteration.
+
+use serde::{Deserialize, Serialize};
+
+use super::lenient;
+use crate::qos::ids::JobId;
+
+/// `POST /startTask`: an iteration begins.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StartReport {
+    /// The job.
+    pub uuid: JobId,
+    /// The job's name; for people, never used to find the job.
+    pub name: String,
+    /// Where the iteration runs.
+    pub hostname: String,
+    /// The framework's task id, or an id made once by the wrapper.
+    pub run: String,
+    /// Position in a chain of iterations within one task, from 0.
+    #[serde(default, deserialize_with = "lenient::optional_whole", skip_serializing_if = "Option::is_none")]
+    pub index: Option<u32>,
+    /// Seconds since 1970 by the container's clock.
+    #[serde(deserialize_with = "lenient::number")]
+    pub started_at: f64,
+}
+
+/// `POST /updateTask`: an iteration ended. The first five fields are those of the 2017 launcher.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FinishReport {
+    /// The job.
+    pub uuid: JobId,
+    /// The job's name; for people, never used to find the job.
+    pub name: String,
+    /// Where the iteration ran.
+    pub hostname: String,
+    /// Seconds since 1970 by the container's clock.
+    #[serde(deserialize_with = "lenient::number")]
+    pub started_at: f64,
+    /// Seconds since 1970 by the container's clock.
+    #[serde(deserialize_with = "lenient::number")]
+    pub finished_at: f64,
+    /// The job's own exit code; absent means 0 (the 2017 launcher does not tell).
+    #[serde(default, deserialize_with = "lenient::optional_number", skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<f64>,
+    /// The framework's task id, or an id made once by the wrapper.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
+    /// Position in a chain of iterations within one task, from 0.
+    #[serde(default, deserialize_with = "lenient::optional_whole", skip_serializing_if = "Option::is_none")]
+    pub index: Option<u32>,
+    /// Seconds since 1970 by the container's clock at this very attempt to report.
+    #[serde(default, deserialize_with = "lenient::optional_number", skip_serializing_if = "Option::is_none")]
+    pub sent_at: Option<f64>,
+}
+
+/// The answer to a report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportReply {
+    /// The same report was already counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duplicate: Option<bool>,
+    /// The state of a job that no longer takes reports.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ignored: Option<String>,
+    /// Whether the task runs the next iteration itself; anything but `continue` means `exit`.
+    pub next: Next,
+}
+
+/// What a task does after it has reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Next {
+    /// Run the next iteration in this task.
+    Continue,
+    /// End the task.
+    Exit,
+}
