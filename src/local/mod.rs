@@ -1,1 +1,3 @@
-//! (module local)
+//! A cluster on one machine: the frameworks' own HTTP interfaces over real, CPU-limited processes or containers.
+
+pub mod executor;
