@@ -146,9 +146,15 @@ pub struct JobView {
     /// Whether a completed job was done by its deadline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_time: Option<bool>,
-    /// When its last iteration ended.
+    /// When a completed job's last iteration ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<Instant>,
+    /// When the iteration that was counted last ended; also set while others are still to come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_finished_at: Option<Instant>,
+    /// Seconds that the iteration that was counted last took.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_duration_seconds: Option<f64>,
     /// Seconds between the finish and the deadline; negative means late.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub margin_seconds: Option<f64>,
