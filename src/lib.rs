@@ -11,4 +11,5 @@ pub mod http;
 pub mod launcher;
 pub mod local;
 pub mod qos;
+pub mod token;
 pub mod workload;
