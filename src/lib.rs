@@ -10,6 +10,8 @@ pub mod events;
 pub mod http;
 pub mod launcher;
 pub mod local;
+pub mod logging;
 pub mod qos;
+pub mod shutdown;
 pub mod token;
 pub mod workload;
