@@ -1,1 +1,3 @@
-//! (module events)
+//! The event log: what happened, append-only, and the only source of state.
+
+pub mod job;
