@@ -4,6 +4,7 @@ pub mod api;
 pub mod cli;
 pub mod clients;
 pub mod clock;
+pub mod credentials;
 pub mod demo;
 pub mod events;
 pub mod http;
