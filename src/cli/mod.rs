@@ -1,1 +1,3 @@
-//! (module cli)
+//! The command line: one file a subcommand.
+
+pub mod log;
