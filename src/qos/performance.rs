@@ -1,5 +1,7 @@
 //! How a job is doing against its plan.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// The three states of the published work.
@@ -22,5 +24,11 @@ impl Performance {
             Performance::OnPlan => "ON_PLAN",
             Performance::OverPerformant => "OVER_PERFORMANT",
         }
+    }
+}
+
+impl fmt::Display for Performance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
     }
 }

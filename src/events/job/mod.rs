@@ -16,6 +16,8 @@ pub use registered::{Origin, Registered, Supervision};
 pub use resize::{CpuObserved, RescaleApplied, RescaleFailed, Rescaled};
 pub use start::{Activity, LookedUp, Overdue, SeenInFramework, StartAttempted, StartDropped, Starter};
 
+use super::upcast::Upcasters;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -135,4 +137,9 @@ job_events! {
     MarathonStarted = 1,
     /// A long-running job ended its execution.
     MarathonEnded = 1,
+}
+
+/// The way from every schema that was ever written to the newest.
+pub fn upcasters() -> Upcasters {
+    JobEvent::SCHEMAS.iter().fold(Upcasters::new(), |upcasters, (kind, newest)| upcasters.kind(kind, *newest))
 }

@@ -32,7 +32,10 @@ pub enum Effect {
         attempt: u32,
     },
     /// Remove the job from its framework.
-    DeleteJob,
+    DeleteJob {
+        /// Not before its last run is over: removal kills a task that still waits for the answer to its report.
+        when_idle: bool,
+    },
 }
 
 /// A job has at most one pending effect of a kind; a newer one takes the older one's place.
@@ -71,7 +74,7 @@ impl Effect {
             Effect::SetCpus { .. } => EffectKey::Cpus,
             Effect::StartIteration { .. } => EffectKey::Start,
             Effect::LookUp { .. } => EffectKey::LookUp,
-            Effect::DeleteJob => EffectKey::Delete,
+            Effect::DeleteJob { .. } => EffectKey::Delete,
         }
     }
 }
@@ -133,7 +136,7 @@ fn react_to(state: &JobState, event: &JobEvent, settled: &mut Vec<EffectChange>,
             *settled = vec![EffectChange::ResolveAll];
             wanted.clear();
             if state.registered.framework == Framework::Chronos {
-                wanted.push(Effect::DeleteJob);
+                wanted.push(Effect::DeleteJob { when_idle: !matches!(event, JobEvent::Cancelled(_)) });
             }
         }
         JobEvent::Withdrawn(_) => settled.push(EffectChange::ResolveAll),

@@ -10,7 +10,6 @@ use super::patience::{allowed, report_due};
 use super::state::{JobState, Work};
 use crate::api::register::AdmissionView;
 use crate::events::job::{JobEvent, Overdue, PolicyChanged, Registered, RescaleApplied, RescaleFailed};
-use crate::qos::admission::Admission;
 use crate::qos::policy::PolicySettings;
 use crate::qos::units::Timestamp;
 
@@ -56,18 +55,8 @@ pub fn decide(state: Option<&JobState>, command: Command, now: Timestamp) -> Res
 }
 
 fn register(registered: Registered) -> Ruling {
-    let admission = admission_view(&registered.admission);
+    let admission = AdmissionView::from(&registered.admission);
     Ruling { events: vec![JobEvent::Registered(registered)], reply: Reply::Registered { admission } }
-}
-
-/// The verdict as it is answered.
-pub(super) fn admission_view(admission: &Admission) -> AdmissionView {
-    AdmissionView {
-        verdict: admission.verdict.as_str().to_owned(),
-        needed_cpus: admission.needed.map(|cpus| cpus.as_f64()),
-        available_cpus: admission.available.as_f64(),
-        reason: admission.reason.clone(),
-    }
 }
 
 fn tick(state: &JobState, now: Timestamp) -> Ruling {

@@ -60,7 +60,7 @@ fn the_last_iteration_completes_and_deletes_the_job() {
     job.start(1300, "ct:3");
     let (events, _) = job.run(1700, Command::ReportFinish(finish(1300, 1700, "ct:3", 0))).unwrap();
     assert_eq!(events, ["IterationFinished", "Completed"]);
-    assert_eq!(job.effects, [EffectChange::ResolveAll, EffectChange::Add(Effect::DeleteJob)]);
+    assert_eq!(job.effects, [EffectChange::ResolveAll, EffectChange::Add(Effect::DeleteJob { when_idle: true })]);
     let ending = Ending::Completed { finished_at: at(1700), on_time: true, margin: Span::from_secs(100) };
     assert_eq!(job.state().ending(), Some(&ending));
     assert!(!job.state().is_finished(), "the framework's job is still there");
@@ -291,7 +291,7 @@ fn a_report_to_an_ended_job_changes_nothing_and_says_so() {
     let mut job = Job::seen(native());
     job.start(2, "ct:1");
     job.run(3, Command::Cancel { reason: "operator".into() }).unwrap();
-    assert_eq!(job.effects, [EffectChange::ResolveAll, EffectChange::Add(Effect::DeleteJob)]);
+    assert_eq!(job.effects, [EffectChange::ResolveAll, EffectChange::Add(Effect::DeleteJob { when_idle: false })]);
     let (events, reply) = job.run(4, Command::ReportFinish(finish(2, 4, "ct:1", 0))).unwrap();
     assert_eq!((events.len(), reply), (0, Reply::ignored("cancelled")));
 }
