@@ -1,5 +1,4 @@
 //! What one append promises: all or nothing, in order, on disk before it is acknowledged.
-#![expect(clippy::unwrap_used, reason = "a test")]
 
 mod store_support;
 
