@@ -155,9 +155,7 @@ pub fn environment(fields: &mut Fields<'_>) {
             *value = Value::String(value.to_string());
         }
         match (text(variable, "name"), text(variable, "value")) {
-            (Some(name), Some(_)) if name.is_empty() => {
-                problems.push(format!("entry {}: the name is empty", index + 1))
-            }
+            (Some(""), Some(_)) => problems.push(format!("entry {}: the name is empty", index + 1)),
             (Some(name), Some(_)) if [variable::UUID, variable::URL, variable::TOKEN].contains(&name) => {
                 problems.push(format!("{name} is set by the launcher: leave it out"));
             }
