@@ -5,6 +5,7 @@ pub mod cli;
 pub mod clients;
 pub mod clock;
 pub mod config;
+pub mod credentials;
 pub mod demo;
 pub mod events;
 pub mod http;

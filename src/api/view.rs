@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 pub use super::instant::Instant;
 pub use super::register::AdmissionView;
 use crate::qos::ids::{Framework, JobId};
+pub use crate::qos::performance::Performance;
 
 /// One page of a list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -60,35 +61,6 @@ impl JobState {
 }
 
 impl fmt::Display for JobState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// How a job does against its deadline.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Performance {
-    /// The deadline will be kept, with no more haste than asked for.
-    OnPlan,
-    /// The deadline is in danger.
-    UnderPerformant,
-    /// Faster than needed.
-    OverPerformant,
-}
-
-impl Performance {
-    /// The name in answers.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Performance::OnPlan => "ON_PLAN",
-            Performance::UnderPerformant => "UNDER_PERFORMANT",
-            Performance::OverPerformant => "OVER_PERFORMANT",
-        }
-    }
-}
-
-impl fmt::Display for Performance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }
