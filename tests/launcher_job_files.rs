@@ -1,4 +1,5 @@
 //! Job files: what is refused, what is put right, and what is submitted in the end.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 use mesos_qos::clock::ManualClock;
 use mesos_qos::launcher::chronos_job::ChronosJobFile;
