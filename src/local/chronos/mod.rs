@@ -6,6 +6,7 @@ pub mod core;
 pub mod decode;
 pub mod encode;
 pub mod histogram;
+pub(in crate::local) mod http;
 pub mod jackson;
 pub mod job;
 pub mod schedule;
