@@ -1,5 +1,7 @@
 //! The documents that travel between launcher, containers, supervisor and operators, as they are on the wire.
 
+pub mod instant;
 mod lenient;
 pub mod register;
 pub mod report;
+pub mod view;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::lenient;
+use crate::qos::admission::Admission;
 use crate::qos::ids::{Framework, JobId};
 
 /// The body of `POST /initTask`. The first six fields are those of the 2017 launcher; the others are optional.
@@ -76,4 +77,15 @@ pub struct AdmissionView {
     pub available_cpus: f64,
     /// One sentence for people.
     pub reason: String,
+}
+
+impl From<&Admission> for AdmissionView {
+    fn from(admission: &Admission) -> Self {
+        AdmissionView {
+            verdict: admission.verdict.as_str().to_owned(),
+            needed_cpus: admission.needed.map(|cpus| cpus.as_f64()),
+            available_cpus: admission.available.as_f64(),
+            reason: admission.reason.clone(),
+        }
+    }
 }

@@ -1,1 +1,5 @@
+//! The command line: one file a subcommand.
+
+pub mod log;
 //! (module cli)
+pub mod launch;

@@ -1,1 +1,4 @@
-//! (module clients)
+//! Plain asynchronous clients of the outside world: one call, one request, no policy.
+
+pub mod chronos;
+pub mod transport;

@@ -1,1 +1,24 @@
-//! (module launcher)
+//! From a job file to a registered, rewritten and submitted job.
+//!
+//! Layout: [`job_file`] reads, [`chronos_job`] checks (its fields in [`chronos_fields`], [`schedule`] and
+//! [`declaration`]), [`rewrite`] makes the job that is submitted around the command of [`wrapper`], [`supervisor`]
+//! registers, [`submit`] hands over to Chronos, [`launch()`] puts them in order.
+
+pub mod chronos_fields;
+pub mod chronos_job;
+pub mod declaration;
+pub mod error;
+pub mod fields;
+pub mod findings;
+pub mod job_file;
+mod launch;
+pub mod rewrite;
+pub mod schedule;
+pub mod submit;
+pub mod supervisor;
+pub mod wrapper;
+
+pub use error::LaunchError;
+pub use job_file::JobSource;
+pub use launch::{LaunchOptions, Launched, TOKEN_PLACEHOLDER, dry_run, launch};
+pub use supervisor::{SupervisorApi, SupervisorError};

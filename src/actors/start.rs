@@ -1,0 +1,179 @@
+//! Starting: open the log, replay the living jobs, take up the effects that wait. Replay never touches the network.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+use actix::{Actor, Arbiter};
+use tokio::sync::Semaphore;
+
+use super::chronos::{ChronosActor, ChronosPatience, ChronosStatus};
+use super::directory::Directory;
+use super::job::JobContext;
+use super::outbox::{Changed, Outbox, Stop};
+use super::registry::{Registry, Revive};
+use super::submit::Submit;
+use super::supervisor::Supervisor;
+use crate::clients::chronos::ChronosClient;
+use crate::clock::Clock;
+use crate::events::envelope::StoredEvent;
+use crate::events::job::{self, JobEvent};
+use crate::events::store::{EventLog, EventStore, OpenError, ReadError, Replay, StoreOptions};
+use crate::events::upcast::UpcastError;
+use crate::qos::ids::JobId;
+use crate::qos::job::registration::Defaults;
+use crate::qos::job::{Command, JobState, Recorded};
+
+/// How many commands may be under way at once; more are refused with "overloaded".
+const COMMANDS_UNDER_WAY: usize = 4096;
+
+/// What a supervisor is started with.
+pub struct Startup {
+    /// Where the log is.
+    pub data_dir: PathBuf,
+    /// How it is kept.
+    pub store: StoreOptions,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// What registrations take from the configuration.
+    pub defaults: Defaults,
+    /// Chronos, if the supervisor has its credentials, and how patient to be with it.
+    pub chronos: Option<(ChronosClient, ChronosPatience)>,
+}
+
+/// Why a supervisor could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The log could not be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The log could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// An event is of a schema that cannot be brought up to date.
+    #[error(transparent)]
+    Upcast(#[from] UpcastError),
+    /// An event is not one of this program.
+    #[error("event {seq}: {source}")]
+    Decode {
+        /// Its place in the log.
+        seq: i64,
+        /// What is wrong with it.
+        source: job::DecodeError,
+    },
+    /// An actor ended while starting.
+    #[error("the supervisor's actors ended while starting")]
+    Actors,
+}
+
+/// A started supervisor.
+pub struct Running {
+    /// The handle for everybody else.
+    pub supervisor: Supervisor,
+    store: EventStore,
+    outbox: actix::Addr<Outbox>,
+    core: Arbiter,
+}
+
+/// Starts the actors on an arbiter of their own and takes up where the log ends.
+///
+/// # Errors
+/// When the log cannot be opened or holds what this program does not know.
+pub async fn start(startup: Startup) -> Result<Running, StartError> {
+    let store = EventStore::open(&startup.data_dir, startup.store)?;
+    let log = store.log();
+    let replay_from = log.clone();
+    let revived = tokio::task::spawn_blocking(move || replay(&replay_from)).await.map_err(|_| StartError::Actors)??;
+
+    let core = Arbiter::new();
+    let directory = Directory::default();
+    let depth = Arc::new(AtomicUsize::new(0));
+    let chronos = startup.chronos.map(|(client, patience)| {
+        let status = Arc::new(ChronosStatus::default());
+        let actor =
+            ChronosActor::new(client, patience, Arc::clone(&status), directory.clone(), Arc::clone(&startup.clock));
+        (ChronosActor::start_in_arbiter(&core.handle(), move |_| actor), status)
+    });
+    let performer = chronos.as_ref().map(|(actor, _)| actor.clone().recipient());
+    let outbox = {
+        let depth = Arc::clone(&depth);
+        Outbox::start_in_arbiter(&core.handle(), move |_| Outbox::new(performer, depth))
+    };
+    let context = JobContext { log: log.clone(), clock: Arc::clone(&startup.clock), outbox: outbox.clone() };
+    let registry = {
+        let directory = directory.clone();
+        Registry::start_in_arbiter(&core.handle(), move |_| Registry::new(directory, context))
+    };
+
+    let jobs = revived.len();
+    for (job, state) in revived {
+        let replies = log.replies_of(job.into()).await?;
+        let configured = &startup.defaults.policy;
+        let follows_configuration = state.registered.policy.policy.name() == configured.policy.name();
+        let revive = Revive { state: Box::new(state), replies };
+        registry.send(revive).await.map_err(|_| StartError::Actors)?;
+        if let (true, Some(entry)) = (follows_configuration, directory.get(job)) {
+            let changed = Submit::plain(Command::SetPolicy(configured.clone()));
+            if let Ok(Err(error)) = entry.actor.send(changed).await {
+                tracing::warn!(%job, %error, "the changed policy could not be recorded");
+            }
+        }
+    }
+    // Pending work is exactly the outbox table.
+    let mut pending: BTreeMap<JobId, Vec<_>> = BTreeMap::new();
+    for row in log.pending_outbox().await? {
+        if let Some(job) = row.stream.job() {
+            pending.entry(job).or_default().push(row);
+        }
+    }
+    tracing::info!(jobs, effects = pending.values().map(Vec::len).sum::<usize>(), "replayed the event log");
+    for (job, added) in pending {
+        outbox.send(Changed { job, settled: vec![], added }).await.map_err(|_| StartError::Actors)?;
+    }
+    let supervisor = Supervisor {
+        directory,
+        registry,
+        log,
+        clock: startup.clock,
+        defaults: Arc::new(startup.defaults),
+        permits: Arc::new(Semaphore::new(COMMANDS_UNDER_WAY)),
+        outbox_depth: depth,
+        chronos: chronos.map(|(_, status)| status),
+    };
+    Ok(Running { supervisor, store, outbox, core })
+}
+
+impl Running {
+    /// Starts no more effects, commits what is queued and frees the data directory. Stop taking requests before.
+    pub async fn stop(self) {
+        // An outbox that is gone has no performers either.
+        let _stopped = self.outbox.send(Stop).await;
+        self.store.close().await;
+        self.core.stop();
+    }
+}
+
+/// The states of all jobs that are not over.
+fn replay(log: &EventLog) -> Result<BTreeMap<JobId, JobState>, StartError> {
+    let upcasters = job::upcasters();
+    let mut states: BTreeMap<JobId, JobState> = BTreeMap::new();
+    log.for_each_event(Replay::ActiveJobs, |stored| -> Result<(), StartError> {
+        let Some(id) = stored.stream.job() else { return Ok(()) };
+        let data = upcasters.newest(stored)?;
+        let event =
+            JobEvent::decode(&stored.kind, &data).map_err(|source| StartError::Decode { seq: stored.seq.0, source })?;
+        fold(&mut states, id, stored, event);
+        Ok(())
+    })?;
+    Ok(states)
+}
+
+fn fold(states: &mut BTreeMap<JobId, JobState>, id: JobId, stored: &StoredEvent, event: JobEvent) {
+    let recorded = Recorded { version: stored.version.0, at: stored.at, event };
+    if let Some(state) = states.get_mut(&id) {
+        state.apply(&recorded);
+    } else if let JobEvent::Registered(registered) = &recorded.event {
+        states.insert(id, JobState::new(registered.clone(), &recorded));
+    }
+}

@@ -1,0 +1,183 @@
+//! The handle on the running supervisor.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use actix::Addr;
+use tokio::sync::Semaphore;
+
+use super::chronos::ChronosStatus;
+use super::directory::Directory;
+use super::job::repeated;
+use super::registry::{FindOrMake, Registry, Retire};
+use super::submit::{Answer, Receipt, Submit, SubmitError};
+use super::view::job_view;
+use crate::api::register::RegisterRequest;
+use crate::api::view::JobView;
+use crate::clock::Clock;
+use crate::events::store::{EventLog, JobCursor, JobFilter, ReadError};
+use crate::qos::ids::JobId;
+use crate::qos::job::registration::{Defaults, InvalidField, validate};
+use crate::qos::job::{Command, JobState, Rejection, Reply};
+
+/// Takes commands and answers questions; cheap to clone.
+#[derive(Clone)]
+pub struct Supervisor {
+    pub(super) directory: Directory,
+    pub(super) registry: Addr<Registry>,
+    pub(super) log: EventLog,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) defaults: Arc<Defaults>,
+    pub(super) permits: Arc<Semaphore>,
+    pub(super) outbox_depth: Arc<AtomicUsize>,
+    pub(super) chronos: Option<Arc<ChronosStatus>>,
+}
+
+/// A registration that was not accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum RegisterError {
+    /// A field cannot be accepted.
+    #[error("{}: {}", .0.field, .0.problem)]
+    Invalid(InvalidField),
+    /// It could not be recorded.
+    #[error(transparent)]
+    Submit(#[from] SubmitError),
+}
+
+impl Supervisor {
+    /// Registers a job.
+    ///
+    /// # Errors
+    /// When a field cannot be accepted, the uuid or the name is taken, or the log cannot be written.
+    pub async fn register(&self, request: &RegisterRequest, receipt: Receipt) -> Result<Answer, RegisterError> {
+        let registered = validate(request, self.clock.now(), &self.defaults).map_err(RegisterError::Invalid)?;
+        let job = registered.job;
+        if let Some(answer) = self.register_closed(job, &receipt).await? {
+            return Ok(answer);
+        }
+        let _permit = self.permits.try_acquire().map_err(|_| SubmitError::Overloaded)?;
+        let command = Command::Register(Box::new(registered));
+        let entry = self.registry.send(FindOrMake(job)).await.map_err(|_| SubmitError::Closed)?;
+        let answer = entry.actor.send(Submit { command, receipt: Some(receipt) }).await;
+        if entry.state.load().is_none() {
+            self.registry.do_send(Retire(job));
+        }
+        match answer.map_err(|_| SubmitError::Closed)? {
+            Err(SubmitError::Rejected(Rejection::AlreadyRegistered)) => Err(SubmitError::Conflict.into()),
+            answer => Ok(answer?),
+        }
+    }
+
+    /// A uuid whose job is over is never used again.
+    async fn register_closed(&self, job: JobId, receipt: &Receipt) -> Result<Option<Answer>, SubmitError> {
+        if self.directory.get(job).is_some() {
+            return Ok(None);
+        }
+        if self.log.job_row(job).await.map_err(storage)?.is_none() {
+            return Ok(None);
+        }
+        match self.log.stored_reply(job.into(), receipt.key.clone()).await.map_err(storage)? {
+            Some(stored) => repeated(job, receipt, &stored.digest, &stored.reply).map(Some),
+            None => Err(SubmitError::Conflict),
+        }
+    }
+
+    /// Submits a command to a job; a finished job answers from its history.
+    ///
+    /// # Errors
+    /// When the job is unknown, refuses the command, or the log cannot be written.
+    pub async fn submit(&self, job: JobId, command: Command, receipt: Option<Receipt>) -> Result<Answer, SubmitError> {
+        let Some(entry) = self.directory.get(job) else { return self.submit_closed(job, command, receipt).await };
+        let _permit = self.permits.try_acquire().map_err(|_| SubmitError::Overloaded)?;
+        entry.actor.send(Submit { command, receipt }).await.map_err(|_| SubmitError::Closed)?
+    }
+
+    async fn submit_closed(
+        &self,
+        job: JobId,
+        command: Command,
+        receipt: Option<Receipt>,
+    ) -> Result<Answer, SubmitError> {
+        let Some(row) = self.log.job_row(job).await.map_err(storage)? else {
+            return Err(Rejection::Unknown.into());
+        };
+        if let Some(receipt) = &receipt
+            && let Some(stored) = self.log.stored_reply(job.into(), receipt.key.clone()).await.map_err(storage)?
+        {
+            return repeated(job, receipt, &stored.digest, &stored.reply);
+        }
+        match command {
+            Command::ReportStart(_)
+            | Command::ReportFinish(_)
+            | Command::MarathonStart { .. }
+            | Command::MarathonEnd { .. } => Ok(Answer { reply: Reply::ignored(&row.state), repeated: false }),
+            Command::Withdraw { .. } if row.state == "withdrawn" => Ok(Answer { reply: Reply::Done, repeated: true }),
+            _ => Err(Rejection::TooLate(format!("the job is {} already", row.state)).into()),
+        }
+    }
+
+    /// The latest committed state of a living job.
+    pub fn state(&self, job: JobId) -> Option<Arc<JobState>> {
+        self.directory.get(job)?.state.load_full()
+    }
+
+    /// The latest committed states of all living jobs.
+    pub fn states(&self) -> Vec<Arc<JobState>> {
+        self.directory.states()
+    }
+
+    /// A job as operators see it, living or finished.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn view(&self, job: JobId) -> Result<Option<JobView>, ReadError> {
+        if let Some(state) = self.state(job) {
+            return Ok(Some(job_view(&state)));
+        }
+        let row = self.log.job_row(job).await?;
+        Ok(row.and_then(|row| row.view).and_then(|view| serde_json::from_str(&view).ok()))
+    }
+
+    /// Jobs in the order of their registration, living and finished.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn list(
+        &self,
+        filter: JobFilter,
+        after: Option<JobCursor>,
+        limit: usize,
+    ) -> Result<Vec<(JobCursor, JobView)>, ReadError> {
+        let rows = self.log.job_rows(filter, after, limit).await?;
+        let views = rows.into_iter().filter_map(|(cursor, row)| {
+            let living = self.state(row.uuid).map(|state| job_view(&state));
+            let view = living.or_else(|| serde_json::from_str(row.view.as_deref()?).ok())?;
+            Some((cursor, view))
+        });
+        Ok(views.collect())
+    }
+
+    /// The event log, for reading.
+    pub fn log(&self) -> &EventLog {
+        &self.log
+    }
+
+    /// The supervisor's time.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// How many effects wait for their outcome.
+    pub fn outbox_depth(&self) -> usize {
+        self.outbox_depth.load(Ordering::Relaxed)
+    }
+
+    /// How Chronos does; `None` without Chronos credentials.
+    pub fn chronos(&self) -> Option<&ChronosStatus> {
+        self.chronos.as_deref()
+    }
+}
+
+fn storage(error: ReadError) -> SubmitError {
+    SubmitError::Storage(error.to_string())
+}

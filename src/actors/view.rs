@@ -1,0 +1,83 @@
+//! A job's state as operators see it.
+
+use crate::api::register::AdmissionView;
+use crate::api::view::{JobState as StateName, JobView, QosView};
+use crate::qos::chronos::bounds;
+use crate::qos::ids::Framework;
+use crate::qos::job::{Ending, Flag, JobState, Phase};
+use crate::qos::units::{Span, Timestamp};
+
+/// The document of `GET /api/v1/jobs/{uuid}`.
+pub fn job_view(state: &JobState) -> JobView {
+    let registered = &state.registered;
+    let chronos = registered.framework == Framework::Chronos;
+    let bounds = chronos.then(|| bounds(registered.t0, &registered.declared));
+    let (on_time, finished, margin, reason) = ending(state);
+    JobView {
+        uuid: registered.job,
+        name: registered.name.clone(),
+        framework: registered.framework,
+        state: state_name(state),
+        performance: state.decision.map(|decision| decision.performance),
+        qos: QosView {
+            duration: registered.declared.duration.seconds(),
+            deadline: registered.declared.deadline.seconds(),
+            desv_deadline: registered.declared.deviation(),
+        },
+        registered_at: state.registered_at.into(),
+        deadline_at: registered.deadline_at.into(),
+        iterations: chronos.then_some(registered.iterations),
+        remaining: chronos.then(|| state.remaining()),
+        cpus: state.cpus.map(|cpus| cpus.as_f64()),
+        cpus_submitted: registered.cpus.map(|cpus| cpus.as_f64()),
+        prediction: state.decision.map(|decision| decision.prediction.into()),
+        upper: bounds.map(|bounds| bounds.upper.into()),
+        lower: bounds.map(|bounds| bounds.lower.into()),
+        progress_ratio: None,
+        admission: Some(AdmissionView::from(&registered.admission)),
+        on_time,
+        finished_at: finished.map(Into::into),
+        last_finished_at: state.last.map(|last| last.finished_at.into()),
+        last_duration_seconds: state.last.map(|last| last.duration.seconds()),
+        margin_seconds: margin.map(Span::seconds),
+        failures_in_row: state.failures_in_row,
+        reason,
+        flags: state.flags.iter().copied().map(Flag::as_str).map(str::to_owned).collect(),
+        policy: state.policy.policy.name().to_owned(),
+        rescales: state.rescales,
+        version: state.version,
+    }
+}
+
+/// When a completed job's last iteration ended.
+pub fn finished_at(state: &JobState) -> Option<Timestamp> {
+    match state.ending() {
+        Some(Ending::Completed { finished_at, .. }) => Some(*finished_at),
+        _ => None,
+    }
+}
+
+fn state_name(state: &JobState) -> StateName {
+    match &state.phase {
+        Phase::Registered => StateName::Registered,
+        Phase::Running => StateName::Running,
+        Phase::Ended(Ending::Completed { .. }) => StateName::Completed,
+        Phase::Ended(Ending::Failed { .. }) => StateName::Failed,
+        Phase::Ended(Ending::Cancelled { .. }) => StateName::Cancelled,
+        Phase::Ended(Ending::Withdrawn { .. }) => StateName::Withdrawn,
+    }
+}
+
+type EndingView = (Option<bool>, Option<Timestamp>, Option<Span>, Option<String>);
+
+fn ending(state: &JobState) -> EndingView {
+    match state.ending() {
+        None => (None, None, None, None),
+        Some(Ending::Completed { finished_at, on_time, margin }) => {
+            (Some(*on_time), Some(*finished_at), Some(*margin), None)
+        }
+        Some(Ending::Failed { reason } | Ending::Cancelled { reason } | Ending::Withdrawn { reason }) => {
+            (None, None, None, Some(reason.clone()))
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! `mesos-qos launch`: registers a job with the supervisor and submits it to its framework.
+
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use reqwest::Url;
+use secrecy::SecretString;
+
+use crate::clients::chronos::{ChronosClient, ChronosClientOptions};
+use crate::clock::Clock;
+use crate::credentials::FrameworkCredentials;
+use crate::launcher::{JobSource, LaunchOptions, SupervisorApi, dry_run, launch};
+
+/// The port of a supervisor that is named without one.
+const DEFAULT_PORT: u16 = 30000;
+
+/// Register a job with the supervisor, then submit it to its framework
+#[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("framework").required(true))]
+pub struct LaunchArgs {
+    /// Job file: the framework's own job JSON with "qos" added
+    #[arg(short = 'j', long, value_name = "FILE")]
+    pub job_file: PathBuf,
+    /// Chronos credentials file: {"url", "user", "password"}
+    #[arg(short = 'c', long, value_name = "FILE", group = "framework")]
+    pub credentials_chronos: Option<PathBuf>,
+    /// Marathon credentials file: {"url", "user", "password"}
+    #[arg(short = 'm', long, value_name = "FILE", group = "framework")]
+    pub credentials_marathon: Option<PathBuf>,
+    /// Address of the supervisor, as the job's tasks reach it too
+    #[arg(short = 'i', long, alias = "rest-ip", value_name = "URL", value_parser = parse_supervisor)]
+    pub supervisor: Url,
+    /// File that holds the operator token
+    #[arg(long, value_name = "FILE", env = "MESOS_QOS_TOKEN_FILE")]
+    pub token_file: Option<PathBuf>,
+    /// PEM certificates to trust, here and (at the same path) in the job's image
+    #[arg(long, value_name = "FILE")]
+    pub cacert: Option<PathBuf>,
+    /// Replace a job of the same name
+    #[arg(long)]
+    pub replace: bool,
+    /// Submit only if the supervisor does not call the deadline infeasible
+    #[arg(long)]
+    pub require_feasible: bool,
+    /// Seconds for which a task reports its end again while the supervisor does not answer
+    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(0..=86_400))]
+    pub callback_window: u64,
+    /// Print the job as it would be submitted, and touch nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Runs the command: the result on standard output, everything else on standard error.
+pub async fn run(args: LaunchArgs, clock: Arc<dyn Clock>) -> ExitCode {
+    match execute(args, clock, Arc::new(|line| eprintln!("{line}"))).await {
+        Ok(result) => match writeln!(std::io::stdout(), "{result}") {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        },
+        Err(error) => {
+            eprintln!("mesos-qos launch: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What `run` prints on standard output; `say` gets the lines of standard error.
+///
+/// # Errors
+/// When the job was not launched; the text says why and what state that leaves.
+pub async fn execute(
+    args: LaunchArgs,
+    clock: Arc<dyn Clock>,
+    say: Arc<dyn Fn(&str) + Send + Sync>,
+) -> anyhow::Result<String> {
+    let mut options = LaunchOptions::new(clock);
+    options.callback_window = Duration::from_secs(args.callback_window);
+    options.task_cacert = args.cacert.as_deref().map(task_path).transpose()?;
+    options.replace = args.replace;
+    options.require_feasible = args.require_feasible;
+    options.progress = say.clone();
+    let source = JobSource::File(args.job_file);
+    let Some(credentials) = &args.credentials_chronos else {
+        return marathon(args.credentials_marathon.as_deref());
+    };
+    if args.dry_run {
+        let (job, warnings) = dry_run(source, &args.supervisor, &options)?;
+        warnings.iter().for_each(|warning| say(&format!("warning: {warning}")));
+        return Ok(serde_json::to_string_pretty(&job)?);
+    }
+    let credentials = FrameworkCredentials::read_chronos(credentials)?;
+    credentials.warnings.iter().for_each(|warning| say(&format!("warning: {warning}")));
+    let token = args.token_file.as_deref().map(|path| read_token(path, &*say)).transpose()?;
+    if token.is_some() && args.supervisor.scheme() == "http" && !is_loopback(&args.supervisor) {
+        say("warning: the token goes over plain HTTP to another machine: use https");
+    }
+    let transport = ChronosClientOptions { cacert: args.cacert, ..ChronosClientOptions::default() };
+    let chronos = ChronosClient::new(credentials.value, transport.clone())?;
+    let supervisor = SupervisorApi::new(args.supervisor, token, &transport)?;
+    let launched = launch(source, &chronos, &supervisor, options).await?;
+    if args.json {
+        return Ok(serde_json::to_string(&launched)?);
+    }
+    Ok(format!("{} {} launched: {}", launched.uuid, launched.name, launched.admission.reason))
+}
+
+/// The path of the certificates as a task, which runs in another directory, has to name it.
+fn task_path(path: &Path) -> anyhow::Result<String> {
+    let path = std::path::absolute(path).with_context(|| format!("cacert {}", path.display()))?;
+    path.into_os_string().into_string().map_err(|path| anyhow::anyhow!("cacert {path:?}: should be UTF-8"))
+}
+
+fn marathon(credentials: Option<&Path>) -> anyhow::Result<String> {
+    if let Some(path) = credentials {
+        FrameworkCredentials::read_marathon(path)?;
+    }
+    bail!("-m: launching Marathon apps comes with a later release and is not supported yet; -c launches Chronos jobs")
+}
+
+fn parse_supervisor(text: &str) -> Result<Url, String> {
+    const WISHED: &str = "should be a URL such as http://supervisor:30000";
+    let bare = !text.contains("://");
+    let full = if bare { format!("http://{text}") } else { text.to_owned() };
+    let mut url = Url::parse(&full).map_err(|error| format!("{WISHED}: {error}"))?;
+    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+        return Err(WISHED.into());
+    }
+    if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
+        return Err(format!("{WISHED}, without user, password, ? and #"));
+    }
+    // Written without a scheme it is an address of the published tools, whose port was fixed.
+    if bare && url.port().is_none() && url.set_port(Some(DEFAULT_PORT)).is_err() {
+        return Err(WISHED.into());
+    }
+    Ok(url)
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+fn read_token(path: &Path, say: &(dyn Fn(&str) + Send + Sync)) -> anyhow::Result<SecretString> {
+    let name = path.display();
+    let text = std::fs::read_to_string(path).with_context(|| format!("token file {name}"))?;
+    let token = text.trim();
+    if token.is_empty() || !token.chars().all(|c| c.is_ascii_graphic()) {
+        bail!("token file {name}: should hold one token on one line");
+    }
+    let mode = std::fs::metadata(path).with_context(|| format!("token file {name}"))?.permissions().mode();
+    if mode & 0o077 != 0 {
+        say(&format!("warning: {name} can be read by others (mode {:o}): chmod 600 {name}", mode & 0o777));
+    }
+    Ok(SecretString::from(token))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_supervisor_may_be_named_as_for_the_published_tools() {
+        assert_eq!(parse_supervisor("10.0.0.1").unwrap().as_str(), "http://10.0.0.1:30000/");
+        assert_eq!(parse_supervisor("host:31000").unwrap().as_str(), "http://host:31000/");
+        assert_eq!(parse_supervisor("https://host").unwrap().as_str(), "https://host/");
+        for wrong in ["", "ftp://host", "http://user:pw@host", "http://host?x", "http://"] {
+            assert!(parse_supervisor(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn loopback_is_recognised_by_name_and_address() {
+        for (url, loopback) in [("http://localhost:1", true), ("http://[::1]:1", true), ("http://10.0.0.1", false)] {
+            assert_eq!(is_loopback(&Url::parse(url).unwrap()), loopback, "{url}");
+        }
+    }
+}

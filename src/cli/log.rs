@@ -1,0 +1,140 @@
+//! `mesos-qos log`: verify, export or back up an event log, also while a supervisor writes it.
+
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+
+use crate::events::chain::EventHash;
+use crate::events::envelope::StreamId;
+use crate::events::store::{OfflineLog, ReadError, Replay, VerifyReport, verify};
+use crate::qos::ids::JobId;
+
+/// Work on an event log
+#[derive(Debug, Args)]
+pub struct LogArgs {
+    #[command(subcommand)]
+    command: LogCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum LogCommand {
+    /// Check the hash chain from the first event to the last
+    Verify {
+        #[command(flatten)]
+        log: LogFile,
+        /// A head noted earlier, which the log must contain: shows what was cut off at the end
+        #[arg(long, value_name = "HASH")]
+        expect_head: Option<EventHash>,
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the events as JSON, one a line
+    Export {
+        #[command(flatten)]
+        log: LogFile,
+        /// Only this job's events
+        #[arg(long, value_name = "UUID")]
+        job: Option<JobId>,
+    },
+    /// Write a consistent copy to a new file and verify it
+    Backup {
+        #[command(flatten)]
+        log: LogFile,
+        /// The new file
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+struct LogFile {
+    /// The event log: events.db in the supervisor's data directory
+    #[arg(long = "log", value_name = "DB")]
+    path: PathBuf,
+}
+
+/// Runs `mesos-qos log`; what it prints goes to `out`.
+///
+/// # Errors
+/// When the log cannot be read, is not whole, or the backup cannot be written.
+pub fn run(args: LogArgs, out: impl Write) -> anyhow::Result<()> {
+    let mut out = BufWriter::new(out);
+    let done = match args.command {
+        LogCommand::Verify { log, expect_head, json } => run_verify(&log, expect_head, json, &mut out),
+        LogCommand::Export { log, job } => run_export(&log, job, &mut out),
+        LogCommand::Backup { log, to } => run_backup(&log, &to, &mut out),
+    };
+    match done.and_then(|()| Ok(out.flush()?)) {
+        // `| head` has seen enough.
+        Err(error) if is_broken_pipe(&error) => Ok(()),
+        done => done,
+    }
+}
+
+fn run_verify(log: &LogFile, expect: Option<EventHash>, json: bool, out: &mut impl Write) -> anyhow::Result<()> {
+    let report = verify(&log.path, expect)?;
+    if json {
+        serde_json::to_writer(&mut *out, &report)?;
+        writeln!(out)?;
+    }
+    if let Some(reason) = what_is_wrong(&report) {
+        out.flush()?;
+        anyhow::bail!("{} is not whole: {reason}", log.path.display());
+    }
+    if !json {
+        writeln!(out, "{} events, the chain is whole", report.head.seq)?;
+        writeln!(out, "head {}", report.head.hash)?;
+    }
+    Ok(())
+}
+
+fn what_is_wrong(report: &VerifyReport) -> Option<String> {
+    if let Some(fault) = &report.fault {
+        return Some(format!("event {}: {}", fault.seq, fault.reason));
+    }
+    let expected = report.expected_head.filter(|expected| expected.found.is_none())?;
+    Some(format!(
+        "no event has the expected hash {}: the log ends at event {} and was cut off, or written anew",
+        expected.hash, report.head.seq
+    ))
+}
+
+fn run_export(log: &LogFile, job: Option<JobId>, out: &mut impl Write) -> anyhow::Result<()> {
+    let scope = job.map_or(Replay::Everything, |job| Replay::Stream(StreamId::Job(job)));
+    OfflineLog::open(&log.path)?.for_each_event(scope, |event| {
+        serde_json::to_writer(&mut *out, event).map_err(io::Error::from)?;
+        out.write_all(b"\n")?;
+        Ok::<(), ExportError>(())
+    })?;
+    Ok(())
+}
+
+#[derive(Debug, thiserror::Error)]
+enum ExportError {
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    Write(#[from] io::Error),
+}
+
+fn run_backup(log: &LogFile, to: &std::path::Path, out: &mut impl Write) -> anyhow::Result<()> {
+    OfflineLog::open(&log.path)?.backup_to(to)?;
+    let report = verify(to, None).context("the backup cannot be read again")?;
+    if let Some(reason) = what_is_wrong(&report) {
+        anyhow::bail!("{} was written, but as its original it is not whole: {reason}", to.display());
+    }
+    writeln!(out, "{}: {} events", to.display(), report.head.seq)?;
+    writeln!(out, "head {}", report.head.hash)?;
+    Ok(())
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let io = match error.downcast_ref::<ExportError>() {
+        Some(ExportError::Write(error)) => Some(error),
+        _ => error.downcast_ref::<io::Error>(),
+    };
+    io.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}

@@ -1,0 +1,156 @@
+//! `[chronos]`, `[cpu_source]`, `[metrics]`, `[launcher]`: the systems around the supervisor.
+
+use std::path::PathBuf;
+
+use reqwest::Url;
+use serde::Serialize;
+
+use super::choice::choice;
+use super::reader::Reader;
+use super::render;
+use crate::qos::units::Span;
+
+/// `[chronos]`: how patient the supervisor is with it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ChronosSettings {
+    /// Time between two looks at the state of all jobs.
+    #[serde(serialize_with = "render::seconds")]
+    pub poll_interval: Span,
+    /// Time between the two idle reads after which a start without outcome counts as dropped.
+    #[serde(serialize_with = "render::seconds")]
+    pub judge_interval: Span,
+    /// A request without answer has failed after this time.
+    #[serde(serialize_with = "render::seconds")]
+    pub request_timeout: Span,
+    /// A connection that does not come about has failed after this time.
+    #[serde(serialize_with = "render::seconds")]
+    pub connect_timeout: Span,
+    /// A job that somebody else submitted must have been idle this long before its first start from here.
+    #[serde(serialize_with = "render::seconds")]
+    pub settle_time: Span,
+    /// How long setting the CPU may fail before the next start goes ahead at the old one.
+    #[serde(serialize_with = "render::seconds")]
+    pub resize_patience: Span,
+    /// How long the deletion of a finished job waits for it to be idle: deleting kills a task whose last report still
+    /// waits for its answer.
+    #[serde(serialize_with = "render::seconds")]
+    pub delete_grace: Span,
+    /// A job that was seen once and is absent in two reads this far apart was removed by somebody else.
+    #[serde(serialize_with = "render::seconds")]
+    pub removed_after: Span,
+}
+
+impl ChronosSettings {
+    pub(super) fn read(reader: &mut Reader) -> Self {
+        let mut s = reader.section("chronos");
+        ChronosSettings {
+            poll_interval: s.span("poll_interval", 2.0, 0.01..=3600.0),
+            judge_interval: s.span("judge_interval", 10.0, 0.01..=3600.0),
+            request_timeout: s.span("request_timeout", 10.0, 0.01..=3600.0),
+            connect_timeout: s.span("connect_timeout", 3.0, 0.01..=3600.0),
+            settle_time: s.span("settle_time", 10.0, 0.0..=86_400.0),
+            resize_patience: s.span("resize_patience", 60.0, 0.0..=86_400.0),
+            delete_grace: s.span("delete_grace", 20.0, 0.0..=86_400.0),
+            removed_after: s.span("removed_after", 30.0, 0.01..=86_400.0),
+        }
+    }
+
+    pub(super) fn check(&self, reader: &mut Reader) {
+        if self.connect_timeout > self.request_timeout {
+            let expected = format!("must not be above chronos.request_timeout = {}", self.request_timeout.seconds());
+            reader.conflict("chronos", "connect_timeout", self.connect_timeout.seconds(), expected);
+        }
+    }
+}
+
+choice! {
+    /// Where the CPU time of a Marathon job is learned.
+    CpuSourceKind {
+        /// Its agent tells.
+        Pushed = "pushed",
+        /// Monasca.
+        Monasca = "monasca",
+        /// The Mesos agents.
+        Mesos = "mesos",
+        /// Prometheus.
+        Prometheus = "prometheus",
+    }
+}
+
+/// `[cpu_source]`
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CpuSourceSettings {
+    /// Where the CPU time is learned.
+    pub kind: CpuSourceKind,
+    /// Where that source answers (`mesos` and `prometheus`).
+    #[serde(serialize_with = "render::url", skip_serializing_if = "Option::is_none")]
+    pub url: Option<Url>,
+}
+
+impl CpuSourceSettings {
+    pub(super) fn read(reader: &mut Reader) -> Self {
+        let mut s = reader.section("cpu_source");
+        CpuSourceSettings { kind: s.choice("kind", CpuSourceKind::Pushed), url: s.optional_url("url") }
+    }
+
+    pub(super) fn check(&self, reader: &mut Reader) {
+        let asks = matches!(self.kind, CpuSourceKind::Mesos | CpuSourceKind::Prometheus);
+        if asks && self.url.is_none() {
+            let found = format!("{:?}", self.kind.as_str());
+            reader.conflict(
+                "cpu_source",
+                "kind",
+                found,
+                "needs cpu_source.url too, such as \"http://host:5050\"".into(),
+            );
+        }
+    }
+}
+
+/// `[metrics]`: what is sent to Monasca.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct MetricsSettings {
+    /// Send metrics when there are OpenStack credentials.
+    pub monasca: bool,
+    /// The most metrics in one request.
+    pub batch_size: u32,
+    /// The longest that a metric waits for company.
+    #[serde(serialize_with = "render::seconds")]
+    pub batch_interval: Span,
+}
+
+impl MetricsSettings {
+    pub(super) fn read(reader: &mut Reader) -> Self {
+        let mut s = reader.section("metrics");
+        MetricsSettings {
+            monasca: s.boolean("monasca", true),
+            batch_size: s.whole("batch_size", 100, 1..=10_000),
+            batch_interval: s.span("batch_interval", 5.0, 0.1..=3600.0),
+        }
+    }
+}
+
+/// `[launcher]`: what is written into Marathon apps.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LauncherSettings {
+    /// Where `shell_trap` lies on the agents.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub executor_path: Option<PathBuf>,
+    /// Where checkpoints go; all agents must see it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checkpoint_dir: Option<PathBuf>,
+    /// Time a task gets between TERM and KILL to write its checkpoint.
+    #[serde(serialize_with = "render::seconds")]
+    pub task_kill_grace_period_seconds: Span,
+}
+
+impl LauncherSettings {
+    pub(super) fn read(reader: &mut Reader) -> Self {
+        let mut s = reader.section("launcher");
+        LauncherSettings {
+            executor_path: s.optional_path("executor_path"),
+            checkpoint_dir: s.optional_path("checkpoint_dir"),
+            task_kill_grace_period_seconds: s.span("task_kill_grace_period_seconds", 60.0, 1.0..=3600.0),
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Credentials files: JSON objects, one file for each service.
+
+mod file;
+mod framework;
+mod openstack;
+
+pub use file::{CredentialsError, Loaded};
+pub use framework::FrameworkCredentials;
+pub use openstack::OpenStackCredentials;

@@ -1,0 +1,47 @@
+use serde::{Deserialize, Serialize};
+
+use crate::qos::chronos::Bounds;
+use crate::qos::performance::Performance;
+use crate::qos::policy::PolicySettings;
+use crate::qos::units::{Cpus, Timestamp};
+
+/// The facts that a decision used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DecisionInputs {
+    /// Version (in this stream) of the event that asked for the decision.
+    pub event: u64,
+    /// The instant that the prediction starts from.
+    pub at: Timestamp,
+    /// Iterations left.
+    pub remaining: u32,
+}
+
+/// A policy's decision, with all that is needed to compute it again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decided {
+    /// What it used.
+    pub inputs: DecisionInputs,
+    /// Who decided, by which version and numbers.
+    pub policy: PolicySettings,
+    /// Version of the fold that computed the state.
+    pub fold: u16,
+    /// Predicted finish of the last iteration.
+    pub prediction: Timestamp,
+    /// What is on plan.
+    pub bounds: Bounds,
+    /// How the job is doing.
+    pub performance: Performance,
+    /// CPU before.
+    pub from: Cpus,
+    /// CPU wished for; the same when nothing changes.
+    pub to: Cpus,
+    /// One sentence for people.
+    pub reason: String,
+}
+
+/// From now on another policy, or the same with other numbers, decides.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyChanged {
+    /// The policy from now on.
+    pub policy: PolicySettings,
+}

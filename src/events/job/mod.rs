@@ -1,0 +1,145 @@
+//! The events of one job. Pure data: what each one means for the job's state is `qos::job`.
+
+mod decision;
+mod ending;
+mod iteration;
+mod marathon;
+mod registered;
+mod resize;
+mod start;
+
+pub use decision::{Decided, DecisionInputs, PolicyChanged};
+pub use ending::{Cancelled, Completed, Failed, Removal, Removed, Withdrawn};
+pub use iteration::{IterationFinished, IterationLost, IterationStarted, LossReason, Outcome, RunKey};
+pub use marathon::{MarathonEnded, MarathonStarted};
+pub use registered::{Origin, Registered, Supervision};
+pub use resize::{CpuObserved, RescaleApplied, RescaleFailed, Rescaled};
+pub use start::{Activity, LookedUp, Overdue, SeenInFramework, StartAttempted, StartDropped, Starter};
+
+use super::upcast::Upcasters;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+/// Why stored bytes are not an event of this program.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    /// Written by a newer program, or not by this one at all.
+    #[error("unknown event kind {0:?}: the log was written by a newer version of mesos-qos")]
+    UnknownKind(String),
+    /// The bytes are not what the kind promises.
+    #[error("event {kind:?}: {source}")]
+    Malformed {
+        /// The event's kind.
+        kind: &'static str,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+}
+
+/// Lists the events once: each is a variant, a kind in the log, a payload and the payload's schema version.
+macro_rules! job_events {
+    ($($(#[doc = $doc:literal])+ $kind:ident = $schema:literal,)+) => {
+        /// Something that happened to a job.
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+        pub enum JobEvent {
+            $($(#[doc = $doc])+ $kind($kind),)+
+        }
+
+        $(impl From<$kind> for JobEvent {
+            fn from(payload: $kind) -> Self {
+                JobEvent::$kind(payload)
+            }
+        })+
+
+        impl JobEvent {
+            /// The newest schema version of each kind.
+            pub const SCHEMAS: &'static [(&'static str, u16)] = &[$((stringify!($kind), $schema)),+];
+
+            /// The event's kind, as stored and shown.
+            pub const fn kind(&self) -> &'static str {
+                match self { $(JobEvent::$kind(_) => stringify!($kind),)+ }
+            }
+
+            /// The schema version of the payload that this program writes.
+            pub const fn schema(&self) -> u16 {
+                match self { $(JobEvent::$kind(_) => $schema,)+ }
+            }
+
+            /// The payload as stored: JSON text.
+            ///
+            /// # Errors
+            /// Never for the payloads of this module; serialisation to memory is fallible by type only.
+            pub fn encode(&self) -> Result<Vec<u8>, serde_json::Error> {
+                match self { $(JobEvent::$kind(payload) => serde_json::to_vec(payload),)+ }
+            }
+
+            /// Reads a payload of the newest schema.
+            ///
+            /// # Errors
+            /// When the kind is unknown or the bytes do not fit it.
+            pub fn decode(kind: &str, data: &[u8]) -> Result<Self, DecodeError> {
+                match kind {
+                    $(stringify!($kind) => parse(stringify!($kind), data).map(JobEvent::$kind),)+
+                    other => Err(DecodeError::UnknownKind(other.to_owned())),
+                }
+            }
+        }
+    };
+}
+
+fn parse<T: DeserializeOwned>(kind: &'static str, data: &[u8]) -> Result<T, DecodeError> {
+    serde_json::from_slice(data).map_err(|source| DecodeError::Malformed { kind, source })
+}
+
+job_events! {
+    /// The launcher introduced the job.
+    Registered = 1,
+    /// The framework shows the job, with our identity in it.
+    SeenInFramework = 1,
+    /// A start is about to be asked for.
+    StartAttempted = 1,
+    /// The framework forgot a start that it had accepted.
+    StartDropped = 1,
+    /// The job's container says that an iteration has begun.
+    IterationStarted = 1,
+    /// The job's container says that an iteration has ended.
+    IterationFinished = 1,
+    /// An iteration ended without a word from its container.
+    IterationLost = 1,
+    /// A report is late.
+    Overdue = 1,
+    /// The framework was asked about a late report, and the run is still going on.
+    LookedUp = 1,
+    /// The policy was asked.
+    Decided = 1,
+    /// Another CPU is intended.
+    Rescaled = 1,
+    /// The framework has taken the new CPU.
+    RescaleApplied = 1,
+    /// The framework has not taken the new CPU.
+    RescaleFailed = 1,
+    /// Somebody else changed the job's CPU.
+    CpuObserved = 1,
+    /// The configured policy changed under a running job.
+    PolicyChanged = 1,
+    /// All iterations are done.
+    Completed = 1,
+    /// The job will not be done.
+    Failed = 1,
+    /// An operator ended the job.
+    Cancelled = 1,
+    /// The registration was taken back before the first start.
+    Withdrawn = 1,
+    /// The job is gone from its framework, or was not ours to remove.
+    Removed = 1,
+    /// A long-running job began an execution.
+    MarathonStarted = 1,
+    /// A long-running job ended its execution.
+    MarathonEnded = 1,
+}
+
+/// The way from every schema that was ever written to the newest.
+pub fn upcasters() -> Upcasters {
+    JobEvent::SCHEMAS.iter().fold(Upcasters::new(), |upcasters, (kind, newest)| upcasters.kind(kind, *newest))
+}

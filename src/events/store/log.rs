@@ -1,0 +1,149 @@
+//! The handle that everybody else uses.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+
+use crate::events::chain::Head;
+use crate::events::envelope::{Seq, StoredEvent, StreamId, Version};
+use crate::events::store::append::{Append, AppendError, Appended};
+use crate::events::store::read::{self, JobFilter, ReadError};
+use crate::events::store::readers::Readers;
+use crate::events::store::replay::{self, Replay};
+use crate::events::store::rows::{JobCursor, JobRow, OutboxRow, StoredReply};
+use crate::events::store::stats::{Health, LogStats, Meter};
+use crate::events::store::writer::Message;
+use crate::qos::ids::JobId;
+
+/// Appends to the log and reads it; cheap to clone. Its async functions need a tokio runtime.
+#[derive(Debug, Clone)]
+pub struct EventLog {
+    pub(super) queue: mpsc::Sender<Message>,
+    pub(super) meter: Arc<Meter>,
+    pub(super) committed: broadcast::Sender<Arc<[StoredEvent]>>,
+    pub(super) readers: Arc<Readers>,
+}
+
+impl EventLog {
+    /// Puts `append` on disk, all of it or nothing. When this returns, it is there.
+    ///
+    /// A caller that stops waiting does not stop the append.
+    ///
+    /// # Errors
+    /// See [`AppendError`].
+    pub async fn append(&self, append: Append) -> Result<Appended, AppendError> {
+        append.check()?;
+        let (reply, outcome) = oneshot::channel();
+        self.send(Message::Append(Box::new(append), reply))?;
+        outcome.await.unwrap_or(Err(AppendError::OutcomeUnknown))
+    }
+
+    /// Writes something that is no event, so that [`EventLog::health`] finds the way back after a full disk even when
+    /// nobody appends.
+    ///
+    /// # Errors
+    /// When writing does not work, or the queue is full.
+    pub async fn probe(&self) -> Result<(), AppendError> {
+        let (reply, outcome) = oneshot::channel();
+        self.send(Message::Probe(reply))?;
+        outcome.await.unwrap_or(Err(AppendError::OutcomeUnknown))
+    }
+
+    /// Every committed append from now on, in the order of the log. A receiver that lags reads the rest with
+    /// [`EventLog::read_all`].
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<[StoredEvent]>> {
+        self.committed.subscribe()
+    }
+
+    /// The end of the log, now and whenever it moves.
+    pub fn watch_head(&self) -> watch::Receiver<Head> {
+        self.meter.watch_head()
+    }
+
+    /// Whether the last transaction worked.
+    pub fn health(&self) -> Health {
+        self.meter.health()
+    }
+
+    /// Figures for metrics.
+    pub fn stats(&self) -> LogStats {
+        let capacity = self.queue.max_capacity();
+        let database = self.readers.path();
+        let wal = database.with_extension("db-wal");
+        let bytes = [database, &wal].iter().filter_map(|path| std::fs::metadata(path).ok()).map(|m| m.len()).sum();
+        self.meter.stats(capacity - self.queue.capacity(), capacity, bytes)
+    }
+
+    /// Up to `limit` events of `stream` with a version above `after`, in order.
+    ///
+    /// # Errors
+    /// When the log cannot be read; so for all reads.
+    pub async fn read_stream(
+        &self,
+        stream: StreamId,
+        after: Version,
+        limit: usize,
+    ) -> Result<Vec<StoredEvent>, ReadError> {
+        self.readers.run(move |conn| read::stream_events(conn, stream, after, limit)).await
+    }
+
+    /// Up to `limit` events with a place above `after`, in order.
+    pub async fn read_all(&self, after: Seq, limit: usize) -> Result<Vec<StoredEvent>, ReadError> {
+        self.readers.run(move |conn| read::all_events(conn, after, limit)).await
+    }
+
+    /// All effects that wait, the oldest first.
+    pub async fn pending_outbox(&self) -> Result<Vec<OutboxRow>, ReadError> {
+        self.readers.run(read::pending_outbox).await
+    }
+
+    /// The reply stored under `key`.
+    pub async fn stored_reply(&self, stream: StreamId, key: String) -> Result<Option<StoredReply>, ReadError> {
+        self.readers.run(move |conn| read::reply(conn, stream, &key)).await
+    }
+
+    /// All replies of `stream`, the oldest first.
+    pub async fn replies_of(&self, stream: StreamId) -> Result<Vec<StoredReply>, ReadError> {
+        self.readers.run(move |conn| read::replies(conn, stream)).await
+    }
+
+    /// The job with this id.
+    pub async fn job_row(&self, uuid: JobId) -> Result<Option<JobRow>, ReadError> {
+        self.readers.run(move |conn| read::job(conn, uuid)).await
+    }
+
+    /// Up to `limit` jobs registered after the one at `after`, in the order of registration.
+    pub async fn job_rows(
+        &self,
+        filter: JobFilter,
+        after: Option<JobCursor>,
+        limit: usize,
+    ) -> Result<Vec<(JobCursor, JobRow)>, ReadError> {
+        self.readers.run(move |conn| read::jobs(conn, &filter, after, limit)).await
+    }
+
+    /// Calls `each` with every event of `scope`, on the calling thread and in one consistent snapshot, until it fails.
+    /// The event is only lent: clone what you keep.
+    ///
+    /// # Errors
+    /// When the log cannot be read, or `each` fails.
+    pub fn for_each_event<E: From<ReadError>>(
+        &self,
+        scope: Replay,
+        each: impl FnMut(&StoredEvent) -> Result<(), E>,
+    ) -> Result<(), E> {
+        replay::for_each_event(&self.readers.connect()?, scope, each)
+    }
+
+    pub(super) fn send(&self, message: Message) -> Result<(), AppendError> {
+        self.queue.try_send(message).map_err(|error| match error {
+            TrySendError::Full(_) => {
+                self.meter.overloaded.fetch_add(1, Relaxed);
+                AppendError::Overloaded
+            }
+            TrySendError::Closed(_) => AppendError::Closed,
+        })
+    }
+}

@@ -1,0 +1,151 @@
+//! The questions that can be asked of the database, each on a read-only connection.
+
+use rusqlite::{Connection, OptionalExtension, Row, Rows, params};
+
+use crate::events::envelope::{Seq, StoredEvent, StreamId, Version};
+use crate::events::store::rows::{
+    EVENT_COLUMNS, JOB_COLUMNS, JobCursor, JobRow, OUTBOX_COLUMNS, OutboxRow, REPLY_COLUMNS, StoredReply, blank_event,
+    job_row, outbox_row, read_event, stored_reply,
+};
+use crate::qos::ids::{Framework, JobId};
+
+/// Why the log cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The database says no.
+    #[error("the event log cannot be read: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// A row of `events` is no event.
+    #[error("event {seq} has no valid {what}: run `mesos-qos log verify`")]
+    Malformed {
+        /// The row.
+        seq: Seq,
+        /// The column.
+        what: &'static str,
+    },
+    /// A column holds what was never written there.
+    #[error("the event log holds `{value}` in {column}: run `mesos-qos log verify`")]
+    Column {
+        /// The column.
+        column: &'static str,
+        /// What it holds.
+        value: String,
+    },
+    /// The file is something else.
+    #[error("{0}")]
+    NotALog(String),
+    /// The runtime is shutting down.
+    #[error("the event log is closed")]
+    Closed,
+}
+
+impl From<rusqlite::types::FromSqlError> for ReadError {
+    fn from(error: rusqlite::types::FromSqlError) -> Self {
+        ReadError::Sqlite(error.into())
+    }
+}
+
+/// Which jobs to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct JobFilter {
+    /// Only jobs in this state.
+    pub state: Option<String>,
+    /// Only jobs of this framework.
+    pub framework: Option<Framework>,
+    /// Only jobs that are (not) supervised.
+    pub active: Option<bool>,
+}
+
+pub(super) fn stream_events(
+    conn: &Connection,
+    stream: StreamId,
+    after: Version,
+    limit: usize,
+) -> Result<Vec<StoredEvent>, ReadError> {
+    let sql = format!("SELECT {EVENT_COLUMNS} FROM events WHERE stream = ? AND version > ? ORDER BY version LIMIT ?");
+    let mut query = conn.prepare_cached(&sql)?;
+    let after = i64::try_from(after.0).unwrap_or(i64::MAX);
+    collect(query.query(params![stream.as_bytes(), after, sql_limit(limit)])?, event)
+}
+
+pub(super) fn all_events(conn: &Connection, after: Seq, limit: usize) -> Result<Vec<StoredEvent>, ReadError> {
+    let sql = format!("SELECT {EVENT_COLUMNS} FROM events WHERE seq > ? ORDER BY seq LIMIT ?");
+    let mut query = conn.prepare_cached(&sql)?;
+    collect(query.query(params![after.0, sql_limit(limit)])?, event)
+}
+
+pub(super) fn pending_outbox(conn: &Connection) -> Result<Vec<OutboxRow>, ReadError> {
+    let mut query = conn.prepare_cached(&format!("SELECT {OUTBOX_COLUMNS} FROM outbox ORDER BY id"))?;
+    collect(query.query([])?, outbox_row)
+}
+
+pub(super) fn reply(conn: &Connection, stream: StreamId, key: &str) -> Result<Option<StoredReply>, ReadError> {
+    let sql = format!("SELECT {REPLY_COLUMNS} FROM idempotency WHERE stream = ? AND key = ?");
+    let mut query = conn.prepare_cached(&sql)?;
+    query.query_row(params![stream.as_bytes(), key], |row| Ok(stored_reply(row))).optional()?.transpose()
+}
+
+pub(super) fn replies(conn: &Connection, stream: StreamId) -> Result<Vec<StoredReply>, ReadError> {
+    let sql = format!("SELECT {REPLY_COLUMNS} FROM idempotency WHERE stream = ? ORDER BY at, key");
+    let mut query = conn.prepare_cached(&sql)?;
+    collect(query.query(params![stream.as_bytes()])?, stored_reply)
+}
+
+pub(super) fn job(conn: &Connection, uuid: JobId) -> Result<Option<JobRow>, ReadError> {
+    let mut query = conn.prepare_cached(&format!("SELECT {JOB_COLUMNS} FROM jobs WHERE uuid = ?"))?;
+    let found = query.query_row(params![uuid.as_bytes()], |row| Ok(job_row(row))).optional()?.transpose()?;
+    Ok(found.map(|(_, job)| job))
+}
+
+pub(super) fn jobs(
+    conn: &Connection,
+    filter: &JobFilter,
+    after: Option<JobCursor>,
+    limit: usize,
+) -> Result<Vec<(JobCursor, JobRow)>, ReadError> {
+    // Only the conditions that are asked for: `? IS NULL OR ..` would keep SQLite from using an index.
+    let mut sql = format!("SELECT {JOB_COLUMNS} FROM jobs WHERE position > ?1");
+    for (asked, condition) in [
+        (filter.state.is_some(), " AND state = ?3"),
+        (filter.framework.is_some(), " AND framework = ?4"),
+        (filter.active == Some(true), " AND active = 1"),
+        (filter.active == Some(false), " AND active = 0"),
+    ] {
+        sql.push_str(if asked { condition } else { "" });
+    }
+    sql.push_str(" ORDER BY position LIMIT ?2");
+    let mut query = conn.prepare_cached(&sql)?;
+    // Bound one by one: SQLite refuses values for parameters that the statement does not have.
+    let state = filter.state.as_deref();
+    let framework = filter.framework.map(Framework::as_str);
+    query.raw_bind_parameter(1, after.unwrap_or(0))?;
+    query.raw_bind_parameter(2, sql_limit(limit))?;
+    for (index, value) in [(3, state), (4, framework)] {
+        if let (Some(value), true) = (value, index <= query.parameter_count()) {
+            query.raw_bind_parameter(index, value)?;
+        }
+    }
+    collect(query.raw_query(), job_row)
+}
+
+fn event(row: &Row<'_>) -> Result<StoredEvent, ReadError> {
+    let mut event = blank_event();
+    read_event(row, &mut event)?;
+    Ok(event)
+}
+
+/// Maps every row.
+pub(super) fn collect<T>(
+    mut rows: Rows<'_>,
+    read: impl Fn(&Row<'_>) -> Result<T, ReadError>,
+) -> Result<Vec<T>, ReadError> {
+    let mut items = Vec::new();
+    while let Some(row) = rows.next()? {
+        items.push(read(row)?);
+    }
+    Ok(items)
+}
+
+fn sql_limit(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,76 @@
+//! One pass over the events, fast: nothing is allocated per event.
+
+use rusqlite::{Connection, params};
+
+use crate::events::envelope::{StoredEvent, StreamId};
+use crate::events::store::read::ReadError;
+use crate::events::store::rows::{EVENT_COLUMNS, blank_event, read_event, stream};
+
+/// Which events to replay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replay {
+    /// All, in the order of the log.
+    Everything,
+    /// The cluster stream, then each active job's stream in the order of registration; within a stream by version.
+    ActiveJobs,
+    /// One stream, by version.
+    Stream(StreamId),
+}
+
+/// Calls `each` with every event of `scope`, in one consistent snapshot, until it fails. The event is only lent: its
+/// memory is used again for the next.
+pub(super) fn for_each_event<E: From<ReadError>>(
+    conn: &Connection,
+    scope: Replay,
+    mut each: impl FnMut(&StoredEvent) -> Result<(), E>,
+) -> Result<(), E> {
+    let snapshot = conn.unchecked_transaction().map_err(ReadError::from)?;
+    match scope {
+        Replay::Everything => everything(&snapshot, &mut each)?,
+        Replay::Stream(id) => one_stream(&snapshot, id, &mut each)?,
+        Replay::ActiveJobs => {
+            one_stream(&snapshot, StreamId::Cluster, &mut each)?;
+            for job in active_streams(&snapshot)? {
+                one_stream(&snapshot, job, &mut each)?;
+            }
+        }
+    }
+    snapshot.finish().map_err(ReadError::from)?;
+    Ok(())
+}
+
+fn everything<E: From<ReadError>>(
+    conn: &Connection,
+    each: &mut impl FnMut(&StoredEvent) -> Result<(), E>,
+) -> Result<(), E> {
+    let sql = format!("SELECT {EVENT_COLUMNS} FROM events ORDER BY seq");
+    let mut query = conn.prepare_cached(&sql).map_err(ReadError::from)?;
+    walk(query.query([]).map_err(ReadError::from)?, each)
+}
+
+fn one_stream<E: From<ReadError>>(
+    conn: &Connection,
+    stream: StreamId,
+    each: &mut impl FnMut(&StoredEvent) -> Result<(), E>,
+) -> Result<(), E> {
+    let sql = format!("SELECT {EVENT_COLUMNS} FROM events WHERE stream = ? ORDER BY version");
+    let mut query = conn.prepare_cached(&sql).map_err(ReadError::from)?;
+    walk(query.query(params![stream.as_bytes()]).map_err(ReadError::from)?, each)
+}
+
+fn walk<E: From<ReadError>>(
+    mut rows: rusqlite::Rows<'_>,
+    each: &mut impl FnMut(&StoredEvent) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut event = blank_event();
+    while let Some(row) = rows.next().map_err(ReadError::from)? {
+        read_event(row, &mut event)?;
+        each(&event)?;
+    }
+    Ok(())
+}
+
+fn active_streams(conn: &Connection) -> Result<Vec<StreamId>, ReadError> {
+    let mut query = conn.prepare_cached("SELECT uuid FROM jobs WHERE active = 1 ORDER BY position")?;
+    super::read::collect(query.query([])?, |row| stream(row, 0))
+}

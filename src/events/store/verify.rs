@@ -1,0 +1,90 @@
+//! Proves that a log is whole: the chain from its first event to its last.
+
+use std::path::Path;
+
+use rusqlite::types::ValueRef;
+use serde::Serialize;
+
+use crate::events::chain::{ChainFault, ChainWalk, EventHash, Head};
+use crate::events::envelope::Seq;
+use crate::events::store::offline::OfflineLog;
+use crate::events::store::read::ReadError;
+use crate::events::store::rows::{EVENT_COLUMNS, blank_event, read_event};
+
+/// What the verification of a log has found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VerifyReport {
+    /// The last event up to which everything is right; to be noted elsewhere as the anchor of the next verification.
+    pub head: Head,
+    /// The first event that is wrong.
+    pub fault: Option<Fault>,
+    /// Where the expected head was found; an older anchor is found before the end.
+    pub expected_head: Option<ExpectedHead>,
+}
+
+/// The first thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Fault {
+    /// The event.
+    pub seq: Seq,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// A head that was noted earlier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct ExpectedHead {
+    /// Its hash.
+    pub hash: EventHash,
+    /// The event that has it; nothing when the log was cut off before it or written anew.
+    pub found: Option<Seq>,
+}
+
+impl VerifyReport {
+    /// Whether the log is whole, up to and beyond the expected head.
+    pub fn is_whole(&self) -> bool {
+        self.fault.is_none() && self.expected_head.is_none_or(|expected| expected.found.is_some())
+    }
+}
+
+/// Verifies the log file `path`, also while a supervisor writes it. What was cut off at its end is only seen with
+/// `expect_head`, a head noted earlier: the log must contain it.
+///
+/// # Errors
+/// When the file cannot be read or is no event log; a broken chain is no error but a finding.
+pub fn verify(path: &Path, expect_head: Option<EventHash>) -> Result<VerifyReport, ReadError> {
+    let log = OfflineLog::open(path)?;
+    let mut walk = ChainWalk::default();
+    let mut found = expect_head.filter(|hash| *hash == EventHash::GENESIS).map(|_| Seq::START);
+    let mut fault = None;
+    let mut event = blank_event();
+    // No index, no trust in the order of anything: the table itself, by its key.
+    let mut query = log.conn.prepare(&format!("SELECT {EVENT_COLUMNS} FROM events ORDER BY seq"))?;
+    let mut rows = query.query([])?;
+    loop {
+        let step = match rows.next() {
+            Ok(None) => break,
+            Ok(Some(row)) => {
+                let seq =
+                    if let Ok(ValueRef::Integer(seq)) = row.get_ref(0) { Seq(seq) } else { walk.head().seq.next() };
+                let step = match read_event(row, &mut event) {
+                    Ok(()) => walk.step(&event),
+                    Err(error) => Err(ChainFault::Malformed(error.to_string())),
+                };
+                step.map_err(|reason| (seq, reason))
+            }
+            // A damaged page.
+            Err(error) => Err((walk.head().seq.next(), ChainFault::Malformed(error.to_string()))),
+        };
+        if let Err((seq, reason)) = step {
+            let seq = if let ChainFault::Gap { expected, .. } = &reason { *expected } else { seq };
+            fault = Some(Fault { seq, reason: reason.to_string() });
+            break;
+        }
+        if expect_head == Some(event.hash) {
+            found = Some(event.seq);
+        }
+    }
+    let expected_head = expect_head.map(|hash| ExpectedHead { hash, found });
+    Ok(VerifyReport { head: walk.head(), fault, expected_head })
+}

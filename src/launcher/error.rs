@@ -1,0 +1,67 @@
+//! Why a job was not launched.
+
+use crate::api::register::AdmissionView;
+use crate::clients::chronos::ChronosError;
+use crate::qos::ids::JobId;
+
+use super::job_file::JobFileError;
+use super::submit::SubmitError;
+use super::supervisor::SupervisorError;
+use super::wrapper::WrapError;
+
+/// A launch that failed; the sentence says what state it left behind.
+#[derive(Debug, thiserror::Error)]
+pub enum LaunchError {
+    /// The job file.
+    #[error(transparent)]
+    JobFile(#[from] JobFileError),
+    /// The command.
+    #[error("command: {0}")]
+    Command(#[from] WrapError),
+    /// The framework has a job of this name.
+    #[error("name: Chronos has a job {0:?} already: choose another name, or replace it with --replace")]
+    NameTaken(String),
+    /// Chronos cannot be asked; nothing was changed.
+    #[error("nothing was changed, because Chronos cannot be asked: {0}")]
+    Chronos(#[source] ChronosError),
+    /// The supervisor did not take the registration; nothing was submitted.
+    #[error("the job was not registered and nothing was submitted: {0}")]
+    Registration(#[source] SupervisorError),
+    /// `--require-feasible`, and the deadline cannot be kept.
+    #[error("not submitted, as --require-feasible asks: {}{}", .admission.reason, note(.withdrawal))]
+    Infeasible {
+        /// The supervisor's verdict.
+        admission: Box<AdmissionView>,
+        /// Why the registration could not be taken back, if it could not.
+        withdrawal: Option<SupervisorError>,
+    },
+    /// The supervisor's token cannot be given to curl.
+    #[error("the supervisor sent a callback token with characters that HTTP does not allow{}", note(.0))]
+    Token(Option<SupervisorError>),
+    /// The submission failed and the registration was taken back.
+    #[error("{source}{}", note(.withdrawal))]
+    Submission {
+        /// What happened.
+        source: SubmitError,
+        /// Why the registration could not be taken back, if it could not.
+        withdrawal: Option<SupervisorError>,
+    },
+    /// Accepted by Chronos, and not yet seen there; the registration stays.
+    #[error(
+        "{source}; the registration {uuid} stays: the supervisor starts the job when it shows up, and withdraws it \
+         otherwise"
+    )]
+    Unconfirmed {
+        /// What happened.
+        source: SubmitError,
+        /// The registration.
+        uuid: JobId,
+    },
+}
+
+fn note(withdrawal: &Option<SupervisorError>) -> String {
+    match withdrawal {
+        None => "; the registration was withdrawn".into(),
+        Some(error) => format!("; the registration could not be withdrawn and will expire: {error}"),
+    }
+}

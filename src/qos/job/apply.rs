@@ -1,0 +1,228 @@
+//! The fold: one event, one change of state. Total: no list of events makes it panic.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::state::{
+    Attempt, Ending, Execution, Flag, JobState, LastIteration, LatestDecision, Phase, Recorded, ReportedRun, Run, Work,
+};
+use crate::events::job::{
+    IterationFinished, IterationStarted, JobEvent, LossReason, Origin, Outcome, Registered, Removal,
+};
+use crate::qos::admission::Verdict;
+use crate::qos::ids::Framework;
+
+impl JobState {
+    /// The state after a job's first event.
+    pub fn new(registered: Registered, first: &Recorded) -> Self {
+        let mut flags = BTreeSet::new();
+        if registered.admission.verdict == Verdict::Infeasible {
+            flags.insert(Flag::Infeasible);
+        }
+        if registered.framework == Framework::Marathon {
+            flags.insert(Flag::MarathonNotSupervised);
+        } else if registered.origin == Origin::Adopted {
+            flags.insert(Flag::Adopted);
+        }
+        JobState {
+            version: first.version,
+            registered_at: first.at,
+            policy: registered.policy.clone(),
+            phase: Phase::Registered,
+            work: Work::None,
+            cpus: registered.cpus,
+            resizing_to: None,
+            rescales: 0,
+            done: 0,
+            last_attempt: (0, 0),
+            failures_in_row: 0,
+            runs: BTreeMap::new(),
+            last: None,
+            decision: None,
+            flags,
+            removed: false,
+            execution: None,
+            registered,
+        }
+    }
+
+    /// Folds a whole stream; `None` when it does not begin with a registration.
+    pub fn replay(stream: impl IntoIterator<Item = Recorded>) -> Option<JobState> {
+        let mut state: Option<JobState> = None;
+        for recorded in stream {
+            match (&mut state, &recorded.event) {
+                (None, JobEvent::Registered(registered)) => state = Some(JobState::new(registered.clone(), &recorded)),
+                (None, _) => {}
+                (Some(state), _) => state.apply(&recorded),
+            }
+        }
+        state
+    }
+
+    /// Takes one event into account.
+    pub fn apply(&mut self, recorded: &Recorded) {
+        self.version = recorded.version;
+        match &recorded.event {
+            // A stream has one registration; a second one changes nothing.
+            JobEvent::Registered(_) => {}
+            JobEvent::SeenInFramework(seen) => self.cpus = Some(seen.cpus),
+            JobEvent::StartAttempted(start) => {
+                self.last_attempt = (start.iteration, start.attempt);
+                self.work = Work::Attempted(Attempt {
+                    iteration: start.iteration,
+                    number: start.attempt,
+                    success_count: start.success_count,
+                    error_count: start.error_count,
+                    at: recorded.at,
+                    overdue: 0,
+                });
+            }
+            JobEvent::StartDropped(dropped) => self.drop_attempt(dropped.iteration, dropped.attempt),
+            JobEvent::IterationStarted(started) => self.iteration_started(started),
+            JobEvent::IterationFinished(finished) => self.iteration_finished(finished),
+            JobEvent::IterationLost(lost) => {
+                self.drop_attempt(lost.iteration, lost.attempt);
+                match lost.reason {
+                    LossReason::RunFailed => self.failures_in_row = self.failures_in_row.saturating_add(1),
+                    LossReason::ReportLost => {
+                        self.failures_in_row = self.failures_in_row.saturating_add(1);
+                        self.flags.insert(Flag::ReportLost);
+                    }
+                    LossReason::Vanished => {}
+                }
+            }
+            JobEvent::Overdue(_) => self.overdue(),
+            JobEvent::LookedUp(_) => {
+                if let Work::Running(run) = &mut self.work {
+                    run.looking_up = false;
+                }
+            }
+            JobEvent::Decided(decided) => {
+                self.decision = Some(LatestDecision {
+                    performance: decided.performance,
+                    prediction: decided.prediction,
+                    bounds: decided.bounds,
+                });
+            }
+            JobEvent::Rescaled(rescaled) => self.resizing_to = Some(rescaled.to),
+            JobEvent::RescaleApplied(applied) => {
+                self.cpus = Some(applied.cpus);
+                self.resizing_to = None;
+                self.rescales = self.rescales.saturating_add(1);
+                self.flags.remove(&Flag::RescaleFailed);
+            }
+            JobEvent::RescaleFailed(_) => {
+                self.resizing_to = None;
+                self.flags.insert(Flag::RescaleFailed);
+            }
+            JobEvent::CpuObserved(observed) => {
+                self.cpus = Some(observed.cpus);
+                self.flags.insert(Flag::CpuChangedOutside);
+            }
+            JobEvent::PolicyChanged(changed) => self.policy = changed.policy.clone(),
+            JobEvent::Completed(completed) => self.end(Ending::Completed {
+                finished_at: completed.finished_at,
+                on_time: completed.on_time,
+                margin: completed.margin,
+            }),
+            JobEvent::Failed(failed) => self.end(Ending::Failed { reason: failed.reason.clone() }),
+            JobEvent::Cancelled(cancelled) => self.end(Ending::Cancelled { reason: cancelled.reason.clone() }),
+            JobEvent::Withdrawn(withdrawn) => self.end(Ending::Withdrawn { reason: withdrawn.reason.clone() }),
+            JobEvent::Removed(removed) => {
+                self.removed = true;
+                if removed.how == Removal::NotOurs {
+                    self.flags.insert(Flag::NotOurs);
+                }
+            }
+            JobEvent::MarathonStarted(started) => {
+                self.phase_running();
+                self.execution = Some(Execution { started_at: started.started_at, finished_at: None });
+            }
+            JobEvent::MarathonEnded(ended) => {
+                if let Some(execution) = &mut self.execution {
+                    execution.finished_at = Some(ended.finished_at);
+                }
+            }
+        }
+    }
+
+    fn phase_running(&mut self) {
+        if self.phase == Phase::Registered {
+            self.phase = Phase::Running;
+        }
+    }
+
+    fn end(&mut self, ending: Ending) {
+        // The first ending stands.
+        if self.ending().is_none() {
+            self.phase = Phase::Ended(ending);
+            self.work = Work::None;
+            self.resizing_to = None;
+        }
+    }
+
+    fn drop_attempt(&mut self, iteration: u32, attempt: u32) {
+        if self.attempt().is_some_and(|a| a.iteration == iteration && a.number == attempt) {
+            self.work = Work::None;
+        }
+    }
+
+    fn iteration_started(&mut self, started: &IterationStarted) {
+        self.phase_running();
+        self.runs.insert(started.key.clone(), ReportedRun { iteration: started.iteration, finished: false });
+        if let Work::Attempted(attempt) = &self.work {
+            self.work = Work::Running(Run {
+                attempt: attempt.clone(),
+                key: started.key.clone(),
+                since: started.received_at,
+                looking_up: false,
+            });
+        }
+    }
+
+    fn iteration_finished(&mut self, finished: &IterationFinished) {
+        self.phase_running();
+        self.runs.insert(finished.key.clone(), ReportedRun { iteration: finished.iteration, finished: true });
+        let ends_work = match &self.work {
+            Work::None => false,
+            Work::Attempted(attempt) => attempt.iteration == finished.iteration,
+            Work::Running(run) => run.key == finished.key,
+        };
+        if ends_work {
+            self.work = Work::None;
+        }
+        if finished.clock_skew {
+            self.flags.insert(Flag::ClockSkew);
+        }
+        match finished.outcome {
+            Outcome::Counted => {
+                self.done = self.done.saturating_add(1);
+                self.failures_in_row = 0;
+                self.flags.remove(&Flag::Overdue);
+                self.last = Some(LastIteration {
+                    finished_at: finished.finished_at,
+                    duration: finished.duration,
+                    cpus: self.cpus,
+                });
+            }
+            Outcome::Failed => {
+                self.failures_in_row = self.failures_in_row.saturating_add(1);
+                self.flags.remove(&Flag::Overdue);
+            }
+            Outcome::Surplus => {
+                self.flags.insert(Flag::SurplusRun);
+            }
+        }
+    }
+
+    fn overdue(&mut self) {
+        self.flags.insert(Flag::Overdue);
+        match &mut self.work {
+            Work::None => {}
+            Work::Attempted(attempt) => attempt.overdue = attempt.overdue.saturating_add(1),
+            Work::Running(run) => {
+                run.attempt.overdue = run.attempt.overdue.saturating_add(1);
+                run.looking_up = true;
+            }
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! What can be asked of a job, and what it answers.
+
+use serde::{Deserialize, Serialize};
+
+use super::judge::Verdict;
+use crate::api::register::AdmissionView;
+use crate::api::report::{Next, ReportReply};
+use crate::events::job::{Activity, JobEvent, Registered, Removal, RunKey};
+use crate::qos::policy::{PolicySettings, UnknownVersion};
+use crate::qos::units::{Cpus, Timestamp};
+
+/// Something asked of a job, or a fact that its framework told.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// A launcher introduces the job.
+    Register(Box<Registered>),
+    /// The launcher takes the registration back.
+    Withdraw {
+        /// Why.
+        reason: String,
+    },
+    /// An operator ends the job.
+    Cancel {
+        /// Why.
+        reason: String,
+    },
+    /// The container reports an iteration's start.
+    ReportStart(StartFacts),
+    /// The container reports an iteration's end.
+    ReportFinish(FinishFacts),
+    /// A Marathon container reports its start.
+    MarathonStart {
+        /// By its clock.
+        started_at: Timestamp,
+    },
+    /// A Marathon container reports its end.
+    MarathonEnd {
+        /// By its clock.
+        finished_at: Timestamp,
+        /// The job's own exit code.
+        exit_code: i32,
+    },
+    /// The framework shows the job.
+    Seen(FrameworkFacts),
+    /// The framework never showed the job within its time.
+    NeverSeen,
+    /// The framework no longer shows the job, and it was not us.
+    RemovedOutside,
+    /// About to start an iteration: the framework's facts before it.
+    AttemptStart(FrameworkFacts),
+    /// What became of a start, or of a run that is overdue.
+    Judged {
+        /// The iteration that was judged.
+        iteration: u32,
+        /// The attempt that was judged.
+        attempt: u32,
+        /// What the framework's facts add up to.
+        verdict: Verdict,
+        /// The facts last seen.
+        facts: FrameworkFacts,
+    },
+    /// The framework has this CPU, and the log does not.
+    ObserveCpus(Cpus),
+    /// The framework took the new CPU.
+    CpusApplied(Cpus),
+    /// The framework did not take the new CPU.
+    CpusRefused {
+        /// What was intended.
+        cpus: Cpus,
+        /// Why.
+        reason: String,
+    },
+    /// The framework's job was dealt with.
+    JobRemoved(Removal),
+    /// Time has passed: is a report overdue?
+    Tick,
+    /// The configuration changed.
+    SetPolicy(PolicySettings),
+}
+
+/// A start report's facts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StartFacts {
+    /// Which run.
+    pub key: RunKey,
+    /// Where.
+    pub hostname: String,
+    /// By the container's clock.
+    pub started_at: Timestamp,
+}
+
+/// An end report's facts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FinishFacts {
+    /// Which run.
+    pub key: RunKey,
+    /// Where.
+    pub hostname: String,
+    /// By the container's clock.
+    pub started_at: Timestamp,
+    /// By the container's clock.
+    pub finished_at: Timestamp,
+    /// By the container's clock, at the sending.
+    pub sent_at: Option<Timestamp>,
+    /// The job's own exit code.
+    pub exit_code: i32,
+}
+
+/// What a framework says of a job at one instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FrameworkFacts {
+    /// The CPU of its next run.
+    pub cpus: Cpus,
+    /// Good runs.
+    pub success_count: u64,
+    /// Failed runs.
+    pub error_count: u64,
+    /// What it is doing.
+    pub activity: Activity,
+}
+
+/// A command's outcome: what to record, and what to answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ruling {
+    /// To be recorded in this order; empty when nothing changes.
+    pub events: Vec<JobEvent>,
+    /// To be answered once they are on disk.
+    pub reply: Reply,
+}
+
+impl Ruling {
+    /// Records `events` and answers with nothing but success.
+    pub fn done(events: impl IntoIterator<Item = JobEvent>) -> Self {
+        Ruling { events: events.into_iter().collect(), reply: Reply::Done }
+    }
+
+    /// Changes nothing.
+    pub fn nothing() -> Self {
+        Ruling::done([])
+    }
+}
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reply {
+    /// It is done.
+    Done,
+    /// To a registration.
+    Registered {
+        /// Whether the deadline can be kept.
+        admission: AdmissionView,
+    },
+    /// To a report.
+    Report(ReportReply),
+}
+
+impl Reply {
+    /// The answer to a report that was counted: the task ends.
+    pub fn exit() -> Self {
+        Reply::Report(ReportReply { duplicate: None, ignored: None, next: Next::Exit })
+    }
+
+    /// The answer to a report of a job in this state, which takes none.
+    pub fn ignored(state: &str) -> Self {
+        Reply::Report(ReportReply { duplicate: None, ignored: Some(state.to_owned()), next: Next::Exit })
+    }
+
+    /// The answer to a report that was counted before.
+    pub fn duplicate() -> Self {
+        Reply::Report(ReportReply { duplicate: Some(true), ignored: None, next: Next::Exit })
+    }
+}
+
+/// A command that cannot be carried out; nothing was changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// The job is not registered.
+    #[error("no job with this uuid is registered")]
+    Unknown,
+    /// The job is registered already.
+    #[error("a job with this uuid is already registered")]
+    AlreadyRegistered,
+    /// The command does not fit the job's framework.
+    #[error("this is a {actual} job; the report is for {expected} jobs")]
+    WrongFramework {
+        /// The job's framework.
+        actual: &'static str,
+        /// The report's.
+        expected: &'static str,
+    },
+    /// The command comes too late.
+    #[error("{0}")]
+    TooLate(String),
+    /// What the command was about is no longer so.
+    #[error("the command is about something that is over: {0}")]
+    Stale(&'static str),
+    /// The log asks for a policy version that this program does not have.
+    #[error(transparent)]
+    UnknownPolicyVersion(#[from] UnknownVersion),
+}

@@ -1,0 +1,58 @@
+//! The ends of a job that no report brings.
+
+use crate::events::job::{Cancelled, Failed, Removal, Removed, Withdrawn};
+use crate::qos::ids::Framework;
+use crate::qos::job::command::{Rejection, Ruling};
+use crate::qos::job::state::{JobState, Phase, Work};
+
+/// Legal only before the first start.
+pub fn withdraw(state: &JobState, reason: String) -> Result<Ruling, Rejection> {
+    match &state.phase {
+        // Asked for twice: the launcher did not see the first answer.
+        Phase::Ended(super::super::Ending::Withdrawn { .. }) => Ok(Ruling::nothing()),
+        Phase::Registered if state.last_attempt == (0, 0) => Ok(Ruling::done([Withdrawn { reason }.into()])),
+        Phase::Registered | Phase::Running => Err(Rejection::TooLate(
+            "the job has been started; cancel it (DELETE /api/v1/jobs/{uuid}) instead of withdrawing it".into(),
+        )),
+        Phase::Ended(_) => Err(Rejection::TooLate(format!("the job is {} already", state.state_name()))),
+    }
+}
+
+pub fn cancel(state: &JobState, reason: String) -> Result<Ruling, Rejection> {
+    if state.ending().is_some() {
+        return Err(Rejection::TooLate(format!("the job is {} already", state.state_name())));
+    }
+    let mut events = vec![Cancelled { reason }.into()];
+    if state.registered.framework == Framework::Marathon {
+        events.push(Removed { how: Removal::NotTouched }.into());
+    }
+    Ok(Ruling::done(events))
+}
+
+pub fn never_seen(state: &JobState) -> Result<Ruling, Rejection> {
+    if state.ending().is_some() || state.last_attempt != (0, 0) || state.phase != Phase::Registered {
+        return Err(Rejection::Stale("the job was seen"));
+    }
+    let reason = "its framework never showed the job within submit_timeout".into();
+    Ok(Ruling::done([Withdrawn { reason }.into()]))
+}
+
+pub fn removed_outside(state: &JobState) -> Result<Ruling, Rejection> {
+    if state.ending().is_some() {
+        return Err(Rejection::Stale("the job has ended"));
+    }
+    let reason = match &state.work {
+        Work::None => "removed outside: its framework no longer has the job",
+        Work::Attempted(_) | Work::Running(_) => {
+            "removed outside, during an iteration: its framework no longer has the job"
+        }
+    };
+    Ok(Ruling::done([Failed { reason: reason.into() }.into()]))
+}
+
+pub fn removed(state: &JobState, how: Removal) -> Result<Ruling, Rejection> {
+    if state.ending().is_none() || state.removed {
+        return Err(Rejection::Stale("no removal is pending"));
+    }
+    Ok(Ruling::done([Removed { how }.into()]))
+}

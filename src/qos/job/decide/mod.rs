@@ -1,0 +1,79 @@
+//! From a command to the events that follow from it. Reads the state, changes nothing.
+
+mod ending;
+mod framework;
+mod marathon;
+mod reports;
+
+use super::command::{Command, Rejection, Reply, Ruling};
+use super::patience::{allowed, report_due};
+use super::state::{JobState, Work};
+use crate::api::register::AdmissionView;
+use crate::events::job::{JobEvent, Overdue, PolicyChanged, Registered, RescaleApplied, RescaleFailed};
+use crate::qos::policy::PolicySettings;
+use crate::qos::units::Timestamp;
+
+/// What follows from `command`, which came at `now`.
+///
+/// # Errors
+/// When the command does not fit the job's state; then nothing is recorded.
+pub fn decide(state: Option<&JobState>, command: Command, now: Timestamp) -> Result<Ruling, Rejection> {
+    let Some(state) = state else {
+        return match command {
+            Command::Register(registered) => Ok(register(*registered)),
+            _ => Err(Rejection::Unknown),
+        };
+    };
+    match command {
+        Command::Register(_) => Err(Rejection::AlreadyRegistered),
+        Command::Withdraw { reason } => ending::withdraw(state, reason),
+        Command::Cancel { reason } => ending::cancel(state, reason),
+        Command::ReportStart(facts) => reports::start(state, facts, now),
+        Command::ReportFinish(facts) => reports::finish(state, facts, now),
+        Command::MarathonStart { started_at } => marathon::start(state, started_at, now),
+        Command::MarathonEnd { finished_at, exit_code } => marathon::end(state, finished_at, exit_code, now),
+        Command::Seen(facts) => framework::seen(state, facts),
+        Command::NeverSeen => ending::never_seen(state),
+        Command::RemovedOutside => ending::removed_outside(state),
+        Command::AttemptStart(facts) => framework::attempt_start(state, facts),
+        Command::Judged { iteration, attempt, verdict, facts } => {
+            framework::judged(state, iteration, attempt, verdict, facts)
+        }
+        Command::ObserveCpus(cpus) => Ok(framework::observe_cpus(state, cpus)),
+        Command::CpusApplied(cpus) => match state.resizing_to {
+            Some(_) => Ok(Ruling::done([RescaleApplied { cpus }.into()])),
+            None => Err(Rejection::Stale("no resize is pending")),
+        },
+        Command::CpusRefused { cpus, reason } => match state.resizing_to {
+            Some(_) => Ok(Ruling::done([RescaleFailed { cpus, reason }.into()])),
+            None => Err(Rejection::Stale("no resize is pending")),
+        },
+        Command::JobRemoved(how) => ending::removed(state, how),
+        Command::Tick => Ok(tick(state, now)),
+        Command::SetPolicy(policy) => Ok(set_policy(state, policy)),
+    }
+}
+
+fn register(registered: Registered) -> Ruling {
+    let admission = AdmissionView::from(&registered.admission);
+    Ruling { events: vec![JobEvent::Registered(registered)], reply: Reply::Registered { admission } }
+}
+
+fn tick(state: &JobState, now: Timestamp) -> Ruling {
+    if report_due(state).is_none_or(|due| due > now) {
+        return Ruling::nothing();
+    }
+    let (iteration, since) = match &state.work {
+        Work::None => return Ruling::nothing(),
+        Work::Attempted(attempt) => (attempt.iteration, attempt.at),
+        Work::Running(run) => (run.attempt.iteration, run.since),
+    };
+    Ruling::done([Overdue { iteration, since, allowed: allowed(state) }.into()])
+}
+
+fn set_policy(state: &JobState, policy: PolicySettings) -> Ruling {
+    if state.policy == policy || state.ending().is_some() {
+        return Ruling::nothing();
+    }
+    Ruling::done([PolicyChanged { policy }.into()])
+}

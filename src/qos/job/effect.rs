@@ -1,0 +1,159 @@
+//! What must happen outside, always as an absolute target and never as a difference: a repeated effect does no harm.
+
+use serde::{Deserialize, Serialize};
+
+use super::state::JobState;
+use crate::events::job::{JobEvent, Outcome};
+use crate::qos::ids::Framework;
+use crate::qos::units::{Cpus, Timestamp};
+
+/// Work for a framework's client. Stored with the events that call for it, performed until its outcome is an event too.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Effect {
+    /// Wait until the framework shows the job.
+    AwaitJob,
+    /// Give the next run this CPU.
+    SetCpus {
+        /// The target.
+        cpus: Cpus,
+    },
+    /// Start an iteration, once the job is idle.
+    StartIteration {
+        /// Which one, from 1.
+        iteration: u32,
+        /// Not before this instant.
+        not_before: Timestamp,
+    },
+    /// Ask what became of an iteration whose report is overdue.
+    LookUp {
+        /// Which one.
+        iteration: u32,
+        /// Which attempt at it.
+        attempt: u32,
+    },
+    /// Remove the job from its framework.
+    DeleteJob {
+        /// Not before its last run is over: removal kills a task that still waits for the answer to its report.
+        when_idle: bool,
+    },
+}
+
+/// A job has at most one pending effect of a kind; a newer one takes the older one's place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EffectKey {
+    /// [`Effect::AwaitJob`]
+    Await,
+    /// [`Effect::LookUp`]
+    LookUp,
+    /// [`Effect::SetCpus`]
+    Cpus,
+    /// [`Effect::StartIteration`]
+    Start,
+    /// [`Effect::DeleteJob`]
+    Delete,
+}
+
+impl EffectKey {
+    /// The name in the outbox.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            EffectKey::Await => "await",
+            EffectKey::LookUp => "look_up",
+            EffectKey::Cpus => "cpus",
+            EffectKey::Start => "start",
+            EffectKey::Delete => "delete",
+        }
+    }
+}
+
+impl Effect {
+    /// The effect's place among the job's pending effects.
+    pub const fn key(&self) -> EffectKey {
+        match self {
+            Effect::AwaitJob => EffectKey::Await,
+            Effect::SetCpus { .. } => EffectKey::Cpus,
+            Effect::StartIteration { .. } => EffectKey::Start,
+            Effect::LookUp { .. } => EffectKey::LookUp,
+            Effect::DeleteJob { .. } => EffectKey::Delete,
+        }
+    }
+}
+
+/// A change of a job's pending effects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EffectChange {
+    /// Pending from now on, behind the others; takes the place of one with the same key.
+    Add(Effect),
+    /// Done, or overtaken.
+    Resolve(EffectKey),
+    /// The job is over: nothing that was pending is wanted any more.
+    ResolveAll,
+}
+
+/// The changes that `events` (recorded together) make, given the state after them, in the order in which they are made.
+///
+/// Within one batch a new CPU comes before the start that it is for.
+pub fn react(state: &JobState, events: &[JobEvent]) -> Vec<EffectChange> {
+    let mut settled = Vec::new();
+    let mut wanted = Vec::new();
+    for event in events {
+        react_to(state, event, &mut settled, &mut wanted);
+    }
+    wanted.sort_by_key(Effect::key);
+    settled.extend(wanted.into_iter().map(EffectChange::Add));
+    settled
+}
+
+fn react_to(state: &JobState, event: &JobEvent, settled: &mut Vec<EffectChange>, wanted: &mut Vec<Effect>) {
+    let resolve = |key| EffectChange::Resolve(key);
+    match event {
+        JobEvent::Registered(registered) if registered.framework == Framework::Chronos => wanted.push(Effect::AwaitJob),
+        JobEvent::SeenInFramework(_) => {
+            settled.push(resolve(EffectKey::Await));
+            wanted.extend(next_start(state, state.registered.t0));
+        }
+        JobEvent::IterationStarted(_) => settled.push(resolve(EffectKey::Start)),
+        JobEvent::IterationFinished(finished) if finished.outcome != Outcome::Surplus => {
+            settled.extend([EffectKey::Start, EffectKey::LookUp].map(resolve));
+            wanted.extend(next_start(state, finished.finished_at + state.policy.sleeping_time));
+        }
+        JobEvent::IterationLost(lost) => {
+            settled.push(resolve(EffectKey::LookUp));
+            if lost.iteration == state.next_iteration() {
+                settled.push(resolve(EffectKey::Start));
+                wanted.extend(next_start(state, state.registered.t0));
+            }
+        }
+        JobEvent::Overdue(_) => {
+            if let super::Work::Running(run) = &state.work {
+                wanted.push(Effect::LookUp { iteration: run.attempt.iteration, attempt: run.attempt.number });
+            }
+        }
+        JobEvent::LookedUp(_) => settled.push(resolve(EffectKey::LookUp)),
+        JobEvent::Rescaled(rescaled) => wanted.push(Effect::SetCpus { cpus: rescaled.to }),
+        JobEvent::RescaleApplied(_) | JobEvent::RescaleFailed(_) => settled.push(resolve(EffectKey::Cpus)),
+        JobEvent::Completed(_) | JobEvent::Failed(_) | JobEvent::Cancelled(_) => {
+            *settled = vec![EffectChange::ResolveAll];
+            wanted.clear();
+            if state.registered.framework == Framework::Chronos {
+                wanted.push(Effect::DeleteJob { when_idle: !matches!(event, JobEvent::Cancelled(_)) });
+            }
+        }
+        JobEvent::Withdrawn(_) => settled.push(EffectChange::ResolveAll),
+        JobEvent::Removed(_) => settled.push(resolve(EffectKey::Delete)),
+        JobEvent::Registered(_)
+        | JobEvent::StartAttempted(_)
+        | JobEvent::StartDropped(_)
+        | JobEvent::IterationFinished(_)
+        | JobEvent::Decided(_)
+        | JobEvent::CpuObserved(_)
+        | JobEvent::PolicyChanged(_)
+        | JobEvent::MarathonStarted(_)
+        | JobEvent::MarathonEnded(_) => {}
+    }
+}
+
+fn next_start(state: &JobState, not_before: Timestamp) -> Option<Effect> {
+    let wanted = state.ending().is_none() && state.remaining() > 0;
+    wanted.then(|| Effect::StartIteration { iteration: state.next_iteration(), not_before })
+}

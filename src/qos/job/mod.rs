@@ -1,0 +1,28 @@
+//! One job: its state, and the three functions that production, replay and simulation share.
+//!
+//! ```text
+//! command --decide--> events --apply--> state
+//!                        \----react---> effects (what must happen outside)
+//! ```
+
+mod apply;
+pub mod command;
+mod decide;
+pub mod effect;
+pub mod judge;
+mod patience;
+mod prediction;
+pub mod registration;
+pub mod state;
+
+pub use command::{Command, Rejection, Reply, Ruling};
+pub use decide::decide;
+pub use effect::{Effect, EffectChange, EffectKey, react};
+pub use patience::report_due;
+pub use state::{Attempt, Ending, Flag, JobState, Phase, Recorded, Run, Work};
+
+/// Version of the fold from events to state; a changed meaning of an event is a new version.
+pub const FOLD_VERSION: u16 = 1;
+
+#[cfg(test)]
+mod tests;

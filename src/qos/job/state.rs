@@ -1,0 +1,278 @@
+//! What the events of a job add up to.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::events::job::{JobEvent, Registered, RunKey};
+use crate::qos::chronos::Bounds;
+use crate::qos::performance::Performance;
+use crate::qos::policy::PolicySettings;
+use crate::qos::units::{Cpus, Span, Timestamp};
+
+/// An event with its place in the job's stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// Position in the stream, from 1.
+    pub version: u64,
+    /// When it was recorded.
+    pub at: Timestamp,
+    /// What happened.
+    pub event: JobEvent,
+}
+
+/// A job's state. Only [`JobState::apply`] changes it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JobState {
+    /// Version of the last event applied.
+    pub version: u64,
+    /// How the job introduced itself.
+    pub registered: Registered,
+    /// When it did.
+    pub registered_at: Timestamp,
+    /// Who decides now.
+    pub policy: PolicySettings,
+    /// Where the job is in its life.
+    pub phase: Phase,
+    /// What its framework is doing for it, as far as the log knows.
+    pub work: Work,
+    /// The CPU that the framework has for the next run; unknown until an adopted job is seen.
+    pub cpus: Option<Cpus>,
+    /// A CPU that is intended and whose outcome is not known yet.
+    pub resizing_to: Option<Cpus>,
+    /// How often the CPU was changed.
+    pub rescales: u32,
+    /// Iterations done.
+    pub done: u32,
+    /// The last start that was asked for: iteration and attempt.
+    pub last_attempt: (u32, u32),
+    /// Failed iterations since the last good one.
+    pub failures_in_row: u32,
+    /// Runs that were reported, by their key.
+    pub runs: BTreeMap<RunKey, ReportedRun>,
+    /// The last counted iteration.
+    pub last: Option<LastIteration>,
+    /// The latest decision.
+    pub decision: Option<LatestDecision>,
+    /// What an operator should know.
+    pub flags: BTreeSet<Flag>,
+    /// The framework no longer has the job: nothing is left to do.
+    pub removed: bool,
+    /// Executions of a Marathon job: the latest.
+    pub execution: Option<Execution>,
+}
+
+/// Where a job is in its life.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Phase {
+    /// Introduced, never started.
+    Registered,
+    /// At least one start is confirmed.
+    Running,
+    /// Over.
+    Ended(Ending),
+}
+
+/// How a job ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// All iterations done.
+    Completed {
+        /// When the last one ended.
+        finished_at: Timestamp,
+        /// Inside the deadline?
+        on_time: bool,
+        /// Deadline minus finish.
+        margin: Span,
+    },
+    /// Given up.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+    /// Ended by an operator.
+    Cancelled {
+        /// Why.
+        reason: String,
+    },
+    /// Taken back before the first start.
+    Withdrawn {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What the framework is doing for a job, as far as the log knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Work {
+    /// Nothing was asked for.
+    None,
+    /// A start was asked for and is not confirmed.
+    Attempted(Attempt),
+    /// A run reported its start.
+    Running(Run),
+}
+
+/// A start that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// Which iteration.
+    pub iteration: u32,
+    /// Which attempt at it, from 1.
+    pub number: u32,
+    /// The framework's good runs before it.
+    pub success_count: u64,
+    /// The framework's failed runs before it.
+    pub error_count: u64,
+    /// When it was recorded.
+    pub at: Timestamp,
+    /// How often its report was found overdue.
+    pub overdue: u32,
+}
+
+/// A run that reported its start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// The attempt that it confirms.
+    pub attempt: Attempt,
+    /// Its identity.
+    pub key: RunKey,
+    /// When its start report came.
+    pub since: Timestamp,
+    /// The framework is being asked about it.
+    pub looking_up: bool,
+}
+
+/// A run that has reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReportedRun {
+    /// Which iteration it ran.
+    pub iteration: u32,
+    /// Its end was reported too.
+    pub finished: bool,
+}
+
+/// The last counted iteration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LastIteration {
+    /// Its end.
+    pub finished_at: Timestamp,
+    /// How long it took.
+    pub duration: Span,
+    /// The CPU that it had; unknown for an adopted job that was not seen yet.
+    pub cpus: Option<Cpus>,
+}
+
+/// The latest decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LatestDecision {
+    /// How the job was doing.
+    pub performance: Performance,
+    /// Predicted finish.
+    pub prediction: Timestamp,
+    /// What was on plan.
+    pub bounds: Bounds,
+}
+
+/// One execution of a Marathon job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Execution {
+    /// Its start.
+    pub started_at: Timestamp,
+    /// Its end, when it has one.
+    pub finished_at: Option<Timestamp>,
+}
+
+/// What an operator should know about a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Flag {
+    /// Its deadline cannot be kept.
+    Infeasible,
+    /// The 2017 launcher wrote it.
+    Adopted,
+    /// A report is late.
+    Overdue,
+    /// A run ended well by the framework's count, and its report never came.
+    ReportLost,
+    /// A container's clock could not be right.
+    ClockSkew,
+    /// The framework did not take the last CPU.
+    RescaleFailed,
+    /// Somebody else changed its CPU.
+    CpuChangedOutside,
+    /// A run that nobody had asked for.
+    SurplusRun,
+    /// The framework has a job of this name that is not ours; it was left alone.
+    NotOurs,
+    /// This version records a Marathon job's start and end, and does not watch its progress or change its CPU.
+    MarathonNotSupervised,
+}
+
+impl Flag {
+    /// The name in answers.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Flag::Infeasible => "infeasible",
+            Flag::Adopted => "adopted",
+            Flag::Overdue => "overdue",
+            Flag::ReportLost => "report_lost",
+            Flag::ClockSkew => "clock_skew",
+            Flag::RescaleFailed => "rescale_failed",
+            Flag::CpuChangedOutside => "cpu_changed_outside",
+            Flag::SurplusRun => "surplus_run",
+            Flag::NotOurs => "not_ours",
+            Flag::MarathonNotSupervised => "marathon_not_supervised",
+        }
+    }
+}
+
+impl JobState {
+    /// Iterations left.
+    pub fn remaining(&self) -> u32 {
+        self.registered.iterations.saturating_sub(self.done)
+    }
+
+    /// The iteration that is, or will be, under way.
+    pub fn next_iteration(&self) -> u32 {
+        self.done.saturating_add(1)
+    }
+
+    /// How the job ended, when it did.
+    pub fn ending(&self) -> Option<&Ending> {
+        match &self.phase {
+            Phase::Ended(ending) => Some(ending),
+            Phase::Registered | Phase::Running => None,
+        }
+    }
+
+    /// The start that is asked for or confirmed.
+    pub fn attempt(&self) -> Option<&Attempt> {
+        match &self.work {
+            Work::None => None,
+            Work::Attempted(attempt) => Some(attempt),
+            Work::Running(run) => Some(&run.attempt),
+        }
+    }
+
+    /// Nothing is left to decide or to do: the job may leave memory.
+    pub fn is_finished(&self) -> bool {
+        match self.ending() {
+            None => false,
+            Some(Ending::Withdrawn { .. }) => true,
+            Some(_) => self.removed,
+        }
+    }
+
+    /// The state's name in answers: registered, running, completed, failed, cancelled or withdrawn.
+    pub fn state_name(&self) -> &'static str {
+        match &self.phase {
+            Phase::Registered => "registered",
+            Phase::Running => "running",
+            Phase::Ended(Ending::Completed { .. }) => "completed",
+            Phase::Ended(Ending::Failed { .. }) => "failed",
+            Phase::Ended(Ending::Cancelled { .. }) => "cancelled",
+            Phase::Ended(Ending::Withdrawn { .. }) => "withdrawn",
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! The secrets that open the supervisor's routes.
+//!
+//! - [`CallbackKey`]: 32 random bytes in the data directory. From it the token of every job is derived anew each time it is
+//!   needed, so that no job token is stored anywhere.
+//! - [`StoredToken`]: the operator's token, and the scrape token, as they stand in a file. Only a digest is kept in memory.
+
+mod error;
+mod key;
+mod secret_file;
+mod stored;
+
+pub use error::TokenError;
+pub use key::{CallbackKey, JobToken, KEY_FILE};
+pub use stored::{OPERATOR_TOKEN_FILE, StoredToken};

@@ -1,0 +1,79 @@
+//! A full disk takes nothing back, is said, and is over when there is space again.
+
+mod store_support;
+
+use std::path::Path;
+use std::process::Command;
+
+use mesos_qos::events::envelope::{StreamId, Version};
+use mesos_qos::events::store::{AppendError, DATABASE, Health, verify};
+use store_support::{one, open};
+
+const DIR: &str = "STORE_SMALL_DISK";
+
+/// Mounts a file system of one MiB in a mount namespace of its own and runs [`on_a_small_disk`] there.
+#[test]
+fn a_full_disk_is_a_storage_error_until_there_is_space_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut unshare = Command::new("unshare");
+    unshare.arg("--mount");
+    if !nix::unistd::geteuid().is_root() {
+        unshare.args(["--user", "--map-root-user"]);
+    }
+    let output = unshare
+        .args([
+            "sh",
+            "-c",
+            r#"mount -t tmpfs -o size=1m none "$1" && exec "$2" --ignored --exact on_a_small_disk"#,
+            "sh",
+        ])
+        .arg(dir.path())
+        .arg(std::env::current_exe().unwrap())
+        .env(DIR, dir.path())
+        .output()
+        .expect("unshare(1) of util-linux");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && text.contains("1 passed"),
+        "needs a tmpfs in a mount namespace (root, or user namespaces):\n{text}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+#[tokio::test]
+#[ignore = "started by another test"]
+async fn on_a_small_disk() {
+    let dir = std::env::var(DIR).expect("started by a_full_disk_is_a_storage_error_until_there_is_space_again");
+    let dir = Path::new(&dir);
+    let ballast = dir.join("ballast");
+    std::fs::write(&ballast, vec![0; 300_000]).unwrap();
+    let store = open(&dir.join("data"));
+    let log = store.log();
+    let text = "x".repeat(5_000);
+    let mut version = 0;
+    let error = loop {
+        match log.append(one(StreamId::Cluster, version, &text)).await {
+            Ok(_) => version += 1,
+            Err(error) => break error,
+        }
+        assert!(version < 1_000, "a disk of one MiB never gets full");
+    };
+    assert!(matches!(&error, AppendError::Storage(why) if why.contains("full")), "{error}");
+    assert!(version > 10);
+    assert!(matches!(log.health(), Health::Failing(_)));
+    // Still full, and still what was acknowledged, no more.
+    let again = log.append(one(StreamId::Cluster, version, &text)).await.unwrap_err();
+    assert!(matches!(again, AppendError::Storage(_)), "{again}");
+    let events = log.read_stream(StreamId::Cluster, Version::NONE, 10_000).await.unwrap();
+    assert_eq!(events.len() as u64, version);
+    assert!(log.stats().failed_commits >= 2);
+
+    std::fs::remove_file(&ballast).unwrap();
+    log.probe().await.unwrap();
+    assert_eq!(log.health(), Health::Good);
+    let appended = log.append(one(StreamId::Cluster, version, &text)).await.unwrap();
+    assert_eq!(appended.events[0].version, Version(version + 1));
+    let report = verify(&dir.join("data").join(DATABASE), Some(appended.events[0].hash)).unwrap();
+    assert!(report.is_whole(), "{report:?}");
+    assert_eq!(report.head.seq, appended.events[0].seq);
+}
