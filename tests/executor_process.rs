@@ -14,8 +14,7 @@ const FACTOR: f64 = 0.17;
 const BUSY: &str = "while :; do :; done";
 
 fn executor(directory: &Path, limiter: LimiterChoice) -> ProcessExecutor {
-    let options =
-        ProcessOptions { cpu_factor: FACTOR, state_dir: directory.join("state"), limiter, env: Vec::new() };
+    let options = ProcessOptions { cpu_factor: FACTOR, state_dir: directory.join("state"), limiter, env: Vec::new() };
     ProcessExecutor::new(options).unwrap()
 }
 
@@ -46,9 +45,12 @@ async fn rate(task: &Arc<dyn RunningTask>, seconds: f64) -> f64 {
 }
 
 async fn assert_rate(task: &Arc<dyn RunningTask>, wished: f64, what: &str) {
-    let achieved = rate(task, 4.0).await;
+    let seconds = if wished < 0.3 { 10.0 } else { 4.0 };
+    let achieved = rate(task, seconds).await;
     println!("{what}: wished {wished}, achieved {achieved:.4} virtual CPUs");
-    assert!((achieved / wished - 1.0).abs() < 0.05, "{what}: wished {wished}, achieved {achieved}");
+    // Two scheduler ticks on the edge of the window are no error of the limit; they show where it holds little CPU time.
+    let tick = 0.008 / seconds / FACTOR;
+    assert!((achieved - wished).abs() < 0.05 * wished + tick, "{what}: wished {wished}, achieved {achieved}");
 }
 
 /// Whether a process whose command line contains `marker` lives.
@@ -107,7 +109,8 @@ async fn many_short_children_are_counted() {
 async fn control_groups_are_used_where_they_can_be() {
     let directory = tempfile::tempdir().unwrap();
     let description = executor(directory.path(), Auto).describe();
-    let v1 = Path::new("/sys/fs/cgroup/cpu/cpu.cfs_quota_us").exists() || Path::new("/sys/fs/cgroup/cpu/tasks").exists();
+    let v1 =
+        Path::new("/sys/fs/cgroup/cpu/cpu.cfs_quota_us").exists() || Path::new("/sys/fs/cgroup/cpu/tasks").exists();
     if nix::unistd::geteuid().is_root() && v1 {
         assert_eq!(description, "process/cgroup-v1");
     }
@@ -119,7 +122,10 @@ async fn environment_output_and_exit_code_are_the_tasks_own() {
         let directory = tempfile::tempdir().unwrap();
         let executor = executor(directory.path(), limiter);
         let script = r#"printf '%s|%s|%s' "$GREETING" "$MESOS_QOS_CPU_FACTOR" "$PWD"; echo trouble >&2; exit 7"#;
-        let task = executor.launch(shell(directory.path(), "ct:1:0:odd name/..:", script, 1.0).in_sandbox("out")).await.unwrap();
+        let task = executor
+            .launch(shell(directory.path(), "ct:1:0:odd name/..:", script, 1.0).in_sandbox("out"))
+            .await
+            .unwrap();
         // Many may wait, also after the end.
         let exits = tokio::join!(task.wait(), task.wait());
         assert_eq!((exits.0, exits.1, task.wait().await), (Exit::Code(7), Exit::Code(7), Exit::Code(7)));

@@ -126,7 +126,8 @@ impl Executor for ProcessExecutor {
             // The key tells two runs of one id apart, which may overlap while the first is being ended.
             let name = format!("{}.{}", safe_name(&spec.id), &key[..8]);
             let record = self.inner.state.record(&name, &spec.id, &key, Vec::new())?;
-            let group = self.inner.limiter.group(&name, self.inner.factor.cores(spec.cpus)).inspect_err(|_| record.remove())?;
+            let group =
+                self.inner.limiter.group(&name, self.inner.factor.cores(spec.cpus)).inspect_err(|_| record.remove())?;
             let (report, started) = oneshot::channel();
             let inner = self.inner.clone();
             thread::Builder::new()

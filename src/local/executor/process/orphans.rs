@@ -49,7 +49,8 @@ impl StateDir {
     pub fn open(directory: &Path) -> Result<(Self, usize), ExecutorError> {
         let about = |e: io::Error| ExecutorError(format!("state_dir {}: {e}", directory.display()));
         fs::create_dir_all(directory).map_err(about)?;
-        let lock = File::options().create(true).truncate(false).write(true).open(directory.join("lock")).map_err(about)?;
+        let lock =
+            File::options().create(true).truncate(false).write(true).open(directory.join("lock")).map_err(about)?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -71,8 +72,7 @@ impl StateDir {
     /// When it cannot be written.
     pub fn record(&self, name: &str, task: &str, key: &str, cgroups: Vec<PathBuf>) -> Result<Record, ExecutorError> {
         let path = self.directory.join(format!("{name}.json"));
-        let entry =
-            Entry { boot: boot(), task: task.into(), key: Some(key.into()), processes: Vec::new(), cgroups };
+        let entry = Entry { boot: boot(), task: task.into(), key: Some(key.into()), processes: Vec::new(), cgroups };
         write(&path, &entry).map_err(|e| ExecutorError(format!("{}: {e}", path.display())))?;
         Ok(Record { path, key: key.into(), entry: Mutex::new(Some(entry)) })
     }

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-/// What the group may use at once after idling, in time at its rate. One limiter period of the control groups.
-const DEPTH: Duration = Duration::from_millis(50);
+/// What a stopped group waits for before it goes on, in time at its rate: one limiter period of the control groups.
+const GRANT: Duration = Duration::from_millis(50);
+/// What a group may save up at most, in grants: on a loaded machine a group that may run does not do so at once, and
+/// must not lose its share by it.
+const DEPTH: f64 = 4.0;
 /// The longest between two looks: a resize, a kill and a new process are seen within this anyway.
 const LONGEST_NAP: Duration = Duration::from_millis(20);
 /// The shortest: looking costs CPU time too.
@@ -37,15 +40,17 @@ impl Bucket {
         Bucket { cores, tokens: 0.0, stopped: false, appetite: 1.0 }
     }
 
-    /// Changes the rate from now on.
+    /// Changes the rate from now on. Debt and credit keep their length in time: what was overdrawn at a high rate is
+    /// not paid back for seconds at a low one.
     pub fn set_cores(&mut self, cores: f64) {
+        self.tokens *= cores / self.cores.max(1e-6);
         self.cores = cores;
         self.tokens = self.tokens.min(self.depth());
     }
 
     /// Forgets the debt: a group that is being ended must be able to act on it.
     pub fn forgive(&mut self) {
-        self.tokens = self.depth();
+        self.tokens = self.grant();
         self.stopped = false;
     }
 
@@ -56,9 +61,9 @@ impl Bucket {
         if !self.stopped && elapsed > 0.0 {
             self.appetite = (used / elapsed).max(self.cores).max(0.1);
         }
-        self.stopped = if self.stopped { self.tokens < self.depth() * 0.95 } else { self.tokens <= 0.0 };
+        self.stopped = if self.stopped { self.tokens < self.grant() } else { self.tokens <= 0.0 };
         let nap = if self.stopped {
-            (self.depth() - self.tokens) / self.cores.max(1e-6)
+            (self.grant() - self.tokens) / self.cores.max(1e-6)
         } else {
             self.tokens / self.appetite
         };
@@ -66,8 +71,12 @@ impl Bucket {
         Step { stop: self.stopped, nap }
     }
 
+    fn grant(&self) -> f64 {
+        (self.cores * GRANT.as_secs_f64()).max(SMALLEST_GRANT)
+    }
+
     fn depth(&self) -> f64 {
-        (self.cores * DEPTH.as_secs_f64()).max(SMALLEST_GRANT)
+        DEPTH * self.grant()
     }
 }
 
@@ -92,7 +101,7 @@ mod tests {
         for cores in [0.017, 0.085, 0.289, 0.9, 1.4] {
             for threads in [1.0, 2.0, 4.0] {
                 for late in [0, 500, 4_000, 30_000].map(Duration::from_micros) {
-                    let rate = mean_rate(&mut Bucket::new(cores), threads, 30.0, late);
+                    let rate = mean_rate(&mut Bucket::new(cores), threads, 300.0, late);
                     let wished = cores.min(threads);
                     assert!((rate / wished - 1.0).abs() < 0.03, "{cores} {threads} {late:?}: {rate}");
                 }
@@ -112,6 +121,6 @@ mod tests {
     fn idling_saves_nothing_up() {
         let mut bucket = Bucket::new(0.1);
         bucket.step(Duration::from_secs(100), Duration::ZERO);
-        assert!(bucket.step(Duration::from_millis(6), Duration::from_millis(6)).stop);
+        assert!(bucket.step(Duration::from_millis(30), Duration::from_millis(30)).stop);
     }
 }

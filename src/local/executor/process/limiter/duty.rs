@@ -12,12 +12,13 @@ use nix::unistd::Pid;
 
 use super::bucket::Bucket;
 use super::tree::Tree;
-use super::{Group, Limiter, Record};
+use super::{Group, Limiter, Record, spawn};
 use crate::local::executor::usage::UsageMeter;
 use crate::local::executor::{CpuUsage, ExecutorError};
 
-/// Between two thorough looks, which read all of `/proc`.
-const THOROUGH: Duration = Duration::from_secs(1);
+/// Between two thorough looks, which read all of `/proc`: that takes milliseconds, in which a running group overdraws.
+const THOROUGH_WHILE_STOPPED: Duration = Duration::from_secs(1);
+const THOROUGH_WHILE_RUNNING: Duration = Duration::from_secs(3);
 
 /// Makes groups that are controlled by a thread each.
 pub struct DutyCycle(());
@@ -97,7 +98,8 @@ impl State {
 
     /// One step of the control loop; the nap until the next.
     fn control(&mut self) -> Duration {
-        let thorough = self.looked_thoroughly.elapsed() >= THOROUGH;
+        let due = if self.stopped { THOROUGH_WHILE_STOPPED } else { THOROUGH_WHILE_RUNNING };
+        let thorough = self.looked_thoroughly.elapsed() >= due;
         let (elapsed, used) = self.look(thorough);
         let step = self.bucket.step(elapsed, used);
         let stop = step.stop && !self.ending;
@@ -133,6 +135,7 @@ impl Shared {
     }
 
     fn run(&self, record: &Record) {
+        spawn::favour_this_thread();
         let mut known = Vec::new();
         let mut state = self.state();
         while let Some(tree) = &state.tree {
