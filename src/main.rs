@@ -16,11 +16,13 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Local(cli::local::LocalArgs),
     Log(cli::log::LogArgs),
 }
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
+        Command::Local(args) => cli::local::run(args, io::stdout().lock()),
         Command::Log(args) => cli::log::run(args, io::stdout().lock()),
     };
     match done {

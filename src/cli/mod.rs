@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand.
 
-pub mod log;
-//! (module cli)
+pub mod delay;
 pub mod launch;
+pub mod local;
+pub mod log;

@@ -1,5 +1,11 @@
 //! How the cluster on one machine runs a task: as a process group or as a container, under a real CPU limit.
 
+pub mod docker;
+mod limit;
+mod name;
+pub mod process;
+mod usage;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;

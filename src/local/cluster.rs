@@ -1,0 +1,205 @@
+//! A running cluster: its thread, its ports, its files.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+
+use actix_web::dev::ServerHandle;
+use actix_web::{App, HttpServer, web};
+use anyhow::Context;
+use nix::fcntl::{Flock, FlockArg};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+use super::chronos;
+use super::chronos::core::Core;
+use super::credentials::Credentials;
+use super::driver::{Driver, State};
+use super::guard;
+use super::journal::Journal;
+use super::mesos;
+use super::nodes::Nodes;
+use super::options::LocalOptions;
+use super::store::Store;
+use super::usage::{JobUsage, Ledger};
+
+/// A cluster on this machine. It has a thread and a runtime of its own, so that it can be used beside any other.
+///
+/// Dropping it stops it too, and waits; [`LocalCluster::shutdown`] does so without blocking a runtime.
+pub struct LocalCluster {
+    driver: Arc<Driver>,
+    chronos: SocketAddr,
+    mesos: SocketAddr,
+    credentials: Credentials,
+    journal: PathBuf,
+    stop: Option<oneshot::Sender<()>>,
+    stopped: Option<oneshot::Receiver<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl LocalCluster {
+    /// Starts a cluster and returns when it listens. Jobs that the state directory holds are taken up.
+    ///
+    /// # Errors
+    /// For an impossible option, a port in use, a state directory that is not usable or in use by another cluster.
+    pub fn start(options: LocalOptions) -> anyhow::Result<LocalCluster> {
+        options.validate()?;
+        let dir = &options.state_dir;
+        std::fs::create_dir_all(dir).with_context(|| format!("state directory {}", dir.display()))?;
+        let lock = lock(dir)?;
+        let journal_path = dir.join("journal.jsonl");
+        let (journal, entries) = Journal::open(&journal_path).context("the launch journal")?;
+        let (store, records) = Store::open(&dir.join("jobs")).context("the stored jobs")?;
+        let mut ledger = Ledger::default();
+        entries.iter().for_each(|entry| ledger.note(entry));
+        let now = options.clock.now();
+        let mut core = Core::new(options.chronos_settings(), now);
+        let restored = core.restore(records, &entries, now);
+        let nodes = Nodes::new(options.nodes, options.cpus_per_node);
+        let state = State { core, nodes, ledger, journal, store, running: BTreeMap::new(), active: 0, closing: false };
+        let driver = Driver::new(
+            state,
+            options.executor.clone(),
+            options.clock.clone(),
+            options.task_kill_grace,
+            dir.join("sandboxes"),
+        );
+        let bind = |port| {
+            let address = SocketAddr::new(options.listen, port);
+            TcpListener::bind(address).with_context(|| format!("cannot listen on {address}"))
+        };
+        let (chronos_port, mesos_port) = (bind(options.chronos_port)?, bind(options.mesos_port)?);
+        let (chronos, mesos) = (chronos_port.local_addr()?, mesos_port.local_addr()?);
+        let credentials = options.credentials.clone();
+        let (stop, stop_wanted) = oneshot::channel();
+        let (stopped_tx, stopped) = oneshot::channel();
+        let (ready_tx, ready) = mpsc::channel();
+        let inside = Inside { driver: driver.clone(), credentials: credentials.clone(), chronos, mesos };
+        let thread = std::thread::Builder::new().name("local-cluster".into()).spawn(move || {
+            let system = actix_web::rt::System::new();
+            system.block_on(async move {
+                let servers = inside.serve(chronos_port, mesos_port);
+                let started = servers.as_ref().map(|_| ()).map_err(|e| io::Error::new(e.kind(), e.to_string()));
+                let _ = ready_tx.send(started);
+                let Ok(servers) = servers else { return };
+                {
+                    let mut state = inside.driver.lock();
+                    inside.driver.perform(&mut state, restored);
+                }
+                let ticker = actix_web::rt::spawn(inside.driver.clone().run());
+                // Told to stop, or forgotten without a word: both end here.
+                let _ = stop_wanted.await;
+                ticker.abort();
+                for server in servers {
+                    server.stop(false).await;
+                }
+                inside.driver.close().await;
+            });
+            drop(lock);
+            let _ = stopped_tx.send(());
+        })?;
+        ready.recv().context("the cluster's thread ended at once")?.context("cannot serve HTTP")?;
+        Ok(LocalCluster {
+            driver,
+            chronos,
+            mesos,
+            credentials,
+            journal: journal_path,
+            stop: Some(stop),
+            stopped: Some(stopped),
+            thread: Some(thread),
+        })
+    }
+
+    /// Where the Chronos API is, without the path prefix of its version.
+    pub fn chronos_url(&self) -> String {
+        format!("http://{}", self.chronos)
+    }
+
+    /// Where the Mesos master's and agents' API is.
+    pub fn mesos_url(&self) -> String {
+        format!("http://{}", self.mesos)
+    }
+
+    /// Who may use the Chronos API.
+    pub fn credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+
+    /// The launch journal; [`super::journal::read`] reads it.
+    pub fn journal_path(&self) -> &Path {
+        &self.journal
+    }
+
+    /// What each job has reserved and used so far, by name; jobs that are gone included.
+    pub fn usage(&self) -> BTreeMap<String, JobUsage> {
+        let now = self.driver.now();
+        self.driver.read(|state| state.ledger.usage(now))
+    }
+
+    /// Stops listening and ends all tasks: TERM, KILL after the grace. Completes when no process of theirs is left.
+    pub async fn shutdown(mut self) {
+        self.stop.take();
+        if let Some(stopped) = self.stopped.take() {
+            let _ = stopped.await;
+        }
+    }
+}
+
+impl Drop for LocalCluster {
+    fn drop(&mut self) {
+        self.stop.take();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What the cluster's own thread holds.
+struct Inside {
+    driver: Arc<Driver>,
+    credentials: Credentials,
+    chronos: SocketAddr,
+    mesos: SocketAddr,
+}
+
+impl Inside {
+    fn serve(&self, chronos_port: TcpListener, mesos_port: TcpListener) -> io::Result<Vec<ServerHandle>> {
+        let version = self.driver.read(|state| state.core.version());
+        let access = web::Data::new(guard::Access { credentials: self.credentials.clone(), version });
+        let api = web::Data::new(chronos::http::Api::new(self.driver.clone(), version, self.chronos, Handle::current()));
+        let chronos = HttpServer::new(move || {
+            App::new()
+                .app_data(access.clone())
+                .app_data(api.clone())
+                .wrap(actix_web::middleware::from_fn(guard::authenticated))
+                .configure(|config| chronos::http::routes(config, version))
+        });
+        let view = web::Data::new(mesos::View::new(self.driver.clone(), self.mesos));
+        let mesos = HttpServer::new(move || {
+            App::new()
+                .app_data(view.clone())
+                .wrap(actix_web::middleware::from_fn(guard::local_host_only))
+                .configure(mesos::routes)
+        });
+        let chronos = chronos.workers(1).disable_signals().shutdown_timeout(1).listen(chronos_port)?.run();
+        let mesos = mesos.workers(1).disable_signals().shutdown_timeout(1).listen(mesos_port)?.run();
+        let handles = vec![chronos.handle(), mesos.handle()];
+        actix_web::rt::spawn(chronos);
+        actix_web::rt::spawn(mesos);
+        Ok(handles)
+    }
+}
+
+/// One cluster at a time may use a state directory.
+fn lock(dir: &Path) -> anyhow::Result<Flock<File>> {
+    let path = dir.join("lock");
+    let file = File::create(&path).with_context(|| format!("{}", path.display()))?;
+    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| {
+        anyhow::anyhow!("the state directory {} is in use by another cluster ({errno}): choose another", dir.display())
+    })
+}

@@ -1,0 +1,113 @@
+//! What groups of both versions of control groups share.
+
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
+
+use super::{Group, Record, files};
+use crate::local::executor::limit::Bandwidth;
+use crate::local::executor::usage::UsageMeter;
+use crate::local::executor::{CpuUsage, ExecutorError};
+
+/// What the counters say: the exact total, and its coarser parts in any common unit.
+pub struct Reading {
+    pub total: Duration,
+    pub user: f64,
+    pub system: f64,
+}
+
+/// Where the two versions differ.
+pub trait Interface: Send + Sync {
+    /// Sets the limit.
+    fn limit(&self, bandwidth: Bandwidth) -> Result<(), ExecutorError>;
+    /// Lifts the limit.
+    fn unlimit(&self) -> Result<(), ExecutorError>;
+    /// Reads the counters; nothing once the group is gone.
+    fn read(&self) -> Option<Reading>;
+}
+
+/// A group as one directory in each hierarchy that it needs.
+pub struct CgroupGroup<I> {
+    interface: I,
+    directories: Vec<PathBuf>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    meter: UsageMeter,
+    main: Option<Pid>,
+    closed: bool,
+}
+
+impl<I: Interface> CgroupGroup<I> {
+    /// Makes the directories and sets the limit, or leaves nothing.
+    pub fn make(interface: I, directories: Vec<PathBuf>, cores: f64) -> Result<Self, ExecutorError> {
+        let group = CgroupGroup { interface, directories, state: Mutex::default() };
+        let made = group
+            .directories
+            .iter()
+            .try_for_each(|directory| fs::create_dir(directory).map_err(|e| files::about(directory, e)))
+            .and_then(|()| group.limit(cores));
+        if let Err(error) = made {
+            group.close(CpuUsage::default());
+            return Err(error);
+        }
+        Ok(group)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // The state is plain numbers: valid whatever a panicking holder was doing.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<I: Interface> Group for CgroupGroup<I> {
+    fn join(&self) -> Result<Vec<File>, ExecutorError> {
+        self.directories.iter().map(|directory| files::open_for_joining(directory)).collect()
+    }
+
+    fn started(&self, main: Pid, _record: Arc<Record>) {
+        self.state().main = Some(main);
+    }
+
+    fn limit(&self, cores: f64) -> Result<(), ExecutorError> {
+        if self.state().closed { Ok(()) } else { self.interface.limit(Bandwidth::of_cores(cores)) }
+    }
+
+    fn usage(&self) -> CpuUsage {
+        let mut state = self.state();
+        match self.interface.read() {
+            Some(reading) if !state.closed => state.meter.advance(reading.total, reading.user, reading.system),
+            _ => state.meter.last(),
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        // Held, so that the group is not closed, and a member's pid not given to another process, meanwhile.
+        let state = self.state();
+        if state.closed {
+            return;
+        }
+        if signal == Signal::SIGKILL {
+            // A process needs CPU time to end, too: under a small quota that can take seconds.
+            let _ = self.interface.unlimit();
+        }
+        self.directories.iter().for_each(|directory| files::signal_members(directory, signal));
+    }
+
+    fn has_others(&self) -> bool {
+        let main = self.state().main;
+        self.directories.iter().any(|directory| files::members(directory).into_iter().any(|pid| Some(pid) != main))
+    }
+
+    fn close(&self, _main: CpuUsage) {
+        let _ = self.usage();
+        self.state().closed = true;
+        self.directories.iter().for_each(|directory| files::remove(directory));
+    }
+}

@@ -1,0 +1,94 @@
+//! Control groups v1: `cpu` limits, `cpuacct` counts. The two may be mounted together or apart.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::cgroup::{CgroupGroup, Interface, Reading};
+use super::{Group, Limiter, files, probe};
+use crate::local::executor::ExecutorError;
+use crate::local::executor::limit::Bandwidth;
+
+/// Makes groups in one directory of each of the two hierarchies.
+pub struct CgroupV1 {
+    cpu: PathBuf,
+    cpuacct: PathBuf,
+}
+
+impl CgroupV1 {
+    /// Makes the directories named `instance` below this process's own groups.
+    ///
+    /// # Errors
+    /// When a hierarchy is missing or not writable, or limits nothing.
+    pub fn open(instance: &str) -> Result<Self, ExecutorError> {
+        let (mounts, groups) = files::own_groups()?;
+        let own = |controller: &str| {
+            let path = groups.iter().find(|(controllers, _)| controllers.iter().any(|c| c == controller));
+            files::own_directory(&mounts, path.map_or("/", |(_, path)| path), |m| {
+                m.fs_type == "cgroup" && m.super_options.contains_key(controller)
+            })
+            .ok_or_else(|| ExecutorError(format!("no control group v1 hierarchy with the controller {controller}")))
+        };
+        let limiter = CgroupV1 { cpu: own("cpu")?.join(instance), cpuacct: own("cpuacct")?.join(instance) };
+        for directory in limiter.parents() {
+            fs::create_dir(&directory).map_err(|e| files::about(&directory, e))?;
+        }
+        probe(&limiter)?;
+        Ok(limiter)
+    }
+}
+
+impl Limiter for CgroupV1 {
+    fn name(&self) -> &'static str {
+        "cgroup-v1"
+    }
+
+    fn group(&self, name: &str, cores: f64) -> Result<Box<dyn Group>, ExecutorError> {
+        let interface = V1 { cpu: self.cpu.join(name), cpuacct: self.cpuacct.join(name) };
+        let directories = distinct(&interface.cpu, &interface.cpuacct);
+        Ok(Box::new(CgroupGroup::make(interface, directories, cores)?))
+    }
+
+    fn parents(&self) -> Vec<PathBuf> {
+        distinct(&self.cpu, &self.cpuacct)
+    }
+}
+
+impl Drop for CgroupV1 {
+    fn drop(&mut self) {
+        self.parents().iter().for_each(|directory| files::remove(directory));
+    }
+}
+
+fn distinct(cpu: &Path, cpuacct: &Path) -> Vec<PathBuf> {
+    let mut directories = vec![cpu.to_path_buf(), cpuacct.to_path_buf()];
+    directories.dedup();
+    directories
+}
+
+struct V1 {
+    cpu: PathBuf,
+    cpuacct: PathBuf,
+}
+
+impl Interface for V1 {
+    fn limit(&self, Bandwidth { quota_us, period_us }: Bandwidth) -> Result<(), ExecutorError> {
+        // Without a quota any period is legal; with the old quota a new period might ask for more than the parent has.
+        self.unlimit()?;
+        files::write(&self.cpu.join("cpu.cfs_period_us"), period_us)?;
+        files::write(&self.cpu.join("cpu.cfs_quota_us"), quota_us)
+    }
+
+    fn unlimit(&self) -> Result<(), ExecutorError> {
+        files::write(&self.cpu.join("cpu.cfs_quota_us"), -1)
+    }
+
+    fn read(&self) -> Option<Reading> {
+        let part = |name| files::number(&self.cpuacct.join(name)).map_or(0.0, |nanoseconds| nanoseconds as f64);
+        Some(Reading {
+            total: Duration::from_nanos(files::number(&self.cpuacct.join("cpuacct.usage"))?),
+            user: part("cpuacct.usage_user"),
+            system: part("cpuacct.usage_sys"),
+        })
+    }
+}

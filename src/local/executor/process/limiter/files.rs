@@ -1,0 +1,98 @@
+//! Control group files: small reads and writes with errors that name the file.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use procfs::process::{MountInfo, Process};
+
+use crate::local::executor::ExecutorError;
+
+/// An error about `path`.
+pub fn about(path: &Path, error: impl std::fmt::Display) -> ExecutorError {
+    ExecutorError(format!("{}: {error}", path.display()))
+}
+
+/// Writes one value; the kernel judges it in this very call.
+pub fn write(path: &Path, value: impl std::fmt::Display) -> Result<(), ExecutorError> {
+    fs::write(path, value.to_string()).map_err(|e| about(path, format_args!("writing {value}: {e}")))
+}
+
+/// Opens a file that processes join by.
+pub fn open_for_joining(directory: &Path) -> Result<File, ExecutorError> {
+    let path = directory.join("cgroup.procs");
+    File::options().write(true).open(&path).map_err(|e| about(&path, e))
+}
+
+/// The number in a file that holds nothing else.
+pub fn number(path: &Path) -> Option<u64> {
+    fs::read_to_string(path).ok()?.trim().parse().ok()
+}
+
+/// Processes in the group; those that have ended and wait to be collected are not listed by the kernel.
+pub fn members(directory: &Path) -> Vec<Pid> {
+    let listed = fs::read_to_string(directory.join("cgroup.procs")).unwrap_or_default();
+    listed.lines().filter_map(|line| line.parse().ok()).map(Pid::from_raw).collect()
+}
+
+/// Signals each member. One that ends meanwhile needs no signal.
+pub fn signal_members(directory: &Path, signal: Signal) {
+    for pid in members(directory) {
+        let _ = kill(pid, signal);
+    }
+}
+
+/// Removes an empty group. The kernel says "busy" for a moment after the last member has ended.
+pub fn remove(directory: &Path) {
+    for attempt in 0..50 {
+        match fs::remove_dir(directory) {
+            Ok(()) => return,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return,
+            Err(e) if attempt == 49 => tracing::warn!(directory = %directory.display(), "cannot remove: {e}"),
+            Err(_) => std::thread::sleep(Duration::from_millis(5)),
+        }
+    }
+}
+
+/// Where this process is in the mounted hierarchy that `wanted` picks; `own` is its path from `/proc/self/cgroup`.
+pub fn own_directory(mounts: &[MountInfo], own: &str, wanted: impl Fn(&MountInfo) -> bool) -> Option<PathBuf> {
+    // A later mount on the same point hides an earlier one.
+    let mount = mounts.iter().rev().find(|m| wanted(m))?;
+    let below = Path::new(own).strip_prefix(&mount.root).unwrap_or(Path::new(""));
+    let directory = mount.mount_point.join(below);
+    // In a container the mount may show only its own part of the hierarchy under another name.
+    Some(if directory.is_dir() { directory } else { mount.mount_point.clone() })
+}
+
+/// The mounts and the (controllers, path) of this process's groups.
+pub fn own_groups() -> Result<(Vec<MountInfo>, Vec<(Vec<String>, String)>), ExecutorError> {
+    let look = || -> procfs::ProcResult<_> {
+        let me = Process::myself()?;
+        let groups = me.cgroups()?.into_iter().map(|g| (g.controllers, g.pathname)).collect();
+        Ok((me.mountinfo()?.into_iter().collect(), groups))
+    };
+    look().map_err(|e| ExecutorError(format!("cannot read this process's control groups: {e}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mount(line: &str) -> MountInfo {
+        MountInfo::from_line(line).unwrap()
+    }
+
+    #[test]
+    fn the_own_group_is_looked_for_below_the_mount() {
+        let there = tempfile::tempdir().unwrap();
+        fs::create_dir(there.path().join("sub")).unwrap();
+        let line = format!("30 20 0:26 / {} rw - cgroup cgroup rw,cpu", there.path().display());
+        let mounts = [mount(&line)];
+        let found = |own| own_directory(&mounts, own, |m| m.fs_type == "cgroup");
+        assert_eq!(found("/sub"), Some(there.path().join("sub")));
+        assert_eq!(found("/not/shown/here"), Some(there.path().to_path_buf()));
+        assert_eq!(own_directory(&mounts, "/", |m| m.fs_type == "cgroup2"), None);
+    }
+}

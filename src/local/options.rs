@@ -1,0 +1,151 @@
+//! What a cluster is told when it is started.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::chronos::core::Settings;
+use super::chronos::version::ChronosVersion;
+use super::credentials::Credentials;
+use super::executor::Executor;
+use crate::clock::Clock;
+use crate::qos::units::{Cpus, Span};
+
+/// A shortest and a longest time, between which one is drawn uniformly.
+pub type DelayRange = (Duration, Duration);
+
+/// Everything a [`super::LocalCluster`] is told. [`LocalOptions::new`] has the defaults.
+#[derive(Clone)]
+pub struct LocalOptions {
+    /// Where to listen; a loopback address.
+    pub listen: IpAddr,
+    /// Port of the Chronos API; 0 takes a free one.
+    pub chronos_port: u16,
+    /// Port of the Mesos master's and agents' API; 0 takes a free one.
+    pub mesos_port: u16,
+    /// Whose behaviour is served.
+    pub chronos_version: ChronosVersion,
+    /// How many virtual nodes.
+    pub nodes: u32,
+    /// Virtual CPUs of each of them.
+    pub cpus_per_node: Cpus,
+    /// From the match of an offer to the start of the process, like the pull of an image; the CPU is reserved.
+    pub deployment_delay: DelayRange,
+    /// From the end of a process to the framework's knowing it; the job counts as running.
+    pub teardown_delay: DelayRange,
+    /// Offers come at this period.
+    pub offer_interval: Duration,
+    /// 2.4: how far ahead schedules are planned, and how often. 3.x: the longest time between two looks at them.
+    pub schedule_horizon: Duration,
+    /// From a failure to its retry.
+    pub failure_retry: Duration,
+    /// 3.x: how long a created job stays unknown.
+    pub visibility_delay: Duration,
+    /// From TERM to KILL when a task is killed.
+    pub task_kill_grace: Duration,
+    /// Holds the jobs, the journal and the tasks' sandboxes.
+    pub state_dir: PathBuf,
+    /// Who may use the Chronos API.
+    pub credentials: Credentials,
+    /// Environment of every task.
+    pub env: Vec<(String, String)>,
+    /// Of the choices of nodes and delays.
+    pub seed: u64,
+    /// Runs the tasks.
+    pub executor: Arc<dyn Executor>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// An option that cannot be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OptionError {
+    /// Anybody who reaches this cluster runs commands as this user.
+    #[error("listen {0}: only a loopback address is allowed, such as 127.0.0.1; whoever reaches this port runs commands")]
+    NotLoopback(IpAddr),
+    /// A cluster without nodes.
+    #[error("nodes: at least 1 is needed")]
+    NoNodes,
+    /// Nodes without CPU.
+    #[error("cpus: each node needs more than 0")]
+    NoCpus,
+    /// A time that cannot be nothing.
+    #[error("{0}: more than 0 is needed")]
+    Zero(&'static str),
+    /// A range whose end comes before its start.
+    #[error("{0}: the longest time must not be shorter than the shortest")]
+    Reversed(&'static str),
+}
+
+impl LocalOptions {
+    /// Two nodes of two CPUs on free ports, offers each second, no delays but 3.x's visibility (0.1 s), random
+    /// credentials.
+    pub fn new(state_dir: PathBuf, executor: Arc<dyn Executor>, clock: Arc<dyn Clock>) -> Self {
+        LocalOptions {
+            listen: IpAddr::from([127, 0, 0, 1]),
+            chronos_port: 0,
+            mesos_port: 0,
+            chronos_version: ChronosVersion::default(),
+            nodes: 2,
+            cpus_per_node: Cpus::from_milli(2000),
+            deployment_delay: (Duration::ZERO, Duration::ZERO),
+            teardown_delay: (Duration::ZERO, Duration::ZERO),
+            offer_interval: Duration::from_secs(1),
+            schedule_horizon: Duration::from_secs(60),
+            failure_retry: Duration::from_secs(60),
+            visibility_delay: Duration::from_millis(100),
+            task_kill_grace: Duration::from_secs(3),
+            state_dir,
+            credentials: Credentials::random(),
+            env: Vec::new(),
+            seed: 1,
+            executor,
+            clock,
+        }
+    }
+
+    /// Checks what types cannot.
+    ///
+    /// # Errors
+    /// Names the option and what would be right.
+    pub fn validate(&self) -> Result<(), OptionError> {
+        if !self.listen.is_loopback() {
+            return Err(OptionError::NotLoopback(self.listen));
+        }
+        if self.nodes == 0 {
+            return Err(OptionError::NoNodes);
+        }
+        if self.cpus_per_node.milli() == 0 {
+            return Err(OptionError::NoCpus);
+        }
+        for (name, duration) in [("offer interval", self.offer_interval), ("schedule horizon", self.schedule_horizon)] {
+            if duration.is_zero() {
+                return Err(OptionError::Zero(name));
+            }
+        }
+        for (name, (shortest, longest)) in
+            [("deployment delay", self.deployment_delay), ("teardown delay", self.teardown_delay)]
+        {
+            if longest < shortest {
+                return Err(OptionError::Reversed(name));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn chronos_settings(&self) -> Settings {
+        let range = |(shortest, longest): DelayRange| (Span::from(shortest), Span::from(longest));
+        Settings {
+            version: self.chronos_version,
+            horizon: self.schedule_horizon.into(),
+            failure_retry: self.failure_retry.into(),
+            visibility_delay: self.visibility_delay.into(),
+            offer_interval: self.offer_interval.into(),
+            deployment_delay: range(self.deployment_delay),
+            teardown_delay: range(self.teardown_delay),
+            env: self.env.clone(),
+            seed: self.seed,
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! Processes under real limits: rates by the kernel's counters, kills, and nothing left behind.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mesos_qos::local::executor::process::limiter::LimiterChoice::{self, Auto, DutyCycle};
+use mesos_qos::local::executor::process::{ProcessExecutor, ProcessOptions};
+use mesos_qos::local::executor::{Executor, Exit, RunningTask, TaskSpec};
+use mesos_qos::qos::units::Cpus;
+
+/// Real cores behind one virtual CPU: the published cluster on a machine with two cores.
+const FACTOR: f64 = 0.17;
+const BUSY: &str = "while :; do :; done";
+
+fn executor(directory: &Path, limiter: LimiterChoice) -> ProcessExecutor {
+    let options = ProcessOptions { cpu_factor: FACTOR, state_dir: directory.join("state"), limiter, env: Vec::new() };
+    ProcessExecutor::new(options).unwrap()
+}
+
+fn shell(directory: &Path, id: &str, script: &str, cpus: f64) -> TaskSpec {
+    TaskSpec {
+        id: id.into(),
+        argv: ["/bin/sh", "-c", script].map(String::from).to_vec(),
+        env: vec![("GREETING".into(), "it's \"so\" $(nice)\nreally".into())],
+        cpus: Cpus::try_from_f64(cpus).unwrap(),
+        memory_mib: 64.0,
+        sandbox: directory.join(id),
+        container: None,
+    }
+}
+
+fn output(directory: &Path, id: &str, name: &str) -> String {
+    std::fs::read_to_string(directory.join(id).join(name)).unwrap()
+}
+
+/// Virtual CPUs in use over the next `seconds`, by the kernel's counters.
+async fn rate(task: &Arc<dyn RunningTask>, seconds: f64) -> f64 {
+    // The first moments after a change still spend what was granted before it.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let (before, start) = (task.usage().total(), Instant::now());
+    tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
+    let used = task.usage().total().saturating_sub(before);
+    used.as_secs_f64() / start.elapsed().as_secs_f64() / FACTOR
+}
+
+async fn assert_rate(task: &Arc<dyn RunningTask>, wished: f64, what: &str) {
+    let seconds = if wished < 0.3 { 10.0 } else { 4.0 };
+    let achieved = rate(task, seconds).await;
+    println!("{what}: wished {wished}, achieved {achieved:.4} virtual CPUs");
+    // Two scheduler ticks on the edge of the window are no error of the limit; they show where it holds little CPU time.
+    let tick = 0.008 / seconds / FACTOR;
+    assert!((achieved - wished).abs() < 0.05 * wished + tick, "{what}: wished {wished}, achieved {achieved}");
+}
+
+/// Whether a process whose command line contains `marker` lives.
+fn lives(marker: &str) -> bool {
+    let all = procfs::process::all_processes().unwrap().flatten();
+    all.filter_map(|p| p.cmdline().ok()).any(|line| line.iter().any(|word| word.contains(marker)))
+}
+
+fn gone_within(marker: &str, limit: Duration) -> bool {
+    let start = Instant::now();
+    while lives(marker) {
+        if start.elapsed() > limit {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    true
+}
+
+async fn limits_hold(limiter: LimiterChoice, script: &str, what: &str) {
+    let directory = tempfile::tempdir().unwrap();
+    let executor = executor(directory.path(), limiter);
+    let what = format!("{} {what}", executor.describe());
+    let task = executor.launch(shell(directory.path(), "busy", script, 0.5)).await.unwrap();
+    assert_rate(&task, 0.5, &what).await;
+    task.resize(Cpus::from_milli(1700)).await.unwrap();
+    assert_rate(&task, 1.7, &format!("{what} after resize")).await;
+    task.resize(Cpus::from_milli(100)).await.unwrap();
+    assert_rate(&task, 0.1, &format!("{what} after another")).await;
+    let before = task.usage();
+    task.kill(Duration::from_secs(3)).await;
+    assert!(task.usage().total() >= before.total(), "usage stays readable after the end");
+    assert_eq!(task.wait().await, Exit::Signal(15));
+}
+
+#[tokio::test]
+async fn one_busy_process_is_held_to_its_virtual_cpus() {
+    limits_hold(Auto, BUSY, "one thread").await;
+    limits_hold(DutyCycle, BUSY, "one thread").await;
+}
+
+#[tokio::test]
+async fn two_busy_processes_share_one_limit() {
+    let script = format!("({BUSY}) & {BUSY}");
+    limits_hold(Auto, &script, "two processes").await;
+    limits_hold(DutyCycle, &script, "two processes").await;
+}
+
+#[tokio::test]
+async fn many_short_children_are_counted() {
+    // Each child lives for a fraction of a control period; only its parent's counter of collected children shows it.
+    limits_hold(DutyCycle, "while :; do /bin/true; done", "short children").await;
+}
+
+#[tokio::test]
+async fn control_groups_are_used_where_they_can_be() {
+    let directory = tempfile::tempdir().unwrap();
+    let description = executor(directory.path(), Auto).describe();
+    let v1 =
+        Path::new("/sys/fs/cgroup/cpu/cpu.cfs_quota_us").exists() || Path::new("/sys/fs/cgroup/cpu/tasks").exists();
+    if nix::unistd::geteuid().is_root() && v1 {
+        assert_eq!(description, "process/cgroup-v1");
+    }
+}
+
+#[tokio::test]
+async fn environment_output_and_exit_code_are_the_tasks_own() {
+    for limiter in [Auto, DutyCycle] {
+        let directory = tempfile::tempdir().unwrap();
+        let executor = executor(directory.path(), limiter);
+        let script = r#"printf '%s|%s|%s' "$GREETING" "$MESOS_QOS_CPU_FACTOR" "$PWD"; echo trouble >&2; exit 7"#;
+        let task = executor
+            .launch(shell(directory.path(), "ct:1:0:odd name/..:", script, 1.0).in_sandbox("out"))
+            .await
+            .unwrap();
+        // Many may wait, also after the end.
+        let exits = tokio::join!(task.wait(), task.wait());
+        assert_eq!((exits.0, exits.1, task.wait().await), (Exit::Code(7), Exit::Code(7), Exit::Code(7)));
+        let expected = format!("it's \"so\" $(nice)\nreally|0.17|{}", directory.path().join("out").display());
+        assert_eq!(output(directory.path(), "out", "stdout"), expected);
+        assert_eq!(output(directory.path(), "out", "stderr"), "trouble\n");
+    }
+}
+
+trait InSandbox {
+    fn in_sandbox(self, name: &str) -> Self;
+}
+
+impl InSandbox for TaskSpec {
+    fn in_sandbox(mut self, name: &str) -> Self {
+        self.sandbox.set_file_name("");
+        // The id of this spec holds a slash, so the sandbox is put beside it by hand.
+        while !self.sandbox.exists() || self.sandbox.ends_with("..") {
+            self.sandbox.pop();
+        }
+        self.sandbox.push(name);
+        self
+    }
+}
+
+#[tokio::test]
+async fn a_program_that_is_not_there_is_an_error_that_names_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let executor = executor(directory.path(), Auto);
+    let mut spec = shell(directory.path(), "x", "", 1.0);
+    spec.argv = vec!["/no/such/program".into()];
+    let error = executor.launch(spec).await.err().unwrap().to_string();
+    assert!(error.contains("/no/such/program"), "{error}");
+}
+
+#[tokio::test]
+async fn a_kill_escalates_through_a_tree_that_ignores_term() {
+    for (limiter, marker) in [(Auto, "61.5501"), (DutyCycle, "61.5502")] {
+        let directory = tempfile::tempdir().unwrap();
+        let executor = executor(directory.path(), limiter);
+        // A grandchild in a session of its own, too: it has left the process group.
+        let script = format!(
+            "trap '' TERM; setsid sh -c 'trap \"\" TERM; sleep {marker} & {BUSY}' & sh -c 'sleep {marker}; :' & echo up; {BUSY}"
+        );
+        let task = executor.launch(shell(directory.path(), "tree", &script, 1.0)).await.unwrap();
+        while !lives(marker) || output(directory.path(), "tree", "stdout").is_empty() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let start = Instant::now();
+        task.kill(Duration::from_millis(700)).await;
+        assert!(start.elapsed() >= Duration::from_millis(700), "TERM was ignored, so the grace had to pass");
+        assert_eq!(task.wait().await, Exit::Signal(9));
+        assert!(!lives(marker), "{} left a process", executor.describe());
+    }
+}
+
+#[tokio::test]
+async fn what_the_main_process_leaves_is_ended_before_its_exit_is_reported() {
+    for (limiter, marker) in [(Auto, "61.6601"), (DutyCycle, "61.6602")] {
+        let directory = tempfile::tempdir().unwrap();
+        let executor = executor(directory.path(), limiter);
+        // Forked twice and in another session: no parent and no group leads to it.
+        let script = format!("(setsid sleep {marker} &) ; (setsid sh -c 'sleep {marker}; :' &); sleep 0.3; exit 3");
+        let task = executor.launch(shell(directory.path(), "leaver", &script, 1.0)).await.unwrap();
+        assert_eq!(task.wait().await, Exit::Code(3));
+        assert!(!lives(marker), "{} left a process", executor.describe());
+    }
+}
+
+#[tokio::test]
+async fn a_dropped_executor_leaves_no_process_and_no_directory() {
+    for (limiter, marker) in [(Auto, "61.7701"), (DutyCycle, "61.7702")] {
+        let directory = tempfile::tempdir().unwrap();
+        let executor = executor(directory.path(), limiter);
+        for id in ["a", "b"] {
+            executor.launch(shell(directory.path(), id, &format!("sleep {marker}; :"), 1.0)).await.unwrap();
+        }
+        assert!(lives(marker));
+        drop(executor);
+        assert!(gone_within(marker, Duration::from_secs(5)));
+        let left = || -> Vec<String> {
+            let files = std::fs::read_dir(directory.path().join("state")).unwrap().flatten();
+            files.map(|f| f.file_name().to_string_lossy().into_owned()).filter(|name| name != "lock").collect()
+        };
+        let start = Instant::now();
+        while !left().is_empty() && start.elapsed() < Duration::from_secs(5) {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert_eq!(left(), Vec::<String>::new());
+    }
+}
+
+/// Not a test of its own: the process that the next test kills. Started with the directory in this variable.
+const CRASHER: &str = "EXECUTOR_CRASHER";
+
+#[tokio::test]
+async fn crasher() {
+    let Ok(arguments) = std::env::var(CRASHER) else { return };
+    let (limiter, rest) = arguments.split_once(' ').unwrap();
+    let (marker, directory) = rest.split_once(' ').unwrap();
+    let limiter = if limiter == "duty" { DutyCycle } else { Auto };
+    let directory = Path::new(directory);
+    let executor = executor(directory, limiter);
+    // The children outlive the parent-death signal of the main process; one of them left the session, too.
+    let script = format!("sh -c 'sleep {marker}; :' & setsid sh -c 'sleep {marker}; :' & echo up; {BUSY}");
+    let task = executor.launch(shell(directory, "victim", &script, 0.5)).await.unwrap();
+    while output(directory, "victim", "stdout").is_empty() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    std::fs::write(directory.join("ready"), "").unwrap();
+    task.wait().await;
+}
+
+#[tokio::test]
+async fn the_next_start_sweeps_what_a_crash_left() {
+    for (limiter, name, marker) in [(Auto, "auto", "61.8801"), (DutyCycle, "duty", "61.8802")] {
+        let directory = tempfile::tempdir().unwrap();
+        let mut crasher = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "crasher", "--nocapture"])
+            .env(CRASHER, format!("{name} {marker} {}", directory.path().display()))
+            .spawn()
+            .unwrap();
+        while !directory.path().join("ready").exists() {
+            assert!(crasher.try_wait().unwrap().is_none(), "the crasher ended early");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        crasher.kill().unwrap();
+        crasher.wait().unwrap();
+        assert!(lives(marker), "the children of the task outlived the crash");
+        let executor = executor(directory.path(), limiter);
+        assert!(executor.swept() >= 2, "{} swept", executor.swept());
+        assert!(!lives(marker), "{} left a process", executor.describe());
+        let files: Vec<_> = std::fs::read_dir(directory.path().join("state")).unwrap().flatten().collect();
+        assert_eq!(files.iter().filter(|f| f.file_name().to_string_lossy().contains("victim")).count(), 0);
+    }
+}
