@@ -14,5 +14,6 @@ pub mod local;
 pub mod logging;
 pub mod qos;
 pub mod shutdown;
+pub mod supervise;
 pub mod token;
 pub mod workload;

@@ -12,4 +12,6 @@ pub mod limits;
 pub mod metrics_text;
 pub mod page;
 pub mod problem;
+pub mod routes;
+pub mod server;
 pub mod tls;

@@ -171,7 +171,8 @@ impl Inside {
     fn serve(&self, chronos_port: TcpListener, mesos_port: TcpListener) -> io::Result<Vec<ServerHandle>> {
         let version = self.driver.read(|state| state.core.version());
         let access = web::Data::new(guard::Access { credentials: self.credentials.clone(), version });
-        let api = web::Data::new(chronos::http::Api::new(self.driver.clone(), version, self.chronos, Handle::current()));
+        let api =
+            web::Data::new(chronos::http::Api::new(self.driver.clone(), version, self.chronos, Handle::current()));
         let chronos = HttpServer::new(move || {
             App::new()
                 .app_data(access.clone())

@@ -159,10 +159,13 @@ fn completed(view: &View, state: &State) -> Vec<Value> {
     for (job, usage) in state.ledger.usage(view.driver.now()) {
         for launch in usage.launches {
             if let Some(end) = launch.end.filter(|_| !open.contains(&launch.seq)) {
-                ended.push((launch.seq, json!({
-                    "id": launch.task, "name": format!("ChronosTask:{job}"), "framework_id": view.framework_id(),
-                    "state": terminal_name(&end, false), "resources": {"cpus": launch.cpus.as_f64()},
-                })));
+                ended.push((
+                    launch.seq,
+                    json!({
+                        "id": launch.task, "name": format!("ChronosTask:{job}"), "framework_id": view.framework_id(),
+                        "state": terminal_name(&end, false), "resources": {"cpus": launch.cpus.as_f64()},
+                    }),
+                ));
             }
         }
     }
