@@ -14,6 +14,7 @@ pub mod man;
 mod present;
 pub mod remote;
 pub mod show;
+pub mod supervisor;
 pub mod supervisor_args;
 
 use std::future::Future;
@@ -38,6 +39,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Launch(launch::LaunchArgs),
+    Supervisor(supervisor_args::SupervisorArgs),
     Local(local::LocalArgs),
     Jobs(jobs::JobsArgs),
     Show(show::ShowArgs),
@@ -67,6 +69,7 @@ fn run(command: Command) -> anyhow::Result<()> {
             let launched = launch::execute(args, Arc::new(SystemClock), Arc::new(say)).await?;
             Ok(io::Write::write_all(&mut io::stdout(), format!("{launched}\n").as_bytes())?)
         }),
+        Command::Supervisor(args) => supervisor::run(&args, out.lock()),
         Command::Local(args) => local::run(args, out.lock()),
         Command::Jobs(args) => block_on(jobs::run(args, out, &say)),
         Command::Show(args) => block_on(show::run(args, out, &say)),
