@@ -91,8 +91,7 @@ pub enum ExecutorKind {
 pub fn run(args: LocalArgs, mut out: impl Write) -> anyhow::Result<()> {
     // Before anything is started: a signal that comes early must not leave tasks behind.
     let mut signals = Signals::new([SIGTERM, SIGINT]).context("cannot watch for signals")?;
-    std::fs::create_dir_all(&args.state_dir)
-        .with_context(|| format!("--state-dir {}", args.state_dir.display()))?;
+    std::fs::create_dir_all(&args.state_dir).with_context(|| format!("--state-dir {}", args.state_dir.display()))?;
     // Absolute: tasks run in their sandboxes.
     let state_dir = std::path::absolute(&args.state_dir)?;
     let factor = cpu_factor(&args);

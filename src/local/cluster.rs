@@ -60,14 +60,9 @@ impl LocalCluster {
         let mut core = Core::new(options.chronos_settings(), now);
         let restored = core.restore(records, &entries, now);
         let nodes = Nodes::new(options.nodes, options.cpus_per_node);
-        let state = State { core, nodes, ledger, journal, store, running: BTreeMap::new(), active: 0, closing: false };
-        let driver = Driver::new(
-            state,
-            options.executor.clone(),
-            options.clock.clone(),
-            options.task_kill_grace,
-            dir.join("sandboxes"),
-        );
+        let (running, executor) = (BTreeMap::new(), Some(options.executor.clone()));
+        let state = State { core, nodes, ledger, journal, store, running, active: 0, executor, closing: false };
+        let driver = Driver::new(state, options.clock.clone(), options.task_kill_grace, dir.join("sandboxes"));
         let bind = |port| {
             let address = SocketAddr::new(options.listen, port);
             TcpListener::bind(address).with_context(|| format!("cannot listen on {address}"))
@@ -171,7 +166,8 @@ impl Inside {
     fn serve(&self, chronos_port: TcpListener, mesos_port: TcpListener) -> io::Result<Vec<ServerHandle>> {
         let version = self.driver.read(|state| state.core.version());
         let access = web::Data::new(guard::Access { credentials: self.credentials.clone(), version });
-        let api = web::Data::new(chronos::http::Api::new(self.driver.clone(), version, self.chronos, Handle::current()));
+        let api =
+            web::Data::new(chronos::http::Api::new(self.driver.clone(), version, self.chronos, Handle::current()));
         let chronos = HttpServer::new(move || {
             App::new()
                 .app_data(access.clone())

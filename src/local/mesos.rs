@@ -117,7 +117,12 @@ fn all_slaves(view: &View, state: &State) -> Vec<Value> {
     let resources = |cpus: Cpus, mem: f64| json!({"cpus": cpus.as_f64(), "mem": mem, "disk": 0.0, "gpus": 0.0});
     let slave = |(i, node): (usize, &Node)| {
         let memory = (view.memory / count).floor();
-        let used_memory = state.core.tasks().filter(|task| task.node == i && holds(task)).map(|task| task.mem).sum();
+        let used_memory: f64 = state
+            .core
+            .tasks()
+            .filter(|task| task.node == i && holds(task))
+            .map(|task| task.mem)
+            .fold(0.0, std::ops::Add::add);
         let total = resources(node.total, memory);
         json!({
             "id": view.slave_id(i), "hostname": node.hostname, "port": view.address.port(),
@@ -159,10 +164,13 @@ fn completed(view: &View, state: &State) -> Vec<Value> {
     for (job, usage) in state.ledger.usage(view.driver.now()) {
         for launch in usage.launches {
             if let Some(end) = launch.end.filter(|_| !open.contains(&launch.seq)) {
-                ended.push((launch.seq, json!({
-                    "id": launch.task, "name": format!("ChronosTask:{job}"), "framework_id": view.framework_id(),
-                    "state": terminal_name(&end, false), "resources": {"cpus": launch.cpus.as_f64()},
-                })));
+                ended.push((
+                    launch.seq,
+                    json!({
+                        "id": launch.task, "name": format!("ChronosTask:{job}"), "framework_id": view.framework_id(),
+                        "state": terminal_name(&end, false), "resources": {"cpus": launch.cpus.as_f64()},
+                    }),
+                ));
             }
         }
     }

@@ -62,7 +62,9 @@ pub struct LocalOptions {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OptionError {
     /// Anybody who reaches this cluster runs commands as this user.
-    #[error("listen {0}: only a loopback address is allowed, such as 127.0.0.1; whoever reaches this port runs commands")]
+    #[error(
+        "listen {0}: only a loopback address is allowed, such as 127.0.0.1; whoever reaches this port runs commands"
+    )]
     NotLoopback(IpAddr),
     /// A cluster without nodes.
     #[error("nodes: at least 1 is needed")]
