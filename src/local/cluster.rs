@@ -133,7 +133,7 @@ impl LocalCluster {
     /// What each job has reserved and used so far, by name; jobs that are gone included.
     pub fn usage(&self) -> BTreeMap<String, JobUsage> {
         let now = self.driver.now();
-        self.driver.read(|state| state.ledger.usage(now))
+        self.driver.read(|state| state.ledger.usage(now, |seq| state.running.get(&seq).map(|task| task.usage())))
     }
 
     /// Stops listening and ends all tasks: TERM, KILL after the grace. Completes when no process of theirs is left.
