@@ -1,4 +1,5 @@
 //! What a wrapped command reports, to whom, and how often.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod wrapper_support;
 
@@ -219,7 +220,7 @@ fn a_curlrc_of_the_image_changes_nothing() {
 }
 
 #[test]
-fn certificates_that_the_image_lacks_are_named_and_those_of_the_image_are_used() {
+fn certificates_that_the_image_lacks_are_named() {
     let supervisor = Supervisor::start();
     let window = Duration::ZERO;
     let wrapper = Wrapper { name: "a", command: "exit 2", callback_window: window, cacert: Some("/no/such ca's.pem") };
@@ -227,6 +228,25 @@ fn certificates_that_the_image_lacks_are_named_and_those_of_the_image_are_used()
     assert_eq!(outcome.code, Some(2));
     assert!(outcome.stderr.contains("cannot read /no/such ca's.pem"), "{}", outcome.stderr);
     assert_eq!(supervisor.received().len(), 2);
+}
+
+#[test]
+fn certificates_of_the_image_are_given_to_curl_under_any_path() {
+    let curl = which("curl");
+    let logging = format!("#!/bin/sh\nprintf '%s\\n' \"$@\" >>arguments\nexec {} \"$@\"\n", curl.display());
+    for shell in shells() {
+        let supervisor = Supervisor::start();
+        let task = Task::new(&shell, &supervisor.url()).with_program("curl", &logging);
+        let cacert = task.directory.path().join("the ca's $(touch PWNED).pem");
+        std::fs::write(&cacert, "").unwrap();
+        let cacert = cacert.to_str().unwrap();
+        let window = Duration::ZERO;
+        let wrapper = Wrapper { name: "a", command: "exit 2", callback_window: window, cacert: Some(cacert) };
+        assert_eq!(task.run(&wrapper.build().unwrap()).code, Some(2));
+        let arguments = std::fs::read_to_string(task.directory.path().join("arguments")).unwrap();
+        assert!(arguments.contains(&format!("--cacert\n{cacert}\n")), "{arguments}");
+        assert!(!task.files().contains(&"PWNED".to_owned()));
+    }
 }
 
 #[test]

@@ -22,4 +22,4 @@ pub mod view;
 pub use chronos::{ChronosPatience, ChronosStatus};
 pub use start::{Running, StartError, Startup, start};
 pub use submit::{Answer, Receipt, SubmitError};
-pub use supervisor::Supervisor;
+pub use supervisor::{RegisterError, Supervisor};

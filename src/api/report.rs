@@ -75,3 +75,34 @@ pub enum Next {
     /// End the task.
     Exit,
 }
+
+/// `POST /initMarathonApp`: an execution begins. As published.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MarathonStartReport {
+    /// The job.
+    pub uuid: JobId,
+    /// Seconds since 1970 by the container's clock.
+    #[serde(deserialize_with = "lenient::number")]
+    pub started_at: f64,
+}
+
+/// `POST /endMarathonApp`: an execution ended. The first two fields are as published.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MarathonEndReport {
+    /// The job.
+    pub uuid: JobId,
+    /// Seconds since 1970 by the container's clock.
+    #[serde(deserialize_with = "lenient::number")]
+    pub finished_at: f64,
+    /// The job's own exit code; absent means 0.
+    #[serde(default, deserialize_with = "lenient::optional_number", skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<f64>,
+}
+
+/// `POST /api/v1/jobs/{uuid}/withdraw`: the launcher takes a registration back.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WithdrawRequest {
+    /// Why, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}

@@ -86,7 +86,7 @@ impl SupervisorSettings {
             overdue_factor: s.real("overdue_factor", 3.0, 1.0..=1000.0),
             workers: s.optional_whole("workers", 1..=256),
             max_connections: s.whole("max_connections", 4096, 1..=1_000_000),
-            client_timeout: s.span("client_timeout", 10.0, 0.1..=3600.0),
+            client_timeout: s.span("client_timeout", 10.0, 1.0..=3600.0),
             credentials_chronos: s.optional_path("credentials_chronos"),
             credentials_marathon: s.optional_path("credentials_marathon"),
             credentials_openstack: s.optional_path("credentials_openstack"),

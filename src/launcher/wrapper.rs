@@ -6,8 +6,6 @@
 
 use std::time::Duration;
 
-use shlex::QuoteError;
-
 /// The script that follows the assignments. Each of its variables begins with `mesos_qos_`, because an assignment
 /// to a name of the user's environment would reach the user's command.
 const SCRIPT: &str = include_str!("wrapper.sh");
@@ -70,9 +68,6 @@ impl Wrapper<'_> {
 }
 
 fn quote(text: &str) -> Result<String, WrapError> {
-    shlex::try_quote(text).map(|quoted| quoted.into_owned()).map_err(|error| match error {
-        QuoteError::Nul => WrapError::Nul,
-        // The other kinds of error do not exist yet.
-        _ => WrapError::Nul,
-    })
+    // A NUL is all that the library refuses.
+    shlex::try_quote(text).map(|quoted| quoted.into_owned()).map_err(|_| WrapError::Nul)
 }

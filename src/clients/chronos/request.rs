@@ -126,7 +126,7 @@ fn status_error(call: String, status: u16, body: &[u8]) -> ChronosError {
     let message = error_message(body);
     match status {
         401 => ChronosError::Unauthorized { call },
-        400 | 500 if says_not_found(&message) => ChronosError::NotFound { call, message },
+        400 | 404 | 500 if says_not_found(&message) => ChronosError::NotFound { call, message },
         _ => ChronosError::Status { call, status, message },
     }
 }

@@ -1,0 +1,78 @@
+//! `/metrics`: figures of the process, of the log, of Chronos and of the living jobs.
+
+use std::fmt;
+
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Unit;
+
+use crate::actors::Supervisor;
+use crate::actors::view::job_view;
+use crate::events::store::Health;
+use crate::http::auth::ScrapeAccess;
+use crate::http::metrics_text::{CONTENT_TYPE, Metrics};
+use crate::http::problem::Problem;
+
+pub async fn scrape(
+    _scraper: ScrapeAccess,
+    supervisor: Data<Supervisor>,
+    metrics: Data<Metrics>,
+) -> Result<HttpResponse, Problem> {
+    let jobs: Vec<_> = supervisor.states().iter().map(|state| job_view(state)).collect();
+    let text = metrics.render(&jobs).map_err(Problem::internal)?;
+    Ok(HttpResponse::Ok().content_type(CONTENT_TYPE).body(text))
+}
+
+/// The supervisor's own figures, read at each scrape.
+#[derive(Clone)]
+pub struct SupervisorCollector(pub Supervisor);
+
+impl fmt::Debug for SupervisorCollector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SupervisorCollector")
+    }
+}
+
+impl Collector for SupervisorCollector {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
+        let stats = self.0.log().stats();
+        let mut gauge = |name: &str, help: &str, unit: Option<&Unit>, value: f64| {
+            let metric = ConstGauge::new(value);
+            let family = encoder.encode_descriptor(name, help, unit, metric.metric_type())?;
+            metric.encode(family)
+        };
+        gauge(
+            "event_log_writable",
+            "1 while the event log can be written",
+            None,
+            f64::from(u8::from(self.0.log().health() == Health::Good)),
+        )?;
+        gauge("event_log_size", "Size of the event log on disk", Some(&Unit::Bytes), stats.log_bytes as f64)?;
+        gauge("event_log_queue_depth", "Appends that wait for the writer", None, stats.queue_depth as f64)?;
+        gauge("outbox_depth", "Effects that wait for their outcome", None, self.0.outbox_depth() as f64)?;
+        gauge("jobs_living", "Jobs with something left to do", None, self.0.states().len() as f64)?;
+        if let Some(chronos) = self.0.chronos() {
+            let reachable = chronos.unreachable_since().is_none();
+            gauge("chronos_reachable", "1 while calls to Chronos work", None, f64::from(u8::from(reachable)))?;
+        }
+        let mut counter = |name: &str, help: &str, value: u64| {
+            let metric = ConstCounter::new(value);
+            let family = encoder.encode_descriptor(name, help, None, metric.metric_type())?;
+            metric.encode(family)
+        };
+        counter("event_log_events", "Events in the log", stats.events)?;
+        counter("event_log_commits", "Transactions committed", stats.commits)?;
+        counter("event_log_failed_commits", "Transactions that could not be committed", stats.failed_commits)?;
+        counter("event_log_overloaded", "Appends refused because the queue was full", stats.overloaded)?;
+        if let Some(chronos) = self.0.chronos() {
+            counter("chronos_errors", "Calls to Chronos that failed", chronos.errors())?;
+            counter("chronos_starts", "Starts asked for", chronos.starts())?;
+            counter("chronos_resizes", "Resizes that Chronos has taken", chronos.resizes())?;
+        }
+        Ok(())
+    }
+}

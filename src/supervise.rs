@@ -1,0 +1,182 @@
+//! The supervisor as one thing to start and stop: settings in, a listening server out. The command and the demo share it.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use actix_web::dev::ServerHandle;
+
+use crate::actors::{self, ChronosPatience, Running, StartError, Startup, Supervisor};
+use crate::clients::chronos::{ChronosClient, ChronosClientOptions, ChronosError};
+use crate::clock::Clock;
+use crate::config::{AuthMode, PolicyName, Settings};
+use crate::credentials::{CredentialsError, FrameworkCredentials, Loaded, OpenStackCredentials};
+use crate::events::store::StoreOptions;
+use crate::http::auth::Gate;
+use crate::http::limits::Limits;
+use crate::http::routes::Frameworks;
+use crate::http::server::{ServerParts, serve};
+use crate::http::tls::{TlsError, server_config};
+use crate::qos::job::registration::Defaults;
+use crate::qos::policy::{Policy, PolicySettings, Step};
+use crate::token::{CallbackKey, StoredToken, TokenError};
+
+/// A supervisor that listens.
+pub struct Supervising {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The file that holds the operator token.
+    pub token_file: PathBuf,
+    /// The handle on its jobs.
+    pub supervisor: Supervisor,
+    server: ServerHandle,
+    running: Running,
+}
+
+/// Why a supervisor could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum SuperviseError {
+    /// Credentials that cannot be used.
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
+    /// A Chronos client that cannot be built.
+    #[error(transparent)]
+    Chronos(#[from] ChronosError),
+    /// The log or the actors.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The keys.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// The certificate.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The address.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        error: io::Error,
+    },
+}
+
+impl Supervising {
+    /// Takes no more requests, answers those under way, commits and frees the data directory.
+    pub async fn stop(self) {
+        self.server.stop(true).await;
+        self.running.stop().await;
+    }
+}
+
+/// Starts a supervisor. The returned future serves its requests: it must be polled until [`Supervising::stop`].
+///
+/// # Errors
+/// When credentials, keys, certificate, log or address cannot be used; each error names its file.
+pub async fn start(
+    settings: &Settings,
+    clock: Arc<dyn Clock>,
+) -> Result<(Supervising, impl Future<Output = io::Result<()>> + Send + use<>), SuperviseError> {
+    let s = &settings.supervisor;
+    let chronos = match &s.credentials_chronos {
+        None => None,
+        Some(path) => {
+            let options = ChronosClientOptions {
+                request_timeout: settings.chronos.request_timeout.to_std(),
+                connect_timeout: settings.chronos.connect_timeout.to_std(),
+                cacert: None,
+            };
+            let client = ChronosClient::new(warned(FrameworkCredentials::read_chronos(path)?), options)?;
+            Some((client, patience(settings)))
+        }
+    };
+    let marathon = s.credentials_marathon.as_deref().map(FrameworkCredentials::read_marathon).transpose()?.map(warned);
+    let frameworks = Frameworks { chronos: chronos.is_some(), marathon: marathon.is_some() };
+    if let Some(path) = &s.credentials_openstack {
+        warned(OpenStackCredentials::read(path)?);
+        tracing::warn!("OpenStack credentials are valid; sending metrics to Monasca is not part of this version");
+    }
+    if frameworks.marathon {
+        tracing::warn!("Marathon credentials are valid; supervising Marathon jobs is not part of this version");
+    }
+    let tls = server_config(&settings.tls)?;
+    let running = actors::start(Startup {
+        data_dir: s.data_dir.clone(),
+        store: StoreOptions::default(),
+        clock,
+        defaults: defaults(settings),
+        chronos,
+    })
+    .await?;
+    let gate = gate(settings)?;
+    let token_file = gate.1;
+    let address = SocketAddr::new(s.listen, s.port);
+    let parts = ServerParts {
+        address: (s.listen, s.port),
+        supervisor: running.supervisor.clone(),
+        gate: gate.0,
+        limits: Limits::of(s),
+        frameworks,
+        tls,
+    };
+    let (server, address) = serve(parts).map_err(|error| SuperviseError::Listen { address, error })?;
+    let supervising =
+        Supervising { address, token_file, supervisor: running.supervisor.clone(), server: server.handle(), running };
+    Ok((supervising, server))
+}
+
+/// Passes credentials on, and what there is to say about their file to the log.
+fn warned<T>(loaded: Loaded<T>) -> T {
+    for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
+    }
+    loaded.value
+}
+
+fn gate(settings: &Settings) -> Result<(Gate, PathBuf), TokenError> {
+    let data_dir = &settings.supervisor.data_dir;
+    let key = CallbackKey::load_or_create(data_dir)?;
+    let operator = match &settings.auth.token_file {
+        Some(path) => StoredToken::load(path)?,
+        None => StoredToken::load_or_create(data_dir)?,
+    };
+    let token_file = operator.path().to_owned();
+    let scrape = settings.auth.scrape_token_file.as_deref().map(StoredToken::load).transpose()?;
+    if settings.auth.mode != AuthMode::Off {
+        tracing::info!(path = %token_file.display(), "the operator token");
+    }
+    Ok((Gate::new(settings.auth.mode, key, operator, scrape), token_file))
+}
+
+fn patience(settings: &Settings) -> ChronosPatience {
+    let c = &settings.chronos;
+    ChronosPatience {
+        poll_interval: c.poll_interval,
+        judge_interval: c.judge_interval,
+        settle_time: c.settle_time,
+        submit_timeout: settings.supervisor.submit_timeout,
+        resize_patience: c.resize_patience,
+        delete_grace: c.delete_grace,
+        removed_after: c.removed_after,
+    }
+}
+
+/// What registrations take from the settings.
+pub fn defaults(settings: &Settings) -> Defaults {
+    let e = &settings.elasticity;
+    let policy = match e.policy {
+        PolicyName::Step => Policy::Step(Step {
+            increment: e.cpu_increment,
+            decrement: e.cpu_decrement,
+            cpu_min: e.cpu_min_slave,
+            cpu_max: e.cpu_max_slave,
+        }),
+    };
+    Defaults {
+        policy: PolicySettings::newest(policy, e.sleeping_time, e.deployment_time),
+        max_failures: settings.supervisor.max_failures,
+        overdue_factor_milli: (settings.supervisor.overdue_factor * 1000.0).round() as u32,
+    }
+}
