@@ -1,5 +1,5 @@
 //! What is shipped beside the binary agrees with it.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 use std::ffi::OsString;
 use std::fs;
