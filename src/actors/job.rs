@@ -1,6 +1,5 @@
 //! The actor of one job: the only writer of its stream.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use actix::{Actor, ActorFutureExt, Addr, AsyncContext, AtomicResponse, Context, Handler, SpawnHandle, WrapFuture};
@@ -11,9 +10,10 @@ use super::outbox::{Changed, Outbox, Settled};
 use super::registry::{Registry, Retire};
 use super::submit::{Answer, Receipt, Submit, SubmitError};
 use crate::clock::Clock;
-use crate::events::store::{AppendError, Appended, EventLog, StoredReply};
+use crate::events::store::{AppendError, Appended, EventLog};
 use crate::qos::ids::JobId;
-use crate::qos::job::{Command, JobState, Reply, decide, report_due};
+use crate::qos::job::{Command, JobState, Rejection, Ruling, decide, report_due};
+use crate::qos::units::Timestamp;
 
 /// What a job actor talks to.
 #[derive(Clone)]
@@ -34,8 +34,6 @@ pub struct JobActor {
     state: Option<Arc<JobState>>,
     /// Shared with readers, who see each state only once it is on disk.
     published: Arc<ArcSwapOption<JobState>>,
-    /// Replies that were given, by key.
-    replies: HashMap<String, ([u8; 32], String)>,
     overdue: Option<SpawnHandle>,
 }
 
@@ -44,38 +42,18 @@ impl JobActor {
     pub fn new(
         id: JobId,
         state: Option<JobState>,
-        replies: Vec<StoredReply>,
         published: Arc<ArcSwapOption<JobState>>,
         context: JobContext,
         registry: Addr<Registry>,
     ) -> Self {
         let state = state.map(Arc::new);
         published.store(state.clone());
-        let replies = replies.into_iter().map(|reply| (reply.key, (reply.digest, reply.reply))).collect();
-        JobActor { id, context, registry, state, published, replies, overdue: None }
-    }
-
-    /// The answer to a request that was answered before.
-    fn repeated(&self, receipt: &Receipt) -> Option<Result<Answer, SubmitError>> {
-        let (digest, reply) = self.replies.get(&receipt.key)?;
-        Some(repeated(self.id, receipt, digest, reply))
+        JobActor { id, context, registry, state, published, overdue: None }
     }
 
     /// Takes what is on disk into account.
-    fn committed(
-        &mut self,
-        ctx: &mut Context<Self>,
-        next: JobState,
-        settled: Vec<Settled>,
-        appended: Appended,
-        answer: Option<(Receipt, &Reply)>,
-    ) {
+    fn committed(&mut self, ctx: &mut Context<Self>, next: JobState, settled: Vec<Settled>, appended: Appended) {
         let next = Arc::new(next);
-        if let Some((receipt, reply)) = answer
-            && let Ok(text) = serde_json::to_string(reply)
-        {
-            self.replies.insert(receipt.key, (receipt.digest, text));
-        }
         self.state = Some(Arc::clone(&next));
         self.published.store(Some(Arc::clone(&next)));
         for event in appended.events.iter() {
@@ -129,44 +107,67 @@ impl Handler<Submit> for JobActor {
 
     fn handle(&mut self, submit: Submit, _ctx: &mut Context<Self>) -> Self::Result {
         let Submit { command, receipt } = submit;
-        let answered = |answer| AtomicResponse::new(Box::pin(std::future::ready(answer).into_actor(self)));
-        if let Some(answer) = receipt.as_ref().and_then(|receipt| self.repeated(receipt)) {
-            return answered(answer);
-        }
         let now = self.context.clock.now();
+        let ruling = match decide(self.state.as_deref(), command, now) {
+            Ok(ruling) if !ruling.events.is_empty() => ruling,
+            nothing => return self.nothing_to_record(nothing, receipt),
+        };
+        self.record(ruling, receipt, now)
+    }
+}
+
+impl JobActor {
+    /// Answers a command that changes nothing: as before, if the same request was answered before.
+    fn nothing_to_record(
+        &self,
+        ruling: Result<Ruling, Rejection>,
+        receipt: Option<Receipt>,
+    ) -> AtomicResponse<Self, Result<Answer, SubmitError>> {
+        let (log, job) = (self.context.log.clone(), self.id);
+        let answer = async move {
+            if let Some(receipt) = receipt {
+                let stored = log.stored_reply(job.into(), receipt.key.clone()).await;
+                if let Some(stored) = stored.map_err(|error| SubmitError::Storage(error.to_string()))? {
+                    return repeated(job, &receipt, &stored.digest, &stored.reply);
+                }
+            }
+            Ok(Answer { reply: ruling?.reply, repeated: false })
+        };
+        AtomicResponse::new(Box::pin(answer.into_actor(self)))
+    }
+
+    /// Puts a ruling on disk, then takes it into account and answers.
+    fn record(
+        &self,
+        ruling: Ruling,
+        receipt: Option<Receipt>,
+        now: Timestamp,
+    ) -> AtomicResponse<Self, Result<Answer, SubmitError>> {
+        let Ruling { events, reply } = ruling;
         let state = self.state.as_deref();
-        let ruling = match decide(state, command, now) {
-            Ok(ruling) => ruling,
-            Err(rejection) => return answered(Err(rejection.into())),
-        };
-        let reply = ruling.reply;
-        if ruling.events.is_empty() {
-            return answered(Ok(Answer { reply, repeated: false }));
-        }
-        let Some(next) = commit::advance(state, &ruling.events, now) else {
-            return answered(Err(SubmitError::Internal("events before a registration".into())));
-        };
-        let answer = receipt.as_ref().map(|receipt| (receipt, &reply));
-        let append = match commit::append(self.id, state, &next, &ruling.events, answer, now) {
-            Ok(append) => append,
-            Err(error) => return answered(Err(error)),
+        let prepared = commit::advance(state, &events, now)
+            .ok_or_else(|| SubmitError::Internal("events before a registration".into()))
+            .and_then(|next| {
+                let answer = receipt.as_ref().map(|receipt| (receipt, &reply));
+                Ok((commit::append(self.id, state, &next, &events, answer, now)?, next))
+            });
+        let (append, next) = match prepared {
+            Ok(prepared) => prepared,
+            Err(error) => return AtomicResponse::new(Box::pin(std::future::ready(Err(error)).into_actor(self))),
         };
         let settled = commit::settled(&append);
         let log = self.context.log.clone();
-        let written = async move { log.append(append).await }.into_actor(self).map(move |outcome, actor, ctx| {
-            match outcome {
-                Ok(appended) => {
-                    actor.committed(ctx, next, settled, appended, receipt.map(|receipt| (receipt, &reply)));
-                    Ok(Answer { reply, repeated: false })
-                }
-                // The key was used before this actor lived.
-                Err(AppendError::DuplicateKey(stored)) => match receipt {
-                    Some(receipt) => repeated(actor.id, &receipt, &stored.digest, &stored.reply),
-                    None => Err(SubmitError::Internal("a reply without a receipt".into())),
-                },
-                Err(error) => Err(error.into()),
+        let written = async move { log.append(append).await };
+        AtomicResponse::new(Box::pin(written.into_actor(self).map(move |outcome, actor, ctx| match outcome {
+            Ok(appended) => {
+                actor.committed(ctx, next, settled, appended);
+                Ok(Answer { reply, repeated: false })
             }
-        });
-        AtomicResponse::new(Box::pin(written))
+            Err(AppendError::DuplicateKey(stored)) => match receipt {
+                Some(receipt) => repeated(actor.id, &receipt, &stored.digest, &stored.reply),
+                None => Err(SubmitError::Internal("a reply without a receipt".into())),
+            },
+            Err(error) => Err(error.into()),
+        })))
     }
 }

@@ -7,7 +7,6 @@ use arc_swap::ArcSwapOption;
 
 use super::directory::{Directory, Entry};
 use super::job::{JobActor, JobContext};
-use crate::events::store::StoredReply;
 use crate::qos::ids::JobId;
 use crate::qos::job::JobState;
 
@@ -23,9 +22,9 @@ impl Registry {
         Registry { directory, context }
     }
 
-    fn make(&self, ctx: &Context<Self>, id: JobId, state: Option<JobState>, replies: Vec<StoredReply>) -> Entry {
+    fn make(&self, ctx: &Context<Self>, id: JobId, state: Option<JobState>) -> Entry {
         let published = Arc::new(ArcSwapOption::empty());
-        let actor = JobActor::new(id, state, replies, Arc::clone(&published), self.context.clone(), ctx.address());
+        let actor = JobActor::new(id, state, Arc::clone(&published), self.context.clone(), ctx.address());
         let entry = Entry { actor: actor.start(), state: published };
         self.directory.insert(id, entry.clone());
         entry
@@ -45,26 +44,21 @@ impl Handler<FindOrMake> for Registry {
     type Result = MessageResult<FindOrMake>;
 
     fn handle(&mut self, FindOrMake(id): FindOrMake, ctx: &mut Context<Self>) -> Self::Result {
-        MessageResult(self.directory.get(id).unwrap_or_else(|| self.make(ctx, id, None, vec![])))
+        MessageResult(self.directory.get(id).unwrap_or_else(|| self.make(ctx, id, None)))
     }
 }
 
-/// A job that the log holds.
+/// A job that the log holds, with its replayed state.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Revive {
-    /// Its replayed state.
-    pub state: Box<JobState>,
-    /// Its replies.
-    pub replies: Vec<StoredReply>,
-}
+pub struct Revive(pub Box<JobState>);
 
 impl Handler<Revive> for Registry {
     type Result = ();
 
     fn handle(&mut self, revived: Revive, ctx: &mut Context<Self>) {
-        let id = revived.state.registered.job;
-        self.make(ctx, id, Some(*revived.state), revived.replies);
+        let id = revived.0.registered.job;
+        self.make(ctx, id, Some(*revived.0));
     }
 }
 

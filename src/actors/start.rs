@@ -108,10 +108,9 @@ pub async fn start(startup: Startup) -> Result<Running, StartError> {
 
     let jobs = revived.len();
     for (job, state) in revived {
-        let replies = log.replies_of(job.into()).await?;
         let configured = &startup.defaults.policy;
         let follows_configuration = state.registered.policy.policy.name() == configured.policy.name();
-        let revive = Revive { state: Box::new(state), replies };
+        let revive = Revive(Box::new(state));
         registry.send(revive).await.map_err(|_| StartError::Actors)?;
         if let (true, Some(entry)) = (follows_configuration, directory.get(job)) {
             let changed = Submit::plain(Command::SetPolicy(configured.clone()));

@@ -47,6 +47,21 @@ pub enum Entry {
     Dropped { at: Timestamp, job: String, task: String, why: String },
 }
 
+impl Entry {
+    /// The job that the line is about.
+    pub fn job(&self) -> &str {
+        match self {
+            Entry::Submitted { job, .. }
+            | Entry::Deleted { job, .. }
+            | Entry::Requested { job, .. }
+            | Entry::Placed { job, .. }
+            | Entry::Launch { job, .. }
+            | Entry::End { job, .. }
+            | Entry::Dropped { job, .. } => job,
+        }
+    }
+}
+
 /// An open journal.
 #[derive(Debug)]
 pub struct Journal {

@@ -1,5 +1,7 @@
 //! The supervisor over HTTP, as a black box: a real server, a real log, and a Chronos that does not answer.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
 mod auth;
 mod helpers;
 mod jobs;

@@ -1,6 +1,8 @@
 //! The fold: one event, one change of state. Total: no list of events makes it panic.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+
+use imbl::OrdMap;
 
 use super::state::{
     Attempt, Ending, Execution, Flag, JobState, LastIteration, LatestDecision, Phase, Recorded, ReportedRun, Run, Work,
@@ -35,7 +37,7 @@ impl JobState {
             done: 0,
             last_attempt: (0, 0),
             failures_in_row: 0,
-            runs: BTreeMap::new(),
+            runs: OrdMap::new(),
             last: None,
             decision: None,
             flags,

@@ -1,7 +1,8 @@
 //! What the events of a job add up to.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
+use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
 
 use crate::events::job::{JobEvent, Registered, RunKey};
@@ -48,8 +49,8 @@ pub struct JobState {
     pub last_attempt: (u32, u32),
     /// Failed iterations since the last good one.
     pub failures_in_row: u32,
-    /// Runs that were reported, by their key.
-    pub runs: BTreeMap<RunKey, ReportedRun>,
+    /// Runs that were reported, by their key. Shares its memory between the states before and after an event.
+    pub runs: OrdMap<RunKey, ReportedRun>,
     /// The last counted iteration.
     pub last: Option<LastIteration>,
     /// The latest decision.

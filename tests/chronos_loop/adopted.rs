@@ -1,0 +1,36 @@
+//! Jobs as the 2017 launcher submits them: the job first, with an endless short schedule and a curl behind its command, then the
+//! registration.
+
+use serde_json::json;
+
+use crate::helpers::{legacy_registration, on_actix};
+use crate::world::{VERSIONS, World};
+
+#[test]
+fn a_job_of_the_2017_launcher_completes() {
+    on_actix(async {
+        for version in VERSIONS {
+            let world = World::start_with(version, &[("auth", "mode", "off")]).await;
+            let uuid = uuid::Uuid::new_v4().simple().to_string();
+            let callback = format!(
+                "/usr/bin/curl -s -H 'Content-type: application/json' -X POST {}/updateTask -d \
+                 '{{\"name\":\"legacy\",\"uuid\":\"{uuid}\",\"hostname\":\"'$(hostname)'\",\"started_at\":'$begin',\"finished_at\":'$(date +%s)'}}'",
+                world.app.url
+            );
+            let job = json!({
+                "name": "legacy", "command": format!("begin=$(date +%s); sleep 1.1; {callback}"), "schedule": "R//PT5M",
+                "cpus": "1", "mem": "64", "owner": "me", "disabled": false, "async": "false"
+            });
+            world.chronos.post_job(&job).await.unwrap();
+            let mut registration = legacy_registration(&uuid, "legacy");
+            registration["iterations"] = json!(3);
+            let (status, reply) = world.app.post("/initTask", registration).await;
+            assert_eq!(status, 200, "{reply}");
+            let job = world.wait_for_state(&uuid, "completed").await;
+            world.wait_until_settled(&uuid).await;
+            assert_eq!(world.launches("legacy").len(), 3, "{version}: {job}");
+            assert!(world.chronos.find("legacy").await.unwrap().is_none(), "{version}");
+            world.stop().await;
+        }
+    });
+}

@@ -1,0 +1,12 @@
+//! The whole loop on one machine: launcher, supervisor and a cluster that behaves as Chronos 2.4 or 3.0 does.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+#[path = "../api/helpers.rs"]
+#[allow(dead_code, reason = "shared with the API tests, which use more of it")]
+mod helpers;
+
+mod adopted;
+mod endings;
+mod native;
+mod world;

@@ -1,0 +1,145 @@
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mesos_qos::clients::chronos::{ChronosClient, ChronosClientOptions};
+use mesos_qos::clients::transport::TransportOptions;
+use mesos_qos::clock::SystemClock;
+use mesos_qos::credentials::FrameworkCredentials;
+use mesos_qos::launcher::{JobSource, LaunchOptions, Launched, SupervisorApi, launch};
+use mesos_qos::local::executor::process::limiter::LimiterChoice;
+use mesos_qos::local::executor::process::{ProcessExecutor, ProcessOptions};
+use mesos_qos::local::journal::Entry;
+use mesos_qos::local::{ChronosVersion, LocalCluster, LocalOptions, journal};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+
+use crate::helpers::{TestApp, dead_port};
+
+/// A cluster, a supervisor that knows it, and a client of each.
+pub struct World {
+    pub cluster: LocalCluster,
+    pub app: TestApp,
+    pub chronos: ChronosClient,
+    port: u16,
+    credentials: PathBuf,
+    _state: tempfile::TempDir,
+}
+
+pub const VERSIONS: [ChronosVersion; 2] = [ChronosVersion::V2_4, ChronosVersion::V3_0];
+
+impl World {
+    pub async fn start(version: ChronosVersion) -> Self {
+        Self::start_with(version, &[]).await
+    }
+
+    pub async fn start_with(version: ChronosVersion, settings: &[(&str, &str, &str)]) -> Self {
+        let state = tempfile::tempdir().unwrap();
+        let executor = ProcessExecutor::new(ProcessOptions {
+            cpu_factor: 0.17,
+            state_dir: state.path().join("executor"),
+            limiter: LimiterChoice::Auto,
+            env: vec![],
+        })
+        .unwrap();
+        let mut options = LocalOptions::new(state.path().join("cluster"), Arc::new(executor), Arc::new(SystemClock));
+        options.chronos_version = version;
+        options.offer_interval = Duration::from_millis(100);
+        options.teardown_delay = (Duration::from_millis(10), Duration::from_millis(300));
+        let cluster = LocalCluster::start(options).unwrap();
+        let credentials = state.path().join("chronos.json");
+        cluster.credentials().write(&credentials, &cluster.chronos_url()).unwrap();
+        let port = dead_port();
+        let data = Arc::new(tempfile::tempdir().unwrap());
+        let app = supervisor(data, port, &credentials, settings).await;
+        let loaded = FrameworkCredentials::read_chronos(&credentials).unwrap();
+        let chronos = ChronosClient::new(loaded.value, ChronosClientOptions::default()).unwrap();
+        World { cluster, app, chronos, port, credentials, _state: state }
+    }
+
+    /// Launches a job as `mesos-qos launch` does.
+    pub async fn launch(&self, name: &str, command: &str, iterations: u32, qos: Value) -> Launched {
+        let job = json!({
+            "name": name, "command": command, "schedule": format!("R{iterations}//PT5M"), "cpus": "1", "mem": "64",
+            "owner": "test@example.org", "async": "false", "qos": qos
+        });
+        let token = SecretString::from(self.app.operator.clone());
+        let api = SupervisorApi::new(self.app.url.parse().unwrap(), Some(token), &TransportOptions::default()).unwrap();
+        let options = LaunchOptions::new(Arc::new(SystemClock));
+        launch(JobSource::Json(job), &self.chronos, &api, options).await.unwrap()
+    }
+
+    /// Waits until the job is in this state and, when it is over, gone from memory.
+    pub async fn wait_for_state(&self, uuid: &str, state: &str) -> Value {
+        self.wait_for(uuid, |job| job["state"] == state).await
+    }
+
+    pub async fn wait_for(&self, uuid: &str, reached: impl Fn(&Value) -> bool) -> Value {
+        let began = Instant::now();
+        loop {
+            let job = self.app.job(uuid).await;
+            if reached(&job) {
+                return job;
+            }
+            assert!(began.elapsed() < Duration::from_secs(60), "still {job}\n{:?}", self.app.kinds(uuid).await);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Waits until the job's last effect has its outcome.
+    pub async fn wait_until_settled(&self, uuid: &str) {
+        let began = Instant::now();
+        while self.app.supervising.supervisor.state(uuid.parse().unwrap()).is_some() {
+            assert!(began.elapsed() < Duration::from_secs(60), "{uuid} never leaves memory");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// What the cluster's own journal says of a job.
+    pub fn journal(&self, name: &str) -> Vec<Entry> {
+        let entries = journal::read(self.cluster.journal_path()).unwrap();
+        entries.into_iter().filter(|entry| entry.job() == name).collect()
+    }
+
+    /// The CPUs (thousandths) of each process that was started for a job, in order.
+    pub fn launches(&self, name: &str) -> Vec<u32> {
+        let launches = self.journal(name).into_iter().filter_map(|entry| match entry {
+            Entry::Launch { milli_cpus, .. } => Some(milli_cpus.milli()),
+            _ => None,
+        });
+        launches.collect()
+    }
+
+    /// Stops the supervisor, waits, and starts it again on the same log and port.
+    pub async fn restart_supervisor(self, pause: Duration) -> World {
+        let World { cluster, app, chronos, port, credentials, _state } = self;
+        let data = app.stop().await;
+        tokio::time::sleep(pause).await;
+        let app = supervisor(data, port, &credentials, &[]).await;
+        World { cluster, app, chronos, port, credentials, _state }
+    }
+
+    pub async fn stop(self) {
+        self.app.stop().await;
+        self.cluster.shutdown().await;
+    }
+}
+
+async fn supervisor(
+    data: Arc<tempfile::TempDir>,
+    port: u16,
+    credentials: &std::path::Path,
+    more: &[(&str, &str, &str)],
+) -> TestApp {
+    let port = port.to_string();
+    let mut settings = vec![
+        ("supervisor", "port", port.as_str()),
+        ("supervisor", "credentials_chronos", credentials.to_str().unwrap()),
+        ("chronos", "judge_interval", "0.5"),
+        ("chronos", "settle_time", "0.5"),
+        ("chronos", "removed_after", "0.5"),
+        ("elasticity", "deployment_time", "0.3"),
+    ];
+    settings.extend(more);
+    TestApp::start_in(data, &settings).await
+}
