@@ -105,12 +105,10 @@ pub fn env_name(section: &str, key: &str) -> String {
     format!("{ENV_PREFIX}{}_{}", section.to_uppercase(), key.to_uppercase())
 }
 
+/// A name of which `written` is the beginning is nearer than any other: it was cut short.
 fn like(written: &str, known: &[String]) -> Option<String> {
-    known
-        .iter()
-        .map(|name| (strsim::damerau_levenshtein(written, name), name))
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name.clone())
+    let distance = |name: &&String| (!name.starts_with(written), strsim::damerau_levenshtein(written, name));
+    known.iter().min_by_key(distance).cloned()
 }
 
 fn section_like(written: &str, sections: &[String]) -> Option<String> {
