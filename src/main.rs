@@ -1,2 +1,7 @@
 //! Parses the command line and hands over; nothing else lives here.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    mesos_qos::cli::run()
+}
