@@ -76,7 +76,8 @@ fn dead_links(document: &File) -> Vec<String> {
 
 /// The spans between backquotes that look like `section.key` of a known section.
 fn named_settings(text: &str) -> BTreeSet<String> {
-    let sections: Vec<String> = Settings::default().to_toml().unwrap().parse::<toml::Table>().unwrap().keys().cloned().collect();
+    let sections: Vec<String> =
+        Settings::default().to_toml().unwrap().parse::<toml::Table>().unwrap().keys().cloned().collect();
     let spans = prose(text).into_iter().flat_map(|(_, line)| line.split('`').skip(1).step_by(2));
     let is_key = |span: &&str| {
         let name = span.split([' ', '=']).next().unwrap_or_default();
@@ -118,7 +119,8 @@ fn every_setting_that_is_named_exists() {
 #[test]
 fn a_dead_link_is_found() {
     let document = |text: &str| File { path: "docs/x.md".into(), text: text.into() };
-    for bad in ["[a](nowhere.md)", "see [a](../README.md) and [b](../gone.md#x)", "[a](../Cargo.toml#no-such-heading)"] {
+    for bad in ["[a](nowhere.md)", "see [a](../README.md) and [b](../gone.md#x)", "[a](../Cargo.toml#no-such-heading)"]
+    {
         assert_eq!(dead_links(&document(bad)).len(), 1, "{bad}");
     }
     for good in [
