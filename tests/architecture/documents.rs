@@ -76,12 +76,16 @@ fn dead_links(document: &File) -> Vec<String> {
 
 /// The spans between backquotes that look like `section.key` of a known section.
 fn named_settings(text: &str) -> BTreeSet<String> {
-    let sections: Vec<String> = Settings::default().to_toml().unwrap().parse::<toml::Table>().unwrap().keys().cloned().collect();
+    let sections: Vec<String> =
+        Settings::default().to_toml().unwrap().parse::<toml::Table>().unwrap().keys().cloned().collect();
     let spans = prose(text).into_iter().flat_map(|(_, line)| line.split('`').skip(1).step_by(2));
     let is_key = |span: &&str| {
         let name = span.split([' ', '=']).next().unwrap_or_default();
         name.split_once('.').is_some_and(|(section, key)| {
-            sections.iter().any(|known| known == section) && key.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+            // `chronos.json` is a file.
+            key != "json"
+                && sections.iter().any(|known| known == section)
+                && key.chars().all(|c| c.is_ascii_lowercase() || c == '_')
         })
     };
     spans.filter(is_key).map(|span| span.split([' ', '=']).next().unwrap_or_default().to_owned()).collect()
@@ -118,7 +122,8 @@ fn every_setting_that_is_named_exists() {
 #[test]
 fn a_dead_link_is_found() {
     let document = |text: &str| File { path: "docs/x.md".into(), text: text.into() };
-    for bad in ["[a](nowhere.md)", "see [a](../README.md) and [b](../gone.md#x)", "[a](../Cargo.toml#no-such-heading)"] {
+    for bad in ["[a](nowhere.md)", "see [a](../README.md) and [b](../gone.md#x)", "[a](../Cargo.toml#no-such-heading)"]
+    {
         assert_eq!(dead_links(&document(bad)).len(), 1, "{bad}");
     }
     for good in [
@@ -136,7 +141,7 @@ fn a_dead_link_is_found() {
 
 #[test]
 fn an_invented_setting_is_found() {
-    let text = "set `supervisor.port` or `auth.mode = \"off\"`, not `elasticity.invented`; `events.db` is a file";
+    let text = "set `supervisor.port` or `auth.mode = \"off\"`, not `elasticity.invented`; `events.db` and `chronos.json` are files";
     let named: Vec<String> = named_settings(text).into_iter().collect();
     assert_eq!(named, ["auth.mode", "elasticity.invented", "supervisor.port"]);
     assert!(is_a_setting("supervisor.port") && is_a_setting("auth.token_file"));

@@ -40,8 +40,7 @@ const IMPURE: [&str; 26] = [
 const UNORDERED: [&str; 2] = ["HashMap", "HashSet"];
 
 /// Reads of the wall clock. `std::time::Instant` measures and is no wall clock.
-const WALL_CLOCK: [&str; 6] =
-    ["SystemTime", "UNIX_EPOCH", "Utc::now", "Local::now", "Zoned::now", "CLOCK_REALTIME"];
+const WALL_CLOCK: [&str; 6] = ["SystemTime", "UNIX_EPOCH", "Utc::now", "Local::now", "Zoned::now", "CLOCK_REALTIME"];
 
 /// Where the real clock may be chosen: the commands, and what puts a whole supervisor or cluster together.
 const CHOOSES_THE_CLOCK: [&str; 4] = ["src/clock.rs", "src/cli/", "src/demo/", "src/main.rs"];
@@ -210,8 +209,10 @@ mod each_rule_can_fail {
         ] {
             assert_eq!(sql(&source(bad)).len(), 1, "{bad}");
         }
-        none(sql(&source(r#"// SELECT
-            fn f() { say("UPDATED"); say("the DELETE waits"); say("select one"); }"#)));
+        none(sql(&source(
+            r#"// SELECT
+            fn f() { say("UPDATED"); say("the DELETE waits"); say("select one"); }"#,
+        )));
         assert_eq!(naming(&source("use rusqlite::Connection;"), &["rusqlite"], "x").len(), 1);
     }
 
