@@ -1,4 +1,5 @@
 //! `mesos-qos local` as a program: its files, its signals, its sudden death.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};

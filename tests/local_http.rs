@@ -1,4 +1,5 @@
 //! The Chronos interface of the local cluster as a client sees it.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod local_support;
 

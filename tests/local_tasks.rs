@@ -1,4 +1,5 @@
 //! The local cluster runs real processes, accounts for them and leaves none behind.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod local_support;
 

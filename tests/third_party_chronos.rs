@@ -1,4 +1,5 @@
 //! PyPI's chronos-python drives `mesos-qos local`, in both API versions.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

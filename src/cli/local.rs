@@ -13,6 +13,7 @@ use signal_hook::iterator::Signals;
 
 use super::delay::{parse_duration, parse_range};
 use crate::clock::SystemClock;
+use crate::config::LogFormat;
 use crate::local::executor::Executor;
 use crate::local::executor::process::limiter::LimiterChoice;
 use crate::local::executor::process::{ProcessExecutor, ProcessOptions};
@@ -91,6 +92,7 @@ pub enum ExecutorKind {
 pub fn run(args: LocalArgs, mut out: impl Write) -> anyhow::Result<()> {
     // Before anything is started: a signal that comes early must not leave tasks behind.
     let mut signals = Signals::new([SIGTERM, SIGINT]).context("cannot watch for signals")?;
+    let _log = crate::logging::init(LogFormat::Text, None)?;
     std::fs::create_dir_all(&args.state_dir).with_context(|| format!("--state-dir {}", args.state_dir.display()))?;
     // Absolute: tasks run in their sandboxes.
     let state_dir = std::path::absolute(&args.state_dir)?;

@@ -16,6 +16,7 @@ pub mod remote;
 pub mod show;
 pub mod supervisor;
 pub mod supervisor_args;
+mod workload;
 
 use std::future::Future;
 use std::io;
@@ -47,6 +48,8 @@ enum Command {
     Log(log::LogArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
+    #[command(hide = true)]
+    Workload(crate::workload::WorkloadArgs),
 }
 
 /// Parses the command line, does what it says, and reports failures.
@@ -77,6 +80,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Log(args) => log::run(args, out.lock()),
         Command::Completions(args) => completions::run(&args, Cli::command(), out.lock()),
         Command::Man(args) => man::run(&args, Cli::command(), out.lock()),
+        Command::Workload(args) => workload::run(&args, out.lock()),
     }
 }
 

@@ -11,9 +11,20 @@ use super::value::{Raw, Source};
 /// What every environment variable of a setting begins with.
 pub const ENV_PREFIX: &str = "MESOS_QOS_";
 
-/// Variables with the prefix that are no settings of the supervisor: the commands read them.
-pub const OTHER_VARIABLES: [&str; 5] =
-    ["MESOS_QOS_CONFIG", "MESOS_QOS_LOG", "MESOS_QOS_SUPERVISOR", "MESOS_QOS_TOKEN_FILE", "MESOS_QOS_CACERT"];
+/// Variables with the prefix that are no settings of the supervisor: the first five are read by the commands, the others
+/// are given to jobs and tasks.
+pub const OTHER_VARIABLES: [&str; 10] = [
+    "MESOS_QOS_CONFIG",
+    "MESOS_QOS_LOG",
+    "MESOS_QOS_SUPERVISOR",
+    "MESOS_QOS_TOKEN_FILE",
+    "MESOS_QOS_CACERT",
+    "MESOS_QOS_UUID",
+    "MESOS_QOS_URL",
+    "MESOS_QOS_TOKEN",
+    "MESOS_QOS_CPU_FACTOR",
+    "MESOS_QOS_TASK_KEY",
+];
 
 /// A setting given as a command-line flag.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,7 +1,12 @@
 //! `kill -9` of a supervisor process, again and again, while jobs run: at random instants, and exactly between an attempt and its
 //! request, between a request and its outcome, between a commit and its answer. The cluster's own launch journal is the judge.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test that cannot go on fails, and tells what it measured"
+)]
 
 mod oracle;
 mod process;
@@ -94,6 +99,7 @@ async fn killed(version: ChronosVersion, seed: u64) {
     assert!(plan.kills().len() == 4 && plan.kills().values().sum::<usize>() >= KILLS, "every kind of kill happened");
     supervisor.stop().await;
     oracle::judge(&data, cluster.journal_path(), &jobs, &plan.acknowledged());
+    oracle::is_not_blind(&data, cluster.journal_path(), &jobs, &plan.acknowledged());
     assert!(chronos.jobs().await.unwrap().is_empty(), "every job left the framework");
     cluster.shutdown().await;
 }

@@ -80,3 +80,25 @@ pub fn judge(data: &Path, journal: &Path, jobs: &BTreeMap<&str, (JobId, u32)>, a
         }
     }
 }
+
+/// The same judgement refuses a process too many and an acknowledged report too many.
+pub fn is_not_blind(
+    data: &Path,
+    journal: &Path,
+    jobs: &BTreeMap<&str, (JobId, u32)>,
+    acknowledged: &[serde_json::Value],
+) {
+    let refused = |journal: &Path, acknowledged: &[serde_json::Value]| {
+        let judged = std::panic::catch_unwind(|| judge(data, journal, jobs, acknowledged));
+        assert!(judged.is_err(), "the judge is blind");
+    };
+    let mut lines: Vec<String> = std::fs::read_to_string(journal).unwrap().lines().map(str::to_owned).collect();
+    let launch = lines.iter().find(|line| line.contains("\"launch\"")).unwrap().clone();
+    lines.push(launch);
+    let doubled = data.with_file_name("doubled.jsonl");
+    std::fs::write(&doubled, lines.join("\n") + "\n").unwrap();
+    refused(&doubled, acknowledged);
+    let mut lost = acknowledged[0].clone();
+    lost["run"] = "a run that the log does not have".into();
+    refused(journal, &[lost]);
+}
