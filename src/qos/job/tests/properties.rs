@@ -155,6 +155,8 @@ fn any_command() -> impl Strategy<Value = Command> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
     #[test]
     fn replaying_any_list_of_events_never_panics(events in prop::collection::vec(any_event(), 0..60)) {
         let stream: Vec<_> = events

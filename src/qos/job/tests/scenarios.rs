@@ -141,6 +141,16 @@ fn a_dropped_start_is_attempted_again_with_the_next_number() {
 }
 
 #[test]
+fn a_start_judged_as_dropped_whose_report_came_in_the_meantime_is_running() {
+    let mut job = Job::seen(native());
+    job.start(2, "ct:1");
+    let verdict = Verdict::Dropped { first_idle_at: at(3), last_idle_at: at(13) };
+    let judged = Command::Judged { iteration: 1, attempt: 1, verdict, facts: idle(0, 0) };
+    assert!(matches!(job.run(13, judged), Err(Rejection::Stale(_))));
+    assert!(matches!(job.state().work, Work::Running(_)));
+}
+
+#[test]
 fn two_starts_are_never_under_way() {
     let mut job = Job::seen(native());
     job.run(2, Command::AttemptStart(idle(0, 0))).unwrap();
