@@ -111,8 +111,13 @@ impl Interface for V2 {
     }
 
     fn read(&self) -> Option<Reading> {
-        parse_stat(&fs::read_to_string(self.directory.join("cpu.stat")).ok()?)
+        read(&self.directory)
     }
+}
+
+/// The counters of a group.
+pub fn read(directory: &Path) -> Option<Reading> {
+    parse_stat(&fs::read_to_string(directory.join("cpu.stat")).ok()?)
 }
 
 fn parse_stat(text: &str) -> Option<Reading> {
