@@ -71,6 +71,7 @@ impl ProcessTask {
             Err(error) => {
                 task.group.close(&mut CpuUsage::default);
                 record.remove();
+                drop(executor);
                 let _ = report.send(Err(error));
             }
         }

@@ -33,6 +33,7 @@ impl CgroupV1 {
         for directory in limiter.parents() {
             fs::create_dir(&directory).map_err(|e| files::about(&directory, e))?;
         }
+        files::write(&limiter.cpu.join("cpu.shares"), 1024 * files::WEIGHT_OF_ALL_TASKS)?;
         probe(&limiter)?;
         Ok(limiter)
     }

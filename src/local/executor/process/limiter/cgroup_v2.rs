@@ -45,6 +45,7 @@ impl CgroupV2 {
         let parent = base.join(instance);
         fs::create_dir(&parent).map_err(|e| files::about(&parent, e))?;
         let limiter = CgroupV2 { parent };
+        files::write(&limiter.parent.join("cpu.weight"), 100 * files::WEIGHT_OF_ALL_TASKS)?;
         enable_cpu(&limiter.parent)?;
         probe(&limiter)?;
         Ok(limiter)
