@@ -18,12 +18,15 @@ struct Arguments {
 enum Command {
     Local(cli::local::LocalArgs),
     Log(cli::log::LogArgs),
+    #[command(hide = true)]
+    Workload(mesos_qos::workload::WorkloadArgs),
 }
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Local(args) => cli::local::run(args, io::stdout().lock()),
         Command::Log(args) => cli::log::run(args, io::stdout().lock()),
+        Command::Workload(args) => return cli::workload::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,5 +1,7 @@
 //! Processes under real limits: rates by the kernel's counters, kills, and nothing left behind.
 
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests; figures are printed for the reader")]
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

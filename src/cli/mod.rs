@@ -4,3 +4,4 @@ pub mod delay;
 pub mod launch;
 pub mod local;
 pub mod log;
+pub mod workload;

@@ -1,1 +1,4 @@
 //! (module demo)
+
+pub mod calibrate;
+pub mod scaling;

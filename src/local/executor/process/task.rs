@@ -67,7 +67,7 @@ impl ProcessTask {
                 exit_sender.send_replace(Some(exit));
             }
             Err(error) => {
-                task.group.close(CpuUsage::default());
+                task.group.close(&mut CpuUsage::default);
                 record.remove();
                 let _ = report.send(Err(error));
             }
@@ -92,8 +92,12 @@ impl ProcessTask {
             self.group.signal(Signal::SIGKILL);
             thread::sleep(PERSISTENCE);
         }
-        let (exit, usage) = spawn::collect(main).unwrap_or((Exit::Code(-1), CpuUsage::default()));
-        self.group.close(usage);
+        let mut exit = Exit::Code(-1);
+        self.group.close(&mut || {
+            let (how, usage) = spawn::collect(main).unwrap_or((exit, CpuUsage::default()));
+            exit = how;
+            usage
+        });
         exit
     }
 

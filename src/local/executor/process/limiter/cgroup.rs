@@ -54,7 +54,7 @@ impl<I: Interface> CgroupGroup<I> {
             .try_for_each(|directory| fs::create_dir(directory).map_err(|e| files::about(directory, e)))
             .and_then(|()| group.limit(cores));
         if let Err(error) = made {
-            group.close(CpuUsage::default());
+            group.close(&mut CpuUsage::default);
             return Err(error);
         }
         Ok(group)
@@ -105,7 +105,9 @@ impl<I: Interface> Group for CgroupGroup<I> {
         self.directories.iter().any(|directory| files::members(directory).into_iter().any(|pid| Some(pid) != main))
     }
 
-    fn close(&self, _main: CpuUsage) {
+    fn close(&self, collect: &mut dyn FnMut() -> CpuUsage) {
+        // The group's own counters know more than the main process's.
+        collect();
         let _ = self.usage();
         self.state().closed = true;
         self.directories.iter().for_each(|directory| files::remove(directory));

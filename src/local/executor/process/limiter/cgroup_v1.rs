@@ -21,10 +21,10 @@ impl CgroupV1 {
     /// # Errors
     /// When a hierarchy is missing or not writable, or limits nothing.
     pub fn open(instance: &str) -> Result<Self, ExecutorError> {
-        let (mounts, groups) = files::own_groups()?;
+        let files::Surroundings { mounts, groups } = files::surroundings()?;
         let own = |controller: &str| {
-            let path = groups.iter().find(|(controllers, _)| controllers.iter().any(|c| c == controller));
-            files::own_directory(&mounts, path.map_or("/", |(_, path)| path), |m| {
+            let group = groups.iter().find(|group| group.controllers.iter().any(|c| c == controller));
+            files::own_directory(&mounts, group.map_or("/", |group| &group.pathname), |m| {
                 m.fs_type == "cgroup" && m.super_options.contains_key(controller)
             })
             .ok_or_else(|| ExecutorError(format!("no control group v1 hierarchy with the controller {controller}")))

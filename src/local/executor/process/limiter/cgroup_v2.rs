@@ -25,10 +25,10 @@ impl CgroupV2 {
     /// # Errors
     /// When there is none: what the nearest said.
     pub fn open(instance: &str) -> Result<Self, ExecutorError> {
-        let (mounts, groups) = files::own_groups()?;
-        let own = groups.iter().find(|(controllers, _)| controllers.iter().all(String::is_empty));
+        let files::Surroundings { mounts, groups } = files::surroundings()?;
+        let own = groups.iter().find(|group| group.controllers.iter().all(String::is_empty));
         let is_v2 = |m: &procfs::process::MountInfo| m.fs_type == "cgroup2";
-        let directory = files::own_directory(&mounts, own.map_or("/", |(_, path)| path), is_v2)
+        let directory = files::own_directory(&mounts, own.map_or("/", |group| &group.pathname), is_v2)
             .ok_or_else(|| ExecutorError("no control group v2 hierarchy is mounted".into()))?;
         let mut first_error = None;
         for base in directory.ancestors().take_while(|base| base.join("cgroup.controllers").is_file()) {

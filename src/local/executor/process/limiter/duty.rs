@@ -212,9 +212,10 @@ impl Group for DutyGroup {
         state.tree.as_ref().is_some_and(Tree::has_others)
     }
 
-    fn close(&self, main: CpuUsage) {
+    fn close(&self, collect: &mut dyn FnMut() -> CpuUsage) {
         {
             let mut state = self.shared.state();
+            let main = collect();
             if let Some(mut tree) = state.tree.take() {
                 tree.main_collected(main);
                 let (user, system) = tree.coarse();

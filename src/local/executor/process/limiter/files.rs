@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use procfs::ProcessCGroup;
 use procfs::process::{MountInfo, Process};
 
 use crate::local::executor::ExecutorError;
@@ -66,12 +67,17 @@ pub fn own_directory(mounts: &[MountInfo], own: &str, wanted: impl Fn(&MountInfo
     Some(if directory.is_dir() { directory } else { mount.mount_point.clone() })
 }
 
-/// The mounts and the (controllers, path) of this process's groups.
-pub fn own_groups() -> Result<(Vec<MountInfo>, Vec<(Vec<String>, String)>), ExecutorError> {
+/// What is mounted, and which groups this process is in.
+pub struct Surroundings {
+    pub mounts: Vec<MountInfo>,
+    pub groups: Vec<ProcessCGroup>,
+}
+
+/// Looks around.
+pub fn surroundings() -> Result<Surroundings, ExecutorError> {
     let look = || -> procfs::ProcResult<_> {
         let me = Process::myself()?;
-        let groups = me.cgroups()?.into_iter().map(|g| (g.controllers, g.pathname)).collect();
-        Ok((me.mountinfo()?.into_iter().collect(), groups))
+        Ok(Surroundings { groups: me.cgroups()?.into_iter().collect(), mounts: me.mountinfo()?.into_iter().collect() })
     };
     look().map_err(|e| ExecutorError(format!("cannot read this process's control groups: {e}")))
 }

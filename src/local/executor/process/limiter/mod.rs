@@ -71,8 +71,9 @@ pub trait Group: Send + Sync {
     fn signal(&self, signal: Signal);
     /// Whether a member other than the main process has not ended. A thorough look, not a cheap one.
     fn has_others(&self) -> bool;
-    /// The group's main process has been collected, with this usage of itself and the descendants it collected.
-    fn close(&self, main: CpuUsage);
+    /// Calls `collect`, which collects the ended main process and returns the usage of it and of the descendants that it
+    /// collected, and lets go of the group. From then on its numbers may belong to others: nothing is signalled any more.
+    fn close(&self, collect: &mut dyn FnMut() -> CpuUsage);
 }
 
 /// The limiter that `choice` names. `instance` is the name of the directory for everything it makes.
@@ -108,6 +109,6 @@ fn probe(limiter: &dyn Limiter) -> Result<(), ExecutorError> {
         child.wait().map_err(|e| ExecutorError(format!("cannot wait for a process: {e}")))?;
         group.limit(0.1)
     })();
-    group.close(CpuUsage::default());
+    group.close(&mut CpuUsage::default);
     outcome
 }
