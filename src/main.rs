@@ -16,6 +16,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(cli::demo::DemoArgs),
     Local(cli::local::LocalArgs),
     Log(cli::log::LogArgs),
     #[command(hide = true)]
@@ -24,6 +25,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
+        Command::Demo(args) => return cli::demo::run(args, io::stdout().lock()),
         Command::Local(args) => cli::local::run(args, io::stdout().lock()),
         Command::Log(args) => cli::log::run(args, io::stdout().lock()),
         Command::Workload(args) => return cli::workload::run(&args),

@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand.
 
 pub mod delay;
+pub mod demo;
 pub mod launch;
 pub mod local;
 pub mod log;
