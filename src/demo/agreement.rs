@@ -37,7 +37,7 @@ impl Claim<'_> {
 
     /// CPU seconds of a real core that the runs' programs measured of themselves.
     pub fn own_core_seconds(&self) -> f64 {
-        self.evidence.own_figures.values().sum()
+        self.evidence.own_figures.values().map(|own| own.cpu_s).sum()
     }
 
     fn finished(&self) -> impl Iterator<Item = &IterationFinished> {
@@ -135,6 +135,7 @@ impl Claim<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::demo::evidence::OwnFigures;
     use crate::events::job::RescaleApplied;
     use crate::local::usage::JobUsage;
     use crate::qos::units::{Span, Timestamp};
@@ -181,7 +182,7 @@ mod tests {
             events: vec![finished(1, "a", 0), resized, finished(2, "b", 3), finished(2, "c", 0)],
             usage: JobUsage { launches, reserved_cpu_seconds: 9.0, used_core_seconds: 3.15 },
             replacements: vec![Cpus::from_milli(1400)],
-            own_figures: BTreeMap::from([(1, 1.0), (2, 1.0), (3, 1.0)]),
+            own_figures: (1..=3).map(|seq| (seq, OwnFigures { order: 6000, wall_s: 8.0, cpu_s: 1.0 })).collect(),
         }
     }
 

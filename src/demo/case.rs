@@ -9,9 +9,8 @@ use super::evidence;
 use super::interrupt::Interrupt;
 use super::jobs::{job_file, launch_all};
 use super::options::{Case, DemoOptions};
-use super::overhead::Overhead;
 use super::progress::Progress;
-use super::result::{CaseSummary, JobResult};
+use super::result::{CaseSummary, JobResult, Scale};
 use super::scaling::JobPlan;
 use super::snapshot::{JobNow, Snapshot};
 use super::testbed::{Files, Testbed};
@@ -36,10 +35,8 @@ pub struct Bench<'a> {
     pub calibration: PathBuf,
     /// Runs them.
     pub executor: Arc<dyn Executor>,
-    /// What the command around them takes.
-    pub overhead: Overhead,
-    /// Real cores behind one virtual CPU.
-    pub cpu_factor: f64,
+    /// How the experiment was brought to this machine.
+    pub scale: Scale,
     /// Ends everything.
     pub interrupt: &'a Interrupt,
 }
@@ -52,7 +49,7 @@ impl Bench<'_> {
     pub async fn run(&self, case: Case, progress: &mut dyn Progress) -> anyhow::Result<(CaseSummary, Vec<JobResult>)> {
         let plans = case.jobs(self.options.speed);
         let files = Files::below(self.dir, case.as_str());
-        let delay = self.overhead.delay(self.options.speed);
+        let delay = self.scale.overhead.delay(self.options.speed);
         let testbed = Testbed::start(self.options, files.clone(), Arc::clone(&self.executor), delay).await?;
         let start = SystemClock.now();
         let watched = self.interrupt.or(self.watched(&testbed, &plans, start, progress)).await;
@@ -65,7 +62,7 @@ impl Bench<'_> {
         for (now, launched) in end.jobs.iter().zip(&launched) {
             let evidence = evidence.jobs.remove(&now.name).unwrap_or_default();
             let verdict = launched.admission.verdict.clone();
-            let mut result = JobResult::new(case, now, verdict, &evidence, &self.overhead, self.cpu_factor);
+            let mut result = JobResult::new(case, now, verdict, &evidence, &self.scale);
             if !result.is_completed() {
                 explain(&mut result, now, &files, &evidence);
             }

@@ -22,8 +22,19 @@ pub struct Evidence {
     pub usage: JobUsage,
     /// The CPU of each replacement of the job in the framework, in order.
     pub replacements: Vec<Cpus>,
-    /// CPU seconds of a real core that each run's program measured of itself, by the run's place in the journal.
-    pub own_figures: BTreeMap<u64, f64>,
+    /// What each run's program measured of itself, by the run's place in the journal.
+    pub own_figures: BTreeMap<u64, OwnFigures>,
+}
+
+/// What a run's program printed about itself.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct OwnFigures {
+    /// Order of the published matrix.
+    pub order: u32,
+    /// How long it took, s.
+    pub wall_s: f64,
+    /// CPU seconds of a real core.
+    pub cpu_s: f64,
 }
 
 /// The evidence about all jobs of a case.
@@ -60,8 +71,8 @@ pub fn collect(files: &Files, jobs: &[(JobId, String)], now: Timestamp) -> anyho
         let evidence = case.jobs.entry(name).or_default();
         for launch in &usage.launches {
             let printed = std::fs::read_to_string(files.output(launch.seq, "stdout")).unwrap_or_default();
-            if let Some(seconds) = own_figure(&printed) {
-                evidence.own_figures.insert(launch.seq, seconds);
+            if let Some(figures) = own_figures(&printed) {
+                evidence.own_figures.insert(launch.seq, figures);
             }
         }
         evidence.usage = usage;
@@ -95,10 +106,15 @@ impl From<anyhow::Error> for Unreadable {
     }
 }
 
-/// `cpu_s=` of the workload's line.
-fn own_figure(printed: &str) -> Option<f64> {
+/// From the workload's one line.
+fn own_figures(printed: &str) -> Option<OwnFigures> {
     let line = printed.lines().rev().find(|line| line.starts_with("lu "))?;
-    line.split(' ').find_map(|word| word.strip_prefix("cpu_s="))?.parse().ok()
+    let value = |name: &str| line.split(' ').find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+    Some(OwnFigures {
+        order: value("order")?.parse().ok()?,
+        wall_s: value("wall_s")?.parse().ok()?,
+        cpu_s: value("cpu_s")?.parse().ok()?,
+    })
 }
 
 #[cfg(test)]
@@ -106,11 +122,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_figure_of_the_workload_is_found_in_what_it_printed() {
-        let printed =
-            "something\nlu order=6000 factorisations=9 wall_s=8.1 cpu_s=1.362 virtual_cpu_s=8.012 residual=1e0\n";
-        assert_eq!(own_figure(printed), Some(1.362));
-        assert_eq!(own_figure("lu order=6000"), None);
-        assert_eq!(own_figure(""), None);
+    fn the_figures_of_the_workload_are_found_in_what_it_printed() {
+        let printed = "lu?\nlu order=6000 factorisations=9 wall_s=8.1 cpu_s=1.362 virtual_cpu_s=8.012 residual=1e0\n";
+        assert_eq!(own_figures(printed), Some(OwnFigures { order: 6000, wall_s: 8.1, cpu_s: 1.362 }));
+        assert_eq!(own_figures("lu order=6000"), None);
+        assert_eq!(own_figures(""), None);
     }
 }

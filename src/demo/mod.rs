@@ -10,7 +10,7 @@
 //! | [`jobs`] | the job files and their launch |
 //! | [`case`](mod@case) | one case from launch to figures |
 //! | [`watch`], [`snapshot`], [`progress`] | what the jobs are doing, and whether anything is |
-//! | [`evidence`], [`agreement`] | what really happened, and whether the witnesses agree |
+//! | [`evidence`], [`timing`], [`agreement`] | what really happened, and whether the witnesses agree |
 //! | [`result`], [`table`] | what is printed |
 //! | [`interrupt`] | stopping in order |
 
@@ -30,6 +30,7 @@ pub mod settings;
 pub mod snapshot;
 pub mod table;
 pub mod testbed;
+pub mod timing;
 pub mod watch;
 
 use std::path::Path;
@@ -44,7 +45,7 @@ use self::interrupt::Interrupt;
 use self::options::DemoOptions;
 use self::overhead::Overhead;
 use self::progress::Progress;
-use self::result::DemoResult;
+use self::result::{DemoResult, Scale};
 use self::scaling::{CPUS_PER_NODE, NODES, cpu_factor};
 use crate::local::executor::Executor as _;
 use crate::local::executor::process::{ProcessExecutor, ProcessOptions};
@@ -104,8 +105,7 @@ async fn run_on(
         program: std::env::current_exe().context("the path of this program")?,
         calibration: calibration_file,
         executor: executor.clone(),
-        overhead,
-        cpu_factor,
+        scale: Scale { speed: options.speed, cpu_factor, overhead },
         interrupt,
     };
     let (mut cases, mut jobs) = (Vec::new(), Vec::new());

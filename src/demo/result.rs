@@ -6,10 +6,22 @@ use super::agreement::Claim;
 use super::evidence::Evidence;
 use super::options::Case;
 use super::overhead::Overhead;
+use super::scaling::Speed;
 use super::snapshot::JobNow;
-use crate::events::job::JobEvent;
+use super::timing::{mean_gap, mean_wait, slowdown};
 use crate::qos::ids::JobId;
 use crate::workload::settings::Calibration;
+
+/// How the experiment was brought to this machine.
+#[derive(Debug, Clone, Copy)]
+pub struct Scale {
+    /// Published times are divided by this.
+    pub speed: Speed,
+    /// Real cores behind one virtual CPU.
+    pub cpu_factor: f64,
+    /// What the command around a job takes.
+    pub overhead: Overhead,
+}
 
 /// One job; times are real seconds since the start of its case, CPU seconds are those of virtual CPUs.
 #[derive(Debug, Clone, Serialize)]
@@ -51,20 +63,18 @@ pub struct JobResult {
     pub launches: usize,
     /// Mean time from the end of an iteration to the start of the next; null with fewer than two.
     pub gap_mean_s: Option<f64>,
+    /// The part of it before the next run had a place in the cluster.
+    pub wait_mean_s: Option<f64>,
+    /// How many times longer than published (at this speed and CPU) its iterations took; 1 unless the machine is busy.
+    pub slowdown: Option<f64>,
     /// What does not agree.
     pub problems: Vec<String>,
 }
 
 impl JobResult {
-    /// The result of a job that has come to its end.
-    pub fn new(
-        case: Case,
-        job: &JobNow,
-        admission: String,
-        evidence: &Evidence,
-        overhead: &Overhead,
-        cpu_factor: f64,
-    ) -> Self {
+    /// The result of a job that has come to its end; `admission` is the verdict at its registration.
+    pub fn new(case: Case, job: &JobNow, admission: String, evidence: &Evidence, scale: &Scale) -> Self {
+        let Scale { overhead, cpu_factor, speed } = *scale;
         let rescales = job.rescales;
         let claim = Claim { iterations: job.iterations, rescales, wrapper_core_seconds: overhead.cpu_s, evidence };
         let launches = evidence.usage.launches.iter().filter(|launch| launch.launched_at.is_some()).count();
@@ -94,6 +104,8 @@ impl JobResult {
             cpu_seconds_wrapper: rounded(overhead.cpu_s * launches as f64 / cpu_factor),
             launches,
             gap_mean_s: mean_gap(evidence).map(rounded),
+            wait_mean_s: mean_wait(evidence).map(rounded),
+            slowdown: slowdown(evidence, speed).map(rounded),
             problems,
         }
     }
@@ -107,24 +119,6 @@ impl JobResult {
     pub fn is_feasible(&self) -> bool {
         self.admission != "infeasible"
     }
-}
-
-/// From the end of each run to the start of the next, by the containers' own clock.
-fn mean_gap(evidence: &Evidence) -> Option<f64> {
-    let mut ended = None;
-    let mut gaps = Vec::new();
-    for event in &evidence.events {
-        match event {
-            JobEvent::IterationStarted(started) => {
-                if let Some(ended) = ended.take() {
-                    gaps.push(started.started_at.since(ended).seconds());
-                }
-            }
-            JobEvent::IterationFinished(finished) => ended = Some(finished.finished_at),
-            _ => {}
-        }
-    }
-    if gaps.is_empty() { None } else { Some(gaps.iter().sum::<f64>() / gaps.len() as f64) }
 }
 
 /// To a millisecond: more digits would say more than was measured.
@@ -172,6 +166,8 @@ pub struct CaseSummary {
     pub total: usize,
     /// How many were on time when it was published.
     pub published_on_time: usize,
+    /// How many times longer than published its iterations took, in the mean over the jobs; 1 unless the machine is busy.
+    pub slowdown: f64,
     /// From the first launch to the last end, s.
     pub duration_s: f64,
     /// Events in the supervisor's log, each a verified link of its hash chain.
@@ -183,7 +179,9 @@ impl CaseSummary {
     pub fn new(case: Case, jobs: &[JobResult], duration_s: f64, events: i64) -> Self {
         let on_time = jobs.iter().filter(|job| job.on_time).count();
         let (total, published_on_time) = (jobs.len(), case.published_on_time());
-        CaseSummary { case, on_time, total, published_on_time, duration_s: rounded(duration_s), events }
+        let slowdowns: Vec<f64> = jobs.iter().filter_map(|job| job.slowdown).collect();
+        let slowdown = rounded(slowdowns.iter().sum::<f64>() / slowdowns.len().max(1) as f64);
+        CaseSummary { case, on_time, total, published_on_time, slowdown, duration_s: rounded(duration_s), events }
     }
 }
 

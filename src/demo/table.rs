@@ -7,6 +7,9 @@ use comfy_table::{Cell, CellAlignment, Color, Row, Table};
 
 use super::result::{CaseSummary, DemoResult, JobResult};
 
+/// Iterations that take this many times longer than they should show that the machine is busy with something else.
+const BUSY: f64 = 1.05;
+
 const HEADER: [&str; 8] =
     ["job", "iterations", "finished at", "deadline", "on time", "CPU-s reserved", "CPU-s used", "resizes"];
 
@@ -89,6 +92,14 @@ fn conclusion(result: &DemoResult, case: &CaseSummary, jobs: &[&JobResult], out:
         case.published_on_time,
         case.total
     )?;
+    if case.slowdown > BUSY {
+        writeln!(
+            out,
+            "This machine was busy with something else: iterations took {:.0} % longer than their CPU allows, so deadlines were \
+             harder to meet.",
+            (case.slowdown - 1.0) * 100.0
+        )?;
+    }
     if jobs.iter().all(|job| job.is_completed() && job.problems.is_empty()) {
         let launches: usize = jobs.iter().map(|job| job.launches).sum();
         writeln!(
