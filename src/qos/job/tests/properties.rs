@@ -103,7 +103,7 @@ fn any_event() -> impl Strategy<Value = JobEvent> {
             reason: String::new()
         }
         .into()),
-        (cpus(), cpus()).prop_map(|(from, to)| Rescaled { from, to }.into()),
+        (cpus(), cpus()).prop_map(|(from, to)| Rescaled { from, to, decision: None }.into()),
         cpus().prop_map(|cpus| RescaleApplied { cpus }.into()),
         cpus().prop_map(|cpus| RescaleFailed { cpus, reason: String::new() }.into()),
         cpus().prop_map(|cpus| CpuObserved { cpus }.into()),

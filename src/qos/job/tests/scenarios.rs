@@ -30,6 +30,9 @@ fn a_finished_iteration_is_counted_predicted_resized_and_followed_by_a_start() {
             EffectChange::Add(Effect::StartIteration { iteration: 2, not_before: at(480) }),
         ]
     );
+    // The wish names its decision.
+    let JobEvent::Rescaled(rescaled) = &job.log.last().unwrap().event else { unreachable!() };
+    assert!(matches!(&job.log[rescaled.decision.unwrap() as usize - 1].event, JobEvent::Decided(_)));
     // Only the outcome changes the job's CPU.
     assert_eq!(job.state().cpus, Some(Cpus::from_milli(1000)));
     job.run(481, Command::CpusApplied(Cpus::from_milli(1400))).unwrap();
