@@ -1,6 +1,8 @@
 //! Log lines: to stderr for whoever watches, and to a file a day for whoever asks later.
 
+use std::fs::DirBuilder;
 use std::io::{self, IsTerminal};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use tracing_appender::non_blocking::WorkerGuard;
@@ -82,7 +84,12 @@ pub fn init(format: LogFormat, directory: Option<&Path>) -> Result<LogGuard, Log
 
 fn daily(directory: &Path) -> Result<tracing_appender::rolling::RollingFileAppender, LogError> {
     let path = || directory.to_owned();
-    std::fs::create_dir_all(directory).map_err(|source| LogError::Directory { path: path(), source })?;
+    // Private, as the data directory is, which may come to be here.
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)
+        .map_err(|source| LogError::Directory { path: path(), source })?;
     Builder::new()
         .rotation(Rotation::DAILY)
         .filename_prefix("mesos-qos")

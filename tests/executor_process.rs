@@ -108,6 +108,27 @@ async fn many_short_children_are_counted() {
 }
 
 #[tokio::test]
+async fn the_usage_is_what_the_shell_counts_of_itself() {
+    for limiter in [Auto, DutyCycle] {
+        let directory = tempfile::tempdir().unwrap();
+        let executor = executor(directory.path(), limiter);
+        let script = "i=0; while [ $i -lt 400 ]; do /bin/true; i=$((i+1)); done; times";
+        let task = executor.launch(shell(directory.path(), "times", script, 4.0)).await.unwrap();
+        assert_eq!(task.wait().await, Exit::Code(0));
+        // Two lines, of itself and of its children, each with minutes and seconds of user and system time.
+        let times = output(directory.path(), "times", "stdout");
+        let seconds = times.split_whitespace().map(|time| {
+            let (minutes, seconds) = time.trim_end_matches('s').split_once('m').unwrap();
+            minutes.parse::<f64>().unwrap() * 60.0 + seconds.parse::<f64>().unwrap()
+        });
+        let (own, ours) = (seconds.sum::<f64>(), task.usage().total().as_secs_f64());
+        println!("{}: {ours:.3} s, by the shell's own count {own:.3} s", executor.describe());
+        // The shell counts in ticks of 10 ms, four times, and not its own start.
+        assert!((ours - own).abs() < 0.05 * own + 0.04, "{}: {ours} s is not {own} s", executor.describe());
+    }
+}
+
+#[tokio::test]
 async fn control_groups_are_used_where_they_can_be() {
     let directory = tempfile::tempdir().unwrap();
     let description = executor(directory.path(), Auto).describe();

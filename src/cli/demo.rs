@@ -15,10 +15,10 @@ use crate::config::{Choice as _, PolicyName};
 use crate::demo::interrupt::Interrupted;
 use crate::demo::options::{Case, DemoOptions};
 use crate::demo::result::DemoResult;
+use crate::demo::runner::RunnerKind;
 use crate::demo::scaling::Speed;
 use crate::demo::{self, progress, table};
 use crate::local::ChronosVersion;
-use crate::local::executor::process::limiter::LimiterChoice;
 use crate::logging::FILTER_VARIABLE;
 
 /// Run the published experiments here: a cluster, a supervisor and six real, CPU-limited jobs
@@ -53,16 +53,12 @@ pub struct DemoArgs {
     pub keep: bool,
 }
 
-/// Runs the demo; the result goes to `out`, everything else to standard error. Fails when it could not be run, a job failed, figures
-/// do not agree, or (`--strict`) a feasible job was late; ends as the signal does when a signal came.
-pub fn run(args: DemoArgs, out: impl Write) -> ExitCode {
-    execute(args, out).unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
-        ExitCode::FAILURE
-    })
-}
-
-fn execute(args: DemoArgs, mut out: impl Write) -> anyhow::Result<ExitCode> {
+/// Runs the demo; the result goes to `out`, everything else to standard error. The exit code says whether all is well, or which
+/// signal ended it.
+///
+/// # Errors
+/// When it could not be run to its end.
+pub fn run(args: &DemoArgs, mut out: impl Write) -> anyhow::Result<ExitCode> {
     let dir = tempfile::Builder::new().prefix("mesos-qos-demo-").tempdir().context("a temporary directory")?;
     log_to(&dir.path().join("demo.log"))?;
     let options = args.options();
@@ -81,11 +77,10 @@ fn execute(args: DemoArgs, mut out: impl Write) -> anyhow::Result<ExitCode> {
                 eprintln!("interrupted; everything is stopped");
                 return Ok(ExitCode::from(interrupted.exit_code));
             }
-            None if args.keep => return Err(error),
-            None => return Err(error.context("the demo failed (--keep keeps its log)")),
+            None => return Err(error),
         },
     };
-    print(&args, &result, &mut out)?;
+    print(args, &result, &mut out)?;
     let failures = result.failures(args.strict);
     failures.iter().for_each(|failure| eprintln!("error: {failure}"));
     Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -96,8 +91,9 @@ impl DemoArgs {
         DemoOptions {
             cases: self.cases.clone(),
             speed: self.speed,
-            limiter: match self.executor {
-                ExecutorKind::Auto | ExecutorKind::Process => LimiterChoice::Auto,
+            runner: match self.executor {
+                ExecutorKind::Auto | ExecutorKind::Process => RunnerKind::Process,
+                ExecutorKind::Docker => RunnerKind::Docker,
             },
             policy: self.policy,
             chronos_version: self.chronos_version,

@@ -1,9 +1,7 @@
 //! `mesos-qos launch`: registers a job with the supervisor and submits it to its framework.
 
-use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,21 +56,7 @@ pub struct LaunchArgs {
     pub json: bool,
 }
 
-/// Runs the command: the result on standard output, everything else on standard error.
-pub async fn run(args: LaunchArgs, clock: Arc<dyn Clock>) -> ExitCode {
-    match execute(args, clock, Arc::new(|line| eprintln!("{line}"))).await {
-        Ok(result) => match writeln!(std::io::stdout(), "{result}") {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(_) => ExitCode::FAILURE,
-        },
-        Err(error) => {
-            eprintln!("mesos-qos launch: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-/// What `run` prints on standard output; `say` gets the lines of standard error.
+/// Runs the command. Returns what belongs on standard output; `say` gets the lines of standard error.
 ///
 /// # Errors
 /// When the job was not launched; the text says why and what state that leaves.
@@ -125,7 +109,7 @@ fn marathon(credentials: Option<&Path>) -> anyhow::Result<String> {
     bail!("-m: launching Marathon apps comes with a later release and is not supported yet; -c launches Chronos jobs")
 }
 
-fn parse_supervisor(text: &str) -> Result<Url, String> {
+pub(super) fn parse_supervisor(text: &str) -> Result<Url, String> {
     const WISHED: &str = "should be a URL such as http://supervisor:30000";
     let bare = !text.contains("://");
     let full = if bare { format!("http://{text}") } else { text.to_owned() };
@@ -143,12 +127,12 @@ fn parse_supervisor(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
-fn is_loopback(url: &Url) -> bool {
+pub(super) fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-fn read_token(path: &Path, say: &(dyn Fn(&str) + Send + Sync)) -> anyhow::Result<SecretString> {
+pub(super) fn read_token(path: &Path, say: &(dyn Fn(&str) + Send + Sync)) -> anyhow::Result<SecretString> {
     let name = path.display();
     let text = std::fs::read_to_string(path).with_context(|| format!("token file {name}"))?;
     let token = text.trim();

@@ -13,7 +13,9 @@ use signal_hook::iterator::Signals;
 
 use super::delay::{parse_duration, parse_range};
 use crate::clock::SystemClock;
+use crate::config::LogFormat;
 use crate::local::executor::Executor;
+use crate::local::executor::docker::{DockerExecutor, DockerOptions};
 use crate::local::executor::process::limiter::LimiterChoice;
 use crate::local::executor::process::{ProcessExecutor, ProcessOptions};
 use crate::local::{ChronosVersion, DelayRange, LocalCluster, LocalOptions};
@@ -78,10 +80,12 @@ pub struct LocalArgs {
 /// What runs the tasks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ExecutorKind {
-    /// The best that works here
+    /// Processes, limited in the best way that works here
     Auto,
     /// Processes under control groups, or stopped and continued where there are none
     Process,
+    /// Containers of the Docker daemon on this machine, in the image that each job names
+    Docker,
 }
 
 /// Runs a cluster until SIGTERM or SIGINT; then ends all tasks. `out` gets the addresses.
@@ -91,11 +95,14 @@ pub enum ExecutorKind {
 pub fn run(args: LocalArgs, mut out: impl Write) -> anyhow::Result<()> {
     // Before anything is started: a signal that comes early must not leave tasks behind.
     let mut signals = Signals::new([SIGTERM, SIGINT]).context("cannot watch for signals")?;
+    let _log = crate::logging::init(LogFormat::Text, None)?;
     std::fs::create_dir_all(&args.state_dir).with_context(|| format!("--state-dir {}", args.state_dir.display()))?;
     // Absolute: tasks run in their sandboxes.
     let state_dir = std::path::absolute(&args.state_dir)?;
     let factor = cpu_factor(&args);
-    let executor = executor(&args, &state_dir, factor)?;
+    // Drives the connections to a Docker daemon for as long as the cluster lives.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let executor = runtime.block_on(executor(&args, &state_dir, factor))?;
     let kind = executor.describe();
     let options = options(&args, state_dir.clone(), executor);
     let cluster = LocalCluster::start(options)?;
@@ -122,8 +129,18 @@ fn cpu_factor(args: &LocalArgs) -> f64 {
     (SHARE_OF_CORES * cores / virtual_cpus.max(0.001)).min(1.0)
 }
 
-fn executor(args: &LocalArgs, state_dir: &Path, cpu_factor: f64) -> anyhow::Result<Arc<dyn Executor>> {
+async fn executor(args: &LocalArgs, state_dir: &Path, cpu_factor: f64) -> anyhow::Result<Arc<dyn Executor>> {
     match args.executor {
+        ExecutorKind::Docker => {
+            let options = DockerOptions {
+                cpu_factor,
+                state_dir: state_dir.join("executor"),
+                host: None,
+                image: None,
+                env: Vec::new(),
+            };
+            Ok(Arc::new(DockerExecutor::connect(options).await.context("--executor docker")?))
+        }
         ExecutorKind::Auto | ExecutorKind::Process => {
             let options = ProcessOptions {
                 cpu_factor,

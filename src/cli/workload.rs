@@ -1,20 +1,14 @@
 //! `mesos-qos workload`: prints the one line of the program's result.
 
-use std::process::ExitCode;
+use std::io::Write;
 
 use crate::workload::{self, WorkloadArgs};
 
 /// Runs the program.
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "a command's own output")]
-pub fn run(args: &WorkloadArgs) -> ExitCode {
-    match workload::run(args) {
-        Ok(line) => {
-            println!("{line}");
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprintln!("mesos-qos: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+///
+/// # Errors
+/// When the arguments do not go together, or the factorisation came out wrong.
+pub fn run(args: &WorkloadArgs, mut out: impl Write) -> anyhow::Result<()> {
+    let line = workload::run(args)?;
+    Ok(writeln!(out, "{line}")?)
 }

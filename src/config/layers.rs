@@ -11,9 +11,20 @@ use super::value::{Raw, Source};
 /// What every environment variable of a setting begins with.
 pub const ENV_PREFIX: &str = "MESOS_QOS_";
 
-/// Variables with the prefix that are no settings of the supervisor: the commands read them.
-pub const OTHER_VARIABLES: [&str; 5] =
-    ["MESOS_QOS_CONFIG", "MESOS_QOS_LOG", "MESOS_QOS_SUPERVISOR", "MESOS_QOS_TOKEN_FILE", "MESOS_QOS_CACERT"];
+/// Variables with the prefix that are no settings of the supervisor: the first five are read by the commands, the others
+/// are given to jobs and tasks.
+pub const OTHER_VARIABLES: [&str; 10] = [
+    "MESOS_QOS_CONFIG",
+    "MESOS_QOS_LOG",
+    "MESOS_QOS_SUPERVISOR",
+    "MESOS_QOS_TOKEN_FILE",
+    "MESOS_QOS_CACERT",
+    "MESOS_QOS_UUID",
+    "MESOS_QOS_URL",
+    "MESOS_QOS_TOKEN",
+    "MESOS_QOS_CPU_FACTOR",
+    "MESOS_QOS_TASK_KEY",
+];
 
 /// A setting given as a command-line flag.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,12 +116,10 @@ pub fn env_name(section: &str, key: &str) -> String {
     format!("{ENV_PREFIX}{}_{}", section.to_uppercase(), key.to_uppercase())
 }
 
+/// A name of which `written` is the beginning is nearer than any other: it was cut short.
 fn like(written: &str, known: &[String]) -> Option<String> {
-    known
-        .iter()
-        .map(|name| (strsim::damerau_levenshtein(written, name), name))
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name.clone())
+    let distance = |name: &&String| (!name.starts_with(written), strsim::damerau_levenshtein(written, name));
+    known.iter().min_by_key(distance).cloned()
 }
 
 fn section_like(written: &str, sections: &[String]) -> Option<String> {

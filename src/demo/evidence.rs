@@ -67,7 +67,7 @@ pub fn collect(files: &Files, jobs: &[(JobId, String)], now: Timestamp) -> anyho
             case.jobs.entry(job.clone()).or_default().replacements.push(*milli_cpus);
         }
     }
-    for (name, usage) in ledger.usage(now) {
+    for (name, usage) in ledger.usage(now, |_| None) {
         let evidence = case.jobs.entry(name).or_default();
         for launch in &usage.launches {
             let printed = std::fs::read_to_string(files.output(launch.seq, "stdout")).unwrap_or_default();

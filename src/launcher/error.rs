@@ -9,7 +9,8 @@ use super::submit::SubmitError;
 use super::supervisor::SupervisorError;
 use super::wrapper::WrapError;
 
-/// A launch that failed; the sentence says what state it left behind.
+/// A launch that failed; the sentence says what state it left behind. It tells its cause itself, so that a printed chain of errors
+/// does not say it twice.
 #[derive(Debug, thiserror::Error)]
 pub enum LaunchError {
     /// The job file.
@@ -17,16 +18,16 @@ pub enum LaunchError {
     JobFile(#[from] JobFileError),
     /// The command.
     #[error("command: {0}")]
-    Command(#[from] WrapError),
+    Command(WrapError),
     /// The framework has a job of this name.
     #[error("name: Chronos has a job {0:?} already: choose another name, or replace it with --replace")]
     NameTaken(String),
     /// Chronos cannot be asked; nothing was changed.
     #[error("nothing was changed, because Chronos cannot be asked: {0}")]
-    Chronos(#[source] ChronosError),
+    Chronos(ChronosError),
     /// The supervisor did not take the registration; nothing was submitted.
     #[error("the job was not registered and nothing was submitted: {0}")]
-    Registration(#[source] SupervisorError),
+    Registration(SupervisorError),
     /// `--require-feasible`, and the deadline cannot be kept.
     #[error("not submitted, as --require-feasible asks: {}{}", .admission.reason, note(.withdrawal))]
     Infeasible {
@@ -39,21 +40,21 @@ pub enum LaunchError {
     #[error("the supervisor sent a callback token with characters that HTTP does not allow{}", note(.0))]
     Token(Option<SupervisorError>),
     /// The submission failed and the registration was taken back.
-    #[error("{source}{}", note(.withdrawal))]
+    #[error("{cause}{}", note(.withdrawal))]
     Submission {
         /// What happened.
-        source: SubmitError,
+        cause: SubmitError,
         /// Why the registration could not be taken back, if it could not.
         withdrawal: Option<SupervisorError>,
     },
     /// Accepted by Chronos, and not yet seen there; the registration stays.
     #[error(
-        "{source}; the registration {uuid} stays: the supervisor starts the job when it shows up, and withdraws it \
+        "{cause}; the registration {uuid} stays: the supervisor starts the job when it shows up, and withdraws it \
          otherwise"
     )]
     Unconfirmed {
         /// What happened.
-        source: SubmitError,
+        cause: SubmitError,
         /// The registration.
         uuid: JobId,
     },
@@ -63,5 +64,11 @@ fn note(withdrawal: &Option<SupervisorError>) -> String {
     match withdrawal {
         None => "; the registration was withdrawn".into(),
         Some(error) => format!("; the registration could not be withdrawn and will expire: {error}"),
+    }
+}
+
+impl From<WrapError> for LaunchError {
+    fn from(error: WrapError) -> Self {
+        LaunchError::Command(error)
     }
 }

@@ -141,7 +141,7 @@ async fn take_back(
 ) -> Result<(), LaunchError> {
     let uuid = submission.uuid;
     if let SubmitError::Invisible(_) = error {
-        return Err(LaunchError::Unconfirmed { source: error, uuid });
+        return Err(LaunchError::Unconfirmed { cause: error, uuid });
     }
     let withdrawal = supervisor.withdraw(uuid, &error.to_string()).await.err();
     let there = matches!(submission.chronos.find(submission.name).await, Ok(Some(job)) if job.carries(uuid));
@@ -152,7 +152,7 @@ async fn take_back(
         None if there => drop(submission.chronos.delete(submission.name).await),
         _ => {}
     }
-    Err(LaunchError::Submission { source: error, withdrawal })
+    Err(LaunchError::Submission { cause: error, withdrawal })
 }
 
 fn rewritten(

@@ -60,14 +60,9 @@ impl LocalCluster {
         let mut core = Core::new(options.chronos_settings(), now);
         let restored = core.restore(records, &entries, now);
         let nodes = Nodes::new(options.nodes, options.cpus_per_node);
-        let state = State { core, nodes, ledger, journal, store, running: BTreeMap::new(), active: 0, closing: false };
-        let driver = Driver::new(
-            state,
-            options.executor.clone(),
-            options.clock.clone(),
-            options.task_kill_grace,
-            dir.join("sandboxes"),
-        );
+        let (running, executor) = (BTreeMap::new(), Some(options.executor.clone()));
+        let state = State { core, nodes, ledger, journal, store, running, active: 0, executor, closing: false };
+        let driver = Driver::new(state, options.clock.clone(), options.task_kill_grace, dir.join("sandboxes"));
         let bind = |port| {
             let address = SocketAddr::new(options.listen, port);
             TcpListener::bind(address).with_context(|| format!("cannot listen on {address}"))
@@ -138,7 +133,7 @@ impl LocalCluster {
     /// What each job has reserved and used so far, by name; jobs that are gone included.
     pub fn usage(&self) -> BTreeMap<String, JobUsage> {
         let now = self.driver.now();
-        self.driver.read(|state| state.ledger.usage(now))
+        self.driver.read(|state| state.ledger.usage(now, |seq| state.running.get(&seq).map(|task| task.usage())))
     }
 
     /// Stops listening and ends all tasks: TERM, KILL after the grace. Completes when no process of theirs is left.

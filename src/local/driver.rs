@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 
 use super::chronos::core::{Action, Answer, Core, Event};
 use super::chronos::task::LaunchOrder;
-use super::executor::{CpuUsage, Executor, RunningTask, TaskSpec};
+use super::executor::{CpuUsage, Executor, ExecutorError, RunningTask, TaskSpec};
 use super::journal::{Entry, Journal, TaskEnd};
 use super::nodes::Nodes;
 use super::store::Store;
@@ -32,6 +32,9 @@ pub(super) struct State {
     pub running: BTreeMap<u64, Arc<dyn RunningTask>>,
     /// Tasks given to the executor whose end has not been noted.
     pub active: usize,
+    /// Runs the tasks. Let go when the cluster has stopped: HTTP workers may hold the driver for a moment longer, and
+    /// whoever starts the next cluster needs what the executor locks.
+    pub executor: Option<Arc<dyn Executor>>,
     /// No task is started any more, and the scheduler is told nothing.
     pub closing: bool,
 }
@@ -39,7 +42,6 @@ pub(super) struct State {
 /// Runs the scheduler.
 pub(super) struct Driver {
     state: Mutex<State>,
-    executor: Arc<dyn Executor>,
     clock: Arc<dyn Clock>,
     kill_grace: Duration,
     sandboxes: PathBuf,
@@ -50,15 +52,9 @@ pub(super) struct Driver {
 }
 
 impl Driver {
-    pub fn new(
-        state: State,
-        executor: Arc<dyn Executor>,
-        clock: Arc<dyn Clock>,
-        kill_grace: Duration,
-        sandboxes: PathBuf,
-    ) -> Arc<Driver> {
+    pub fn new(state: State, clock: Arc<dyn Clock>, kill_grace: Duration, sandboxes: PathBuf) -> Arc<Driver> {
         let (wake, over) = (Notify::new(), Notify::new());
-        Arc::new(Driver { state: Mutex::new(state), executor, clock, kill_grace, sandboxes, wake, over })
+        Arc::new(Driver { state: Mutex::new(state), clock, kill_grace, sandboxes, wake, over })
     }
 
     pub fn now(&self) -> Timestamp {
@@ -143,6 +139,7 @@ impl Driver {
         loop {
             let over = self.over.notified();
             if self.read(|state| state.active) == 0 {
+                self.lock().executor = None;
                 return;
             }
             over.await;
@@ -156,7 +153,7 @@ impl Driver {
 
     async fn run_task(self: Arc<Self>, order: LaunchOrder) {
         let seq = order.seq;
-        let (end, usage) = match self.executor.launch(self.spec(order)).await {
+        let (end, usage) = match self.launch(order).await {
             Err(e) => {
                 tracing::warn!(seq, "a task cannot be started: {e}");
                 (TaskEnd::NotStarted(e.to_string()), CpuUsage::default())
@@ -182,6 +179,12 @@ impl Driver {
         state.running.remove(&seq);
         state.active -= 1;
         self.over.notify_waiters();
+    }
+
+    async fn launch(&self, order: LaunchOrder) -> Result<Arc<dyn RunningTask>, ExecutorError> {
+        let stopped = || ExecutorError("the cluster has stopped".into());
+        let executor = self.read(|state| state.executor.clone()).ok_or_else(stopped)?;
+        executor.launch(self.spec(order)).await
     }
 
     fn spec(&self, order: LaunchOrder) -> TaskSpec {

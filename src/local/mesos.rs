@@ -15,6 +15,7 @@ use super::chronos::task::{Phase, Placed, Terminal};
 use super::driver::{Driver, State};
 use super::journal::TaskEnd;
 use super::nodes::Node;
+use super::usage::LaunchUsage;
 use crate::qos::units::{Cpus, Timestamp};
 
 /// The version whose answers these are.
@@ -117,7 +118,12 @@ fn all_slaves(view: &View, state: &State) -> Vec<Value> {
     let resources = |cpus: Cpus, mem: f64| json!({"cpus": cpus.as_f64(), "mem": mem, "disk": 0.0, "gpus": 0.0});
     let slave = |(i, node): (usize, &Node)| {
         let memory = (view.memory / count).floor();
-        let used_memory = state.core.tasks().filter(|task| task.node == i && holds(task)).map(|task| task.mem).sum();
+        let used_memory: f64 = state
+            .core
+            .tasks()
+            .filter(|task| task.node == i && holds(task))
+            .map(|task| task.mem)
+            .fold(0.0, std::ops::Add::add);
         let total = resources(node.total, memory);
         json!({
             "id": view.slave_id(i), "hostname": node.hostname, "port": view.address.port(),
@@ -155,22 +161,16 @@ fn task_json(view: &View, state: &State, task: &Placed) -> Value {
 /// The tasks that the framework is done with, from the journal.
 fn completed(view: &View, state: &State) -> Vec<Value> {
     let open: Vec<u64> = state.core.tasks().map(|task| task.seq).collect();
-    let mut ended = Vec::new();
-    for (job, usage) in state.ledger.usage(view.driver.now()) {
-        for launch in usage.launches {
-            if let Some(end) = launch.end.filter(|_| !open.contains(&launch.seq)) {
-                ended.push((
-                    launch.seq,
-                    json!({
-                        "id": launch.task, "name": format!("ChronosTask:{job}"), "framework_id": view.framework_id(),
-                        "state": terminal_name(&end, false), "resources": {"cpus": launch.cpus.as_f64()},
-                    }),
-                ));
-            }
-        }
-    }
-    ended.sort_by_key(|(seq, _)| *seq);
-    ended.into_iter().rev().take(COMPLETED).map(|(_, task)| task).collect()
+    let mut ended: Vec<_> = state.ledger.ended().filter(|(_, launch)| !open.contains(&launch.seq)).collect();
+    ended.sort_by_key(|(_, launch)| std::cmp::Reverse(launch.seq));
+    let task = |(job, launch): (&str, &LaunchUsage)| {
+        json!({
+            "id": launch.task, "name": format!("ChronosTask:{job}"), "framework_id": view.framework_id(),
+            "state": launch.end.as_ref().map(|end| terminal_name(end, false)),
+            "resources": {"cpus": launch.cpus.as_f64()},
+        })
+    };
+    ended.into_iter().take(COMPLETED).map(task).collect()
 }
 
 fn terminal_name(end: &TaskEnd, kill_requested: bool) -> &'static str {

@@ -5,12 +5,12 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`chronos`] | the Chronos scheduler as a state machine, and its HTTP interface |
-//! | [`mesos`] | what the Mesos master and agents tell |
+//! | `mesos` | what the Mesos master and agents tell |
 //! | [`nodes`] | how much CPU is reserved where |
-//! | [`driver`] | tells the scheduler what happened, does what it wants |
+//! | `driver` | tells the scheduler what happened, does what it wants |
 //! | [`executor`] | runs tasks under a hard CPU limit |
 //! | [`journal`], [`usage`] | what really ran, and what it cost |
-//! | [`store`] | jobs survive a restart of the cluster |
+//! | `store` | jobs survive a restart of the cluster |
 //!
 //! A restart keeps jobs, counts and schedules. It does not keep forced starts that were still queued, waiting retries
 //! and run-time statistics (neither does Chronos); tasks end with the cluster and count as failed at its next start.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::executor::CpuUsage;
 use super::journal::{Entry, TaskEnd};
 use crate::qos::units::{Cpus, Span, Timestamp};
 
@@ -26,9 +27,9 @@ pub struct LaunchUsage {
     pub ended_at: Option<Timestamp>,
     /// How it ended.
     pub end: Option<TaskEnd>,
-    /// Seconds of real cores in user mode, from the kernel; 0 until the end.
+    /// Seconds of real cores in user mode, from the kernel; so far, while it runs.
     pub user_seconds: f64,
-    /// Seconds of real cores in the kernel; 0 until the end.
+    /// Seconds of real cores in the kernel; so far, while it runs.
     pub system_seconds: f64,
 }
 
@@ -51,7 +52,7 @@ pub struct JobUsage {
     pub launches: Vec<LaunchUsage>,
     /// Virtual CPU-seconds: CPUs times the time from placement to end, summed.
     pub reserved_cpu_seconds: f64,
-    /// Seconds of real cores used by the runs that have ended.
+    /// Seconds of real cores used, by runs that go on too.
     pub used_core_seconds: f64,
 }
 
@@ -99,20 +100,37 @@ impl Ledger {
         self.0.get_mut(job)?.iter_mut().rev().find(|launch| launch.seq == seq)
     }
 
-    /// The usage of each job; runs that go on are counted up to `now`.
-    pub fn usage(&self, now: Timestamp) -> BTreeMap<String, JobUsage> {
-        let of_job = |launches: &Vec<LaunchUsage>| JobUsage {
+    /// The usage of each job; runs that go on are counted up to `now`, and `so_far` tells their CPU time.
+    pub fn usage(&self, now: Timestamp, so_far: impl Fn(u64) -> Option<CpuUsage>) -> BTreeMap<String, JobUsage> {
+        let up_to_now = |launch: &LaunchUsage| {
+            let mut launch = launch.clone();
+            if let Some(usage) = so_far(launch.seq).filter(|_| launch.end.is_none()) {
+                launch.user_seconds = usage.user.as_secs_f64();
+                launch.system_seconds = usage.system.as_secs_f64();
+            }
+            launch
+        };
+        let of_job = |launches: Vec<LaunchUsage>| JobUsage {
             reserved_cpu_seconds: launches.iter().map(|launch| launch.reserved_cpu_seconds(now)).sum(),
             used_core_seconds: launches.iter().map(LaunchUsage::used_core_seconds).sum(),
-            launches: launches.clone(),
+            launches,
         };
-        self.0.iter().map(|(job, launches)| (job.clone(), of_job(launches))).collect()
+        self.0.iter().map(|(job, launches)| (job.clone(), of_job(launches.iter().map(up_to_now).collect()))).collect()
+    }
+
+    /// All runs that have ended, with the names of their jobs.
+    pub fn ended(&self) -> impl Iterator<Item = (&str, &LaunchUsage)> {
+        self.0
+            .iter()
+            .flat_map(|(job, launches)| launches.iter().map(move |launch| (job.as_str(), launch)))
+            .filter(|(_, launch)| launch.end.is_some())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     #[test]
     fn reservations_count_from_placement_to_end() {
@@ -140,8 +158,9 @@ mod tests {
         for entry in [placed(1, 0), end(1, 10), placed(2, 20)] {
             ledger.note(&entry);
         }
-        let usage = &ledger.usage(at(25))["a"];
-        assert_eq!((usage.launches.len(), usage.used_core_seconds), (2, 3.0));
+        let so_far = |seq| (seq == 2).then_some(CpuUsage { user: Duration::from_secs(1), system: Duration::ZERO });
+        let usage = &ledger.usage(at(25), so_far)["a"];
+        assert_eq!((usage.launches.len(), usage.used_core_seconds), (2, 4.0));
         assert!((usage.reserved_cpu_seconds - 1.4 * 15.0).abs() < 1e-9);
     }
 }

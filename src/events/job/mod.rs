@@ -114,7 +114,7 @@ job_events! {
     /// The policy was asked.
     Decided = 1,
     /// Another CPU is intended.
-    Rescaled = 1,
+    Rescaled = 2,
     /// The framework has taken the new CPU.
     RescaleApplied = 1,
     /// The framework has not taken the new CPU.
@@ -141,5 +141,14 @@ job_events! {
 
 /// The way from every schema that was ever written to the newest.
 pub fn upcasters() -> Upcasters {
-    JobEvent::SCHEMAS.iter().fold(Upcasters::new(), |upcasters, (kind, newest)| upcasters.kind(kind, *newest))
+    let known = JobEvent::SCHEMAS.iter().fold(Upcasters::new(), |known, (kind, newest)| known.kind(kind, *newest));
+    known.add("Rescaled", 1, Rescaled::from_schema_1)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn there_is_a_step_from_every_schema_to_the_next() {
+        assert_eq!(super::upcasters().check(), Ok(()));
+    }
 }

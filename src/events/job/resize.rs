@@ -1,4 +1,5 @@
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::qos::units::Cpus;
 
@@ -9,6 +10,18 @@ pub struct Rescaled {
     pub from: Cpus,
     /// CPU intended.
     pub to: Cpus,
+    /// Version (in this stream) of the decision that wants it; unknown in events of schema 1.
+    pub decision: Option<u64>,
+}
+
+impl Rescaled {
+    /// Schema 1 did not say which decision it followed from.
+    pub(super) fn from_schema_1(mut data: Value) -> Value {
+        if let Some(fields) = data.as_object_mut() {
+            fields.insert("decision".into(), Value::Null);
+        }
+        data
+    }
 }
 
 /// The framework has the new CPU, read back from it.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use imbl::OrdMap;
+use rpds::RedBlackTreeMapSync;
 
 use super::state::{
     Attempt, Ending, Execution, Flag, JobState, LastIteration, LatestDecision, Phase, Recorded, ReportedRun, Run, Work,
@@ -37,7 +37,7 @@ impl JobState {
             done: 0,
             last_attempt: (0, 0),
             failures_in_row: 0,
-            runs: OrdMap::new(),
+            runs: RedBlackTreeMapSync::new_sync(),
             last: None,
             decision: None,
             flags,
@@ -170,7 +170,7 @@ impl JobState {
 
     fn iteration_started(&mut self, started: &IterationStarted) {
         self.phase_running();
-        self.runs.insert(started.key.clone(), ReportedRun { iteration: started.iteration, finished: false });
+        self.runs.insert_mut(started.key.clone(), ReportedRun { iteration: started.iteration, finished: false });
         if let Work::Attempted(attempt) = &self.work {
             self.work = Work::Running(Run {
                 attempt: attempt.clone(),
@@ -183,7 +183,7 @@ impl JobState {
 
     fn iteration_finished(&mut self, finished: &IterationFinished) {
         self.phase_running();
-        self.runs.insert(finished.key.clone(), ReportedRun { iteration: finished.iteration, finished: true });
+        self.runs.insert_mut(finished.key.clone(), ReportedRun { iteration: finished.iteration, finished: true });
         let ends_work = match &self.work {
             Work::None => false,
             Work::Attempted(attempt) => attempt.iteration == finished.iteration,

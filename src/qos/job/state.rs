@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use imbl::OrdMap;
+use rpds::RedBlackTreeMapSync;
 use serde::{Deserialize, Serialize};
 
 use crate::events::job::{JobEvent, Registered, RunKey};
@@ -50,7 +50,7 @@ pub struct JobState {
     /// Failed iterations since the last good one.
     pub failures_in_row: u32,
     /// Runs that were reported, by their key. Shares its memory between the states before and after an event.
-    pub runs: OrdMap<RunKey, ReportedRun>,
+    pub runs: RedBlackTreeMapSync<RunKey, ReportedRun>,
     /// The last counted iteration.
     pub last: Option<LastIteration>,
     /// The latest decision.

@@ -118,7 +118,7 @@ pub enum Action {
     Launch(LaunchOrder),
     /// End a task: by its placement.
     Kill(u64),
-    /// Keep this job ([`Core::record`]).
+    /// Keep this job ([`Core::stored`]).
     Persist(String),
     /// Forget this job.
     Forget(String),

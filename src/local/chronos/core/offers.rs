@@ -70,9 +70,11 @@ impl Core {
     /// The image is there: the process starts.
     pub(super) fn deployed(&mut self, seq: u64, nodes: &mut Nodes) {
         let Some(task) = self.tasks.get_mut(&seq) else { return };
-        let Phase::Deploying(order) = std::mem::replace(&mut task.phase, Phase::Launching) else { return };
-        match *order {
+        // It may have been killed meanwhile.
+        let Phase::Deploying(order) = &task.phase else { return };
+        match (**order).clone() {
             Ok(order) => {
+                task.phase = Phase::Launching;
                 let entry = Entry::Launch {
                     at: self.now,
                     seq,

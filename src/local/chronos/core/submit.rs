@@ -2,7 +2,7 @@
 
 use super::{Action, Answer, Core, Known, Refusal};
 use crate::local::chronos::job::Job;
-use crate::local::chronos::schedule::Schedule;
+use crate::local::chronos::schedule::{Schedule, utc_text};
 use crate::local::journal::Entry;
 use crate::qos::units::Timestamp;
 
@@ -22,7 +22,8 @@ impl Core {
         };
         if self.v3() && !replaced {
             if schedule.due() < Timestamp::from_micros(1_000_000) {
-                return Err(Refusal::Sentence(format!("Scheduled start date '{}' is before 1970!", schedule.start)));
+                let start = utc_text(schedule.due());
+                return Err(Refusal::Sentence(format!("Scheduled start date '{start}' is before 1970!")));
             }
             if !job.uris.is_empty() && !job.fetch.is_empty() {
                 let both = format!("Tried to add both uri (deprecated) and fetch parameters on {}", job.name);

@@ -24,7 +24,7 @@ pub(super) fn refused(refusal: &Refusal, version: ChronosVersion) -> HttpRespons
     };
     let mut response = HttpResponse::build(status);
     response.content_type(ContentType::json());
-    let trace = "\n\tat org.apache.mesos.chronos.scheduler.api(mesos-qos local)\n";
+    let trace = "\n\tat mesos-qos.local\n";
     let message = match (version, refusal) {
         (ChronosVersion::V2_4, Refusal::Requirement(message)) => {
             return response.body(format!("requirement failed: {message}"));

@@ -6,7 +6,7 @@
 
 mod identity;
 pub mod limiter;
-mod orphans;
+pub(super) mod orphans;
 mod spawn;
 mod task;
 
@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -34,6 +34,9 @@ pub const CPU_FACTOR_VARIABLE: &str = "MESOS_QOS_CPU_FACTOR";
 /// The search path of a task that brings none.
 const USUAL_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// How long dropping an executor waits for its killed tasks.
+const LAST_MOMENT: Duration = Duration::from_secs(2);
+
 /// How a process executor works.
 #[derive(Debug, Clone)]
 pub struct ProcessOptions {
@@ -47,7 +50,8 @@ pub struct ProcessOptions {
     pub env: Vec<(String, String)>,
 }
 
-/// Runs tasks as processes of this machine. Dropping it kills them; [`ProcessExecutor::shutdown`] waits for that.
+/// Runs tasks as processes of this machine. Dropping it kills them, and blocks until they are gone;
+/// [`ProcessExecutor::shutdown`] gives them time to end.
 pub struct ProcessExecutor {
     inner: Arc<Inner>,
     swept: usize,
@@ -144,7 +148,11 @@ impl Executor for ProcessExecutor {
 
 impl Drop for ProcessExecutor {
     fn drop(&mut self) {
-        self.inner.living().iter().for_each(|task| task.begin_kill(Duration::ZERO));
+        let tasks = self.inner.living();
+        tasks.iter().for_each(|task| task.begin_kill(Duration::ZERO));
+        // Killed processes are gone in milliseconds; what is not stays on record for the next start.
+        let deadline = Instant::now() + LAST_MOMENT;
+        tasks.iter().for_each(|task| task.wait_until(deadline));
     }
 }
 

@@ -14,6 +14,7 @@ use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
 use super::identity::{Identity, carries_key};
+use super::limiter::files;
 use crate::local::executor::ExecutorError;
 
 /// How long a sweep waits for what it killed; a process in the middle of disk I/O ends only after it.
@@ -185,13 +186,9 @@ fn cgroup_members(directory: &Path) -> Vec<i32> {
 
 fn remove_cgroup(directory: &Path) {
     for below in fs::read_dir(directory).into_iter().flatten().flatten().filter(|e| e.path().is_dir()) {
-        let _ = fs::remove_dir(below.path());
+        files::remove(&below.path());
     }
-    if let Err(e) = fs::remove_dir(directory)
-        && e.kind() != io::ErrorKind::NotFound
-    {
-        tracing::warn!(directory = %directory.display(), "cannot remove a control group of an earlier run: {e}");
-    }
+    files::remove(directory);
 }
 
 #[cfg(test)]

@@ -62,6 +62,8 @@ impl ProcessTask {
                 }
                 let exit = task.run_to_the_end(main);
                 record.remove();
+                // The last one clears up after the executor: before anybody hears that this task is over.
+                drop(executor);
                 task.ending().over = true;
                 task.ended.notify_all();
                 exit_sender.send_replace(Some(exit));
@@ -69,6 +71,7 @@ impl ProcessTask {
             Err(error) => {
                 task.group.close(&mut CpuUsage::default);
                 record.remove();
+                drop(executor);
                 let _ = report.send(Err(error));
             }
         }
@@ -133,6 +136,18 @@ impl ProcessTask {
             if left.is_zero() {
                 drop(ending);
                 self.group.signal(Signal::SIGKILL);
+                return;
+            }
+            ending = self.ended.wait_timeout(ending, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Blocks until the task is over, but not beyond `deadline`.
+    pub(super) fn wait_until(&self, deadline: Instant) {
+        let mut ending = self.ending();
+        while !ending.over {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
                 return;
             }
             ending = self.ended.wait_timeout(ending, left).unwrap_or_else(PoisonError::into_inner).0;

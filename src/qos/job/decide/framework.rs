@@ -85,6 +85,10 @@ pub fn judged(
     Ok(match verdict {
         Verdict::Active(activity) if looking_up => Ruling::done([LookedUp { iteration, activity }.into()]),
         Verdict::Unclear | Verdict::Active(_) => Ruling::nothing(),
+        // Its start report came in the meantime.
+        Verdict::Dropped { .. } if matches!(state.work, Work::Running(_)) => {
+            return Err(Rejection::Stale("the run has reported its start"));
+        }
         Verdict::Dropped { first_idle_at, last_idle_at } => {
             Ruling::done([StartDropped { iteration, attempt, first_idle_at, last_idle_at }.into()])
         }

@@ -143,7 +143,8 @@ fn after_success(state: &JobState, finished: &IterationFinished, events: &mut Ve
     let (from, to) = (decided.from, decided.to);
     events.push(decided.into());
     if from != to {
-        events.push(Rescaled { from, to }.into());
+        // The finished iteration is the next event of the stream, its decision the one after.
+        events.push(Rescaled { from, to, decision: Some(state.version + 2) }.into());
     }
     Ok(())
 }

@@ -103,7 +103,7 @@ fn any_event() -> impl Strategy<Value = JobEvent> {
             reason: String::new()
         }
         .into()),
-        (cpus(), cpus()).prop_map(|(from, to)| Rescaled { from, to }.into()),
+        (cpus(), cpus()).prop_map(|(from, to)| Rescaled { from, to, decision: None }.into()),
         cpus().prop_map(|cpus| RescaleApplied { cpus }.into()),
         cpus().prop_map(|cpus| RescaleFailed { cpus, reason: String::new() }.into()),
         cpus().prop_map(|cpus| CpuObserved { cpus }.into()),
@@ -155,6 +155,8 @@ fn any_command() -> impl Strategy<Value = Command> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
     #[test]
     fn replaying_any_list_of_events_never_panics(events in prop::collection::vec(any_event(), 0..60)) {
         let stream: Vec<_> = events

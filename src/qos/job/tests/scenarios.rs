@@ -30,6 +30,9 @@ fn a_finished_iteration_is_counted_predicted_resized_and_followed_by_a_start() {
             EffectChange::Add(Effect::StartIteration { iteration: 2, not_before: at(480) }),
         ]
     );
+    // The wish names its decision.
+    let JobEvent::Rescaled(rescaled) = &job.log.last().unwrap().event else { unreachable!() };
+    assert!(matches!(&job.log[rescaled.decision.unwrap() as usize - 1].event, JobEvent::Decided(_)));
     // Only the outcome changes the job's CPU.
     assert_eq!(job.state().cpus, Some(Cpus::from_milli(1000)));
     job.run(481, Command::CpusApplied(Cpus::from_milli(1400))).unwrap();
@@ -138,6 +141,16 @@ fn a_dropped_start_is_attempted_again_with_the_next_number() {
     job.run(14, Command::AttemptStart(idle(0, 0))).unwrap();
     assert_eq!(job.state().attempt().map(|a| (a.iteration, a.number)), Some((1, 2)));
     assert!(matches!(job.run(15, judged), Err(Rejection::Stale(_))), "a verdict on an older attempt is refused");
+}
+
+#[test]
+fn a_start_judged_as_dropped_whose_report_came_in_the_meantime_is_running() {
+    let mut job = Job::seen(native());
+    job.start(2, "ct:1");
+    let verdict = Verdict::Dropped { first_idle_at: at(3), last_idle_at: at(13) };
+    let judged = Command::Judged { iteration: 1, attempt: 1, verdict, facts: idle(0, 0) };
+    assert!(matches!(job.run(13, judged), Err(Rejection::Stale(_))));
+    assert!(matches!(job.state().work, Work::Running(_)));
 }
 
 #[test]

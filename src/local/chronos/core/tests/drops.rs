@@ -143,6 +143,8 @@ fn deleting_kills_and_an_image_in_deployment_is_never_started() {
     for version in BOTH {
         let mut options = settings(version);
         options.deployment_delay = (Span::from_secs(10), Span::from_secs(20));
+        // The deployment ends before the kill has been processed.
+        options.teardown_delay = (Span::from_secs(30), Span::from_secs(30));
         let mut sim = Sim::with(options);
         sim.create("a", NEVER, json!({}));
         sim.start("a").unwrap();

@@ -2,6 +2,7 @@
 
 mod dependencies;
 mod drops;
+mod invariants;
 mod replace;
 mod restart;
 mod retries;

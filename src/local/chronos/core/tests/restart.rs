@@ -3,10 +3,11 @@
 use super::*;
 
 /// A scheduler that takes up what another one had stored.
-fn restarted(sim: &Sim) -> Sim {
-    let mut next = Sim::new(sim.core.version());
+pub(super) fn restarted(sim: &Sim) -> Sim {
+    let mut next = Sim::with(sim.core.settings.clone());
     next.now = sim.now + Span::from_secs(5);
-    let records = sim.core.jobs().filter_map(|job| sim.core.stored(&job.name)).collect();
+    let names = sim.core.jobs.keys().chain(sim.core.unseen.keys());
+    let records = names.filter_map(|name| sim.core.stored(name)).collect();
     let actions = next.core.restore(records, &sim.journal, next.now);
     next.perform(actions);
     next

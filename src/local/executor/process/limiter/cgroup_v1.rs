@@ -33,6 +33,7 @@ impl CgroupV1 {
         for directory in limiter.parents() {
             fs::create_dir(&directory).map_err(|e| files::about(&directory, e))?;
         }
+        files::write(&limiter.cpu.join("cpu.shares"), 1024 * files::WEIGHT_OF_ALL_TASKS)?;
         probe(&limiter)?;
         Ok(limiter)
     }
@@ -84,11 +85,16 @@ impl Interface for V1 {
     }
 
     fn read(&self) -> Option<Reading> {
-        let part = |name| files::number(&self.cpuacct.join(name)).map_or(0.0, |nanoseconds| nanoseconds as f64);
-        Some(Reading {
-            total: Duration::from_nanos(files::number(&self.cpuacct.join("cpuacct.usage"))?),
-            user: part("cpuacct.usage_user"),
-            system: part("cpuacct.usage_sys"),
-        })
+        read(&self.cpuacct)
     }
+}
+
+/// The counters of a group in the `cpuacct` hierarchy.
+pub fn read(directory: &Path) -> Option<Reading> {
+    let part = |name| files::number(&directory.join(name)).map_or(0.0, |nanoseconds| nanoseconds as f64);
+    Some(Reading {
+        total: Duration::from_nanos(files::number(&directory.join("cpuacct.usage"))?),
+        user: part("cpuacct.usage_user"),
+        system: part("cpuacct.usage_sys"),
+    })
 }

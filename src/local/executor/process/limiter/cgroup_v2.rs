@@ -45,6 +45,7 @@ impl CgroupV2 {
         let parent = base.join(instance);
         fs::create_dir(&parent).map_err(|e| files::about(&parent, e))?;
         let limiter = CgroupV2 { parent };
+        files::write(&limiter.parent.join("cpu.weight"), 100 * files::WEIGHT_OF_ALL_TASKS)?;
         enable_cpu(&limiter.parent)?;
         probe(&limiter)?;
         Ok(limiter)
@@ -111,8 +112,13 @@ impl Interface for V2 {
     }
 
     fn read(&self) -> Option<Reading> {
-        parse_stat(&fs::read_to_string(self.directory.join("cpu.stat")).ok()?)
+        read(&self.directory)
     }
+}
+
+/// The counters of a group.
+pub fn read(directory: &Path) -> Option<Reading> {
+    parse_stat(&fs::read_to_string(directory.join("cpu.stat")).ok()?)
 }
 
 fn parse_stat(text: &str) -> Option<Reading> {

@@ -11,6 +11,10 @@ use procfs::process::{MountInfo, Process};
 
 use crate::local::executor::ExecutorError;
 
+/// How many ordinary processes the directory of all tasks weighs as much as. With the usual weight of one, all tasks
+/// together would get what one other busy process of the machine gets, far below their limits.
+pub const WEIGHT_OF_ALL_TASKS: u32 = 16;
+
 /// An error about `path`.
 pub fn about(path: &Path, error: impl std::fmt::Display) -> ExecutorError {
     ExecutorError(format!("{}: {error}", path.display()))

@@ -1,11 +1,11 @@
 //! The ways to hold a group of processes to a rate, and to know what it used.
 
 pub mod bucket;
-mod cgroup;
-mod cgroup_v1;
-mod cgroup_v2;
+pub(in crate::local::executor) mod cgroup;
+pub(in crate::local::executor) mod cgroup_v1;
+pub(in crate::local::executor) mod cgroup_v2;
 mod duty;
-mod files;
+pub(in crate::local::executor) mod files;
 mod tree;
 
 use std::fs::File;

@@ -1,0 +1,80 @@
+//! A log that an earlier version wrote, with events of schema 1: read by this version as if it had written it itself.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+#[path = "api/helpers.rs"]
+#[allow(dead_code, reason = "shared with the API tests, which use more of it")]
+mod helpers;
+
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use helpers::*;
+use mesos_qos::events::store::verify;
+use serde_json::{Value, json};
+
+const HEAD: &str = "ade614685b6ec11b653b3c3de861e718892c7dffcf742056347e7b466a4d3462";
+
+fn golden(name: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
+}
+
+/// A supervisor on a copy of the old log.
+async fn on_the_old_log() -> TestApp {
+    let data = Arc::new(tempfile::tempdir().unwrap());
+    let dir = data.path().join("data");
+    std::fs::DirBuilder::new().mode(0o700).create(&dir).unwrap();
+    std::fs::copy(golden("schema-1.db"), dir.join("events.db")).unwrap();
+    TestApp::start_in(data, &[]).await
+}
+
+#[test]
+fn the_old_log_is_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let copy = dir.path().join("events.db");
+    std::fs::copy(golden("schema-1.db"), &copy).unwrap();
+    let report = verify(&copy, Some(HEAD.parse().unwrap())).unwrap();
+    assert_eq!(report.fault, None);
+    assert_eq!(report.head.hash.to_string(), HEAD);
+}
+
+#[test]
+fn every_job_is_shown_as_the_old_version_showed_it() {
+    on_actix(async {
+        let app = on_the_old_log().await;
+        let (_, now) = app.get("/api/v1/jobs").await;
+        let then: Value = serde_json::from_slice(&std::fs::read(golden("schema-1.jobs.json")).unwrap()).unwrap();
+        assert_eq!(now, then);
+    });
+}
+
+#[test]
+fn old_events_are_brought_up_to_date_when_read_and_stay_as_they_are_on_disk() {
+    on_actix(async {
+        let app = on_the_old_log().await;
+        let (_, page) = app.get("/api/v1/jobs?state=running").await;
+        let living = page["items"][0]["uuid"].as_str().unwrap().to_owned();
+        let before = app.job(&living).await;
+        // The living job goes on: a run that the old version started reports its end.
+        let (_, page) = app.get(&format!("/api/v1/jobs/{living}/events?limit=1000")).await;
+        let old = page["items"].as_array().unwrap().clone();
+        let started = old.iter().rfind(|event| event["kind"] == "IterationStarted").unwrap();
+        let run = started["data"]["key"]["run"]["run"].as_str().unwrap();
+        let mut body = report(&living, now() - 1.0, now());
+        body["run"] = json!(run);
+        let (status, reply) = app.post("/updateTask", body).await;
+        assert_eq!((status.as_u16(), reply["next"].as_str()), (200, Some("exit")), "{reply}");
+        let after = app.job(&living).await;
+        assert_eq!(after["remaining"].as_u64(), before["remaining"].as_u64().map(|left| left - 1));
+
+        let data = app.stop().await;
+        let log = data.path().join("data/events.db");
+        assert_eq!(verify(&log, Some(HEAD.parse().unwrap())).unwrap().fault, None, "the old chain goes on");
+        let app = TestApp::start_in(data, &[]).await;
+        let (_, page) = app.get(&format!("/api/v1/jobs/{living}/events?limit=1000")).await;
+        assert_eq!(page["items"].as_array().unwrap()[..old.len()], old[..]);
+        assert!(old.iter().any(|event| event["kind"] == "Rescaled" && event["schema"] == 1));
+        assert_eq!(app.job(&living).await, after);
+    });
+}
