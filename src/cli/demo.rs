@@ -7,17 +7,18 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 
 use anyhow::Context as _;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use tracing_subscriber::filter::EnvFilter;
 
+use super::local::ExecutorKind;
 use crate::config::{Choice as _, PolicyName};
 use crate::demo::interrupt::Interrupted;
 use crate::demo::options::{Case, DemoOptions};
 use crate::demo::result::DemoResult;
+use crate::demo::runner::RunnerKind;
 use crate::demo::scaling::Speed;
 use crate::demo::{self, progress, table};
 use crate::local::ChronosVersion;
-use crate::local::executor::process::limiter::LimiterChoice;
 use crate::logging::FILTER_VARIABLE;
 
 /// Run the published experiments here: a cluster, a supervisor and six real, CPU-limited jobs
@@ -31,7 +32,7 @@ pub struct DemoArgs {
     pub speed: Speed,
     /// What runs the jobs
     #[arg(long, default_value = "auto", value_name = "KIND")]
-    pub executor: DemoExecutor,
+    pub executor: ExecutorKind,
     /// Who decides about the jobs' CPU
     #[arg(long, default_value = "step", value_parser = parse_policy, value_name = "POLICY")]
     pub policy: PolicyName,
@@ -52,21 +53,12 @@ pub struct DemoArgs {
     pub keep: bool,
 }
 
-/// What runs the jobs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum DemoExecutor {
-    /// Processes, limited in the best way that works here
-    Auto,
-    /// Processes under control groups, or stopped and continued where there are none
-    Process,
-}
-
-/// Runs the demo; the result goes to `out`, everything else to standard error. The exit code is that of a failure when a job failed,
-/// figures do not agree, or (`--strict`) a feasible job was late, and the signal's when a signal came.
+/// Runs the demo; the result goes to `out`, everything else to standard error. The exit code says whether all is well, or which
+/// signal ended it.
 ///
 /// # Errors
-/// When the demo could not be run.
-pub fn run(args: DemoArgs, mut out: impl Write) -> anyhow::Result<ExitCode> {
+/// When it could not be run to its end.
+pub fn run(args: &DemoArgs, mut out: impl Write) -> anyhow::Result<ExitCode> {
     let dir = tempfile::Builder::new().prefix("mesos-qos-demo-").tempdir().context("a temporary directory")?;
     log_to(&dir.path().join("demo.log"))?;
     let options = args.options();
@@ -85,11 +77,10 @@ pub fn run(args: DemoArgs, mut out: impl Write) -> anyhow::Result<ExitCode> {
                 eprintln!("interrupted; everything is stopped");
                 return Ok(ExitCode::from(interrupted.exit_code));
             }
-            None if args.keep => return Err(error),
-            None => return Err(error.context("the demo failed (--keep keeps its log)")),
+            None => return Err(error),
         },
     };
-    print(&args, &result, &mut out)?;
+    print(args, &result, &mut out)?;
     let failures = result.failures(args.strict);
     failures.iter().for_each(|failure| eprintln!("error: {failure}"));
     Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -100,8 +91,9 @@ impl DemoArgs {
         DemoOptions {
             cases: self.cases.clone(),
             speed: self.speed,
-            limiter: match self.executor {
-                DemoExecutor::Auto | DemoExecutor::Process => LimiterChoice::Auto,
+            runner: match self.executor {
+                ExecutorKind::Auto | ExecutorKind::Process => RunnerKind::Process,
+                ExecutorKind::Docker => RunnerKind::Docker,
             },
             policy: self.policy,
             chronos_version: self.chronos_version,

@@ -40,10 +40,10 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Demo(demo::DemoArgs),
     Launch(launch::LaunchArgs),
     Supervisor(supervisor_args::SupervisorArgs),
     Local(local::LocalArgs),
+    Demo(demo::DemoArgs),
     Jobs(jobs::JobsArgs),
     Show(show::ShowArgs),
     Cancel(cancel::CancelArgs),
@@ -69,8 +69,9 @@ pub fn main() -> ExitCode {
 
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     let out = io::stdout();
-    match command {
-        Command::Demo(args) => return demo::run(args, out.lock()),
+    let done = match command {
+        // It has more to say than done or failed: what the jobs did, and which signal ended it.
+        Command::Demo(args) => return demo::run(&args, out.lock()),
         Command::Launch(args) => block_on(async {
             let launched = launch::execute(args, Arc::new(SystemClock), Arc::new(say)).await?;
             Ok(io::Write::write_all(&mut io::stdout(), format!("{launched}\n").as_bytes())?)
@@ -84,8 +85,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Completions(args) => completions::run(&args, Cli::command(), out.lock()),
         Command::Man(args) => man::run(&args, Cli::command(), out.lock()),
         Command::Workload(args) => workload::run(&args, out.lock()),
-    }?;
-    Ok(ExitCode::SUCCESS)
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 fn say(line: &str) {

@@ -1,13 +1,13 @@
 //! One case from the launch of its jobs to its figures.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 
 use super::evidence;
 use super::interrupt::Interrupt;
-use super::jobs::{job_file, launch_all};
+use super::jobs::{Workload, job_file, launch_all};
 use super::options::{Case, DemoOptions};
 use super::progress::Progress;
 use super::result::{CaseSummary, JobResult, Scale};
@@ -30,9 +30,7 @@ pub struct Bench<'a> {
     /// Holds everything.
     pub dir: &'a Path,
     /// What the jobs run.
-    pub program: PathBuf,
-    /// What tells them how much they have to do.
-    pub calibration: PathBuf,
+    pub workload: Workload,
     /// Runs them.
     pub executor: Arc<dyn Executor>,
     /// How the experiment was brought to this machine.
@@ -78,7 +76,7 @@ impl Bench<'_> {
         start: Timestamp,
         progress: &mut dyn Progress,
     ) -> anyhow::Result<(Vec<Launched>, Snapshot)> {
-        let file = |plan| job_file(plan, &self.program, &self.calibration, self.options.seed);
+        let file = |plan| job_file(plan, &self.workload);
         let files = plans.iter().map(file).collect::<anyhow::Result<Vec<_>>>()?;
         let speed = self.options.speed;
         let launched = launch_all(testbed, &files, speed).await.context("a job could not be launched")?;

@@ -1,6 +1,6 @@
 //! The job files of a case, and their launch.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,20 +17,33 @@ use crate::launcher::{JobSource, LaunchOptions, Launched, launch};
 /// For how long a task reports its end again and again: published seconds, and the least.
 const CALLBACK_WINDOW: (f64, f64) = (600.0, 20.0);
 
-/// The job file of `plan`, whose command runs `program` with the calibration in `calibration`.
+/// What all jobs have in common.
+#[derive(Debug, Clone)]
+pub struct Workload {
+    /// What they run, as their tasks see it.
+    pub program: PathBuf,
+    /// What tells them how much they have to do, as their tasks see it.
+    pub calibration: PathBuf,
+    /// Of the orders of matrices that vary.
+    pub seed: u64,
+    /// Their container, if they have one.
+    pub container: Option<Value>,
+}
+
+/// The job file of `plan`.
 ///
 /// # Errors
 /// When a path is not UTF-8 or holds a NUL.
-pub fn job_file(plan: &JobPlan, program: &Path, calibration: &Path, seed: u64) -> anyhow::Result<Value> {
+pub fn job_file(plan: &JobPlan, workload: &Workload) -> anyhow::Result<Value> {
     let text = |path: &Path| path.to_str().map(str::to_owned).with_context(|| format!("{path:?} should be UTF-8"));
-    let mut words = vec!["exec".to_owned(), text(program)?];
+    let mut words = vec!["exec".to_owned(), text(&workload.program)?];
     words.extend(plan.workload_arguments());
-    words.extend(["--calibration".to_owned(), text(calibration)?]);
+    words.extend(["--calibration".to_owned(), text(&workload.calibration)?]);
     if plan.vary.is_some() {
-        words.extend(["--seed".to_owned(), seed.to_string()]);
+        words.extend(["--seed".to_owned(), workload.seed.to_string()]);
     }
     let command = shlex::try_join(words.iter().map(String::as_str)).context("the path of this program")?;
-    Ok(json!({
+    let mut file = json!({
         "name": plan.name,
         "command": command,
         "schedule": plan.schedule(),
@@ -43,7 +56,11 @@ pub fn job_file(plan: &JobPlan, program: &Path, calibration: &Path, seed: u64) -
             "deadline": plan.deadline.seconds(),
             "desv_deadline": plan.deviation,
         },
-    }))
+    });
+    if let Some(container) = &workload.container {
+        file["container"] = container.clone();
+    }
+    Ok(file)
 }
 
 /// Launches all `files` at once, as the published experiment did; in their order.
@@ -73,7 +90,9 @@ mod tests {
     fn the_launcher_takes_the_job_files() {
         for speed in [1.0, 15.0, 37.3, 60.0] {
             for plan in case_two(Speed::new(speed).unwrap()) {
-                let file = job_file(&plan, Path::new("/a b/it's"), Path::new("/tmp/c.json"), 7).unwrap();
+                let container = Some(json!({"type": "DOCKER", "image": "i", "network": "HOST"}));
+                let (program, calibration) = ("/a b/it's".into(), "/tmp/c.json".into());
+                let file = job_file(&plan, &Workload { program, calibration, seed: 7, container }).unwrap();
                 let job = JobSource::Json(file).load(SystemClock.now()).unwrap();
                 assert_eq!((job.iterations, job.cpus.milli()), (plan.iterations, 1000));
                 assert_eq!((job.qos.duration, job.qos.deadline), (plan.duration, plan.deadline));

@@ -7,6 +7,7 @@
 //! | [`options`] | what the user chose |
 //! | [`scaling`], [`calibrate`], [`overhead`] | published time and CPUs on this machine: how fast, how much work, how much wrapper |
 //! | [`testbed`], [`settings`] | the cluster and the supervisor, in this process |
+//! | [`runner`] | processes or containers |
 //! | [`jobs`] | the job files and their launch |
 //! | [`case`](mod@case) | one case from launch to figures |
 //! | [`watch`], [`snapshot`], [`progress`] | what the jobs are doing, and whether anything is |
@@ -25,6 +26,7 @@ pub mod overhead;
 pub mod progress;
 mod responder;
 pub mod result;
+pub mod runner;
 pub mod scaling;
 pub mod settings;
 pub mod snapshot;
@@ -35,20 +37,19 @@ pub mod watch;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context as _;
 
 use self::calibrate::{Calibration, calibrate};
 use self::case::Bench;
 use self::interrupt::Interrupt;
+use self::jobs::Workload;
 use self::options::DemoOptions;
 use self::overhead::Overhead;
 use self::progress::Progress;
 use self::result::{DemoResult, Scale};
+use self::runner::Runner;
 use self::scaling::{CPUS_PER_NODE, NODES, cpu_factor};
-use crate::local::executor::Executor as _;
-use crate::local::executor::process::{ProcessExecutor, ProcessOptions};
 use crate::workload::settings::Settings as WorkloadSettings;
 
 /// Runs the cases one after the other, with all files in `dir`. Must be called within an actix system. No process is left when this
@@ -61,27 +62,24 @@ pub async fn run(options: &DemoOptions, dir: &Path, progress: &mut dyn Progress)
     let interrupt = Interrupt::listen().context("cannot listen for signals")?;
     // No thread runs on more than one core, so a virtual CPU is never more.
     let cpu_factor = cpu_factor(cores(), f64::from(NODES * CPUS_PER_NODE)).min(1.0);
-    let executor = Arc::new(ProcessExecutor::new(ProcessOptions {
-        cpu_factor,
-        state_dir: dir.join("executor"),
-        limiter: options.limiter,
-        env: Vec::new(),
-    })?);
-    let result = run_on(&executor, options, dir, cpu_factor, &interrupt, progress).await;
-    executor.shutdown(Duration::ZERO).await;
+    let starting = Runner::start(options.runner, dir, cpu_factor);
+    let runner = interrupt.or(starting).await??;
+    let result = run_on(&runner, options, dir, cpu_factor, &interrupt, progress).await;
+    runner.shutdown().await;
     result
 }
 
 async fn run_on(
-    executor: &Arc<ProcessExecutor>,
+    runner: &Runner,
     options: &DemoOptions,
     dir: &Path,
     cpu_factor: f64,
     interrupt: &Interrupt,
     progress: &mut dyn Progress,
 ) -> anyhow::Result<DemoResult> {
+    let executor = runner.executor();
     let sandboxes = dir.join("overhead");
-    let measured = Overhead::measure(executor.as_ref(), cpu_factor, &sandboxes);
+    let measured = Overhead::measure(runner, cpu_factor, &sandboxes);
     let overhead = interrupt.or(measured).await?.context("measuring the command around a job")?;
     overhead.check(options.speed)?;
     progress.say(&format!(
@@ -97,14 +95,18 @@ async fn run_on(
         calibration.seconds_per_factorisation * 1e6,
         executor.describe()
     ));
-    let calibration_file = dir.join("calibration.json");
+    let calibration_file = runner.shared().join("calibration.json");
     WorkloadSettings { speed: options.speed.get(), calibration }.write(&calibration_file)?;
     let bench = Bench {
         options,
         dir,
-        program: std::env::current_exe().context("the path of this program")?,
-        calibration: calibration_file,
-        executor: executor.clone(),
+        workload: Workload {
+            program: runner.program().to_owned(),
+            calibration: calibration_file,
+            seed: options.seed,
+            container: runner.container(),
+        },
+        executor: Arc::clone(&executor),
         scale: Scale { speed: options.speed, cpu_factor, overhead },
         interrupt,
     };

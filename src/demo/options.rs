@@ -4,10 +4,10 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
+use super::runner::RunnerKind;
 use super::scaling::{JobPlan, Speed, case_one, case_two};
 use crate::config::PolicyName;
 use crate::local::ChronosVersion;
-use crate::local::executor::process::limiter::LimiterChoice;
 
 /// A published experiment that this version can run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -68,8 +68,8 @@ pub struct DemoOptions {
     pub cases: Vec<Case>,
     /// Published times are divided by this.
     pub speed: Speed,
-    /// How the jobs' CPU is limited.
-    pub limiter: LimiterChoice,
+    /// What runs the jobs.
+    pub runner: RunnerKind,
     /// Who decides about the jobs' CPU.
     pub policy: PolicyName,
     /// Whose behaviour the cluster has.

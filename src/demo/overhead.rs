@@ -7,22 +7,25 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
 use serde::Serialize;
 
 use super::responder::Responder;
+use super::runner::Runner;
 use super::scaling::{DEPLOYMENT_SECONDS, ScalingError, Speed, largest_speed};
 use crate::launcher::wrapper::{Wrapper, variable};
 use crate::local::DelayRange;
-use crate::local::executor::{Executor, Exit, TaskSpec};
+use crate::local::executor::{Exit, TaskSpec};
 use crate::qos::units::Cpus;
 
-/// Runs of each kind; the median counts, since a busy machine only ever makes a run longer.
-const RUNS: usize = 5;
+/// Runs of each kind.
+const RUNS: usize = 7;
 
 /// Time and CPU time of the wrapped `true`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Overhead {
+    /// Seconds from a task being wanted to its first instruction.
+    pub launch_s: f64,
     /// Seconds on an idle core: the wrapper's own time.
     pub own_s: f64,
     /// Seconds when held to one virtual CPU, as in a job.
@@ -32,19 +35,26 @@ pub struct Overhead {
 }
 
 impl Overhead {
-    /// Runs the wrapped `true` a few times, alone, in sandboxes below `dir`. `cpu_factor` is the real cores behind a virtual CPU.
+    /// Runs the wrapped `true` a few times, alone, in sandboxes below `dir`. `cpu_factor` is the real cores behind a virtual
+    /// CPU.
     ///
     /// # Errors
     /// When it does not run, or does not report: the jobs would not either.
-    pub async fn measure(executor: &dyn Executor, cpu_factor: f64, dir: &Path) -> anyhow::Result<Self> {
+    pub async fn measure(runner: &Runner, cpu_factor: f64, dir: &Path) -> anyhow::Result<Self> {
         let whole_core = Cpus::try_from_f64(1.0 / cpu_factor).context("a whole core")?;
         let responder = Responder::start().await?;
-        let mut probe = Probe { executor, responder: &responder, dir, runs: 0 };
+        let mut probe = Probe { runner, responder: &responder, dir, runs: 0 };
         // Brings programs and libraries into memory.
         probe.run(whole_core).await?;
-        let (own, _) = probe.median(whole_core).await?;
-        let (limited, cpu) = probe.median(Cpus::from_milli(1000)).await?;
-        Ok(Overhead { own_s: own, limited_s: limited.max(own), cpu_s: cpu })
+        let free = probe.several(whole_core).await?;
+        let limited = probe.several(Cpus::from_milli(1000)).await?;
+        Ok(Overhead {
+            launch_s: middle(limited.iter().map(|run| run.launch_s)),
+            // A busy machine only ever makes a run longer.
+            own_s: free.iter().map(|run| run.wall_s).fold(f64::INFINITY, f64::min),
+            limited_s: middle(limited.iter().map(|run| run.wall_s)),
+            cpu_s: middle(limited.iter().map(|run| run.cpu_s)),
+        })
     }
 
     /// Accepts a speed at which the wrapper does not distort the experiment.
@@ -56,7 +66,7 @@ impl Overhead {
         let of_own =
             largest_speed(Duration::from_secs_f64(self.own_s), Duration::from_secs_f64((shortest + longest) / 2.0));
         // What is taken from the delay must be in it.
-        let of_limited = shortest / self.limited_s.max(1e-6);
+        let of_limited = shortest / (self.launch_s + self.limited_s).max(1e-6);
         let largest = of_own.min(of_limited);
         if speed.get() <= largest {
             return Ok(());
@@ -68,48 +78,50 @@ impl Overhead {
     /// The deployment delay that, with the wrapper's time, is the published one at this speed.
     pub fn delay(&self, speed: Speed) -> DelayRange {
         let (shortest, longest) = speed.deployment();
-        let rest = |delay: Duration| delay.saturating_sub(Duration::from_secs_f64(self.limited_s));
+        let rest = |delay: Duration| delay.saturating_sub(Duration::from_secs_f64(self.launch_s + self.limited_s));
         (rest(shortest.to_std()), rest(longest.to_std()))
     }
 }
 
+/// One run, in seconds.
+struct Run {
+    launch_s: f64,
+    wall_s: f64,
+    cpu_s: f64,
+}
+
 struct Probe<'a> {
-    executor: &'a dyn Executor,
+    runner: &'a Runner,
     responder: &'a Responder,
     dir: &'a Path,
     runs: usize,
 }
 
 impl Probe<'_> {
-    /// Seconds and CPU seconds.
-    async fn median(&mut self, cpus: Cpus) -> anyhow::Result<(f64, f64)> {
-        let (mut walls, mut uses) = (Vec::new(), Vec::new());
+    async fn several(&mut self, cpus: Cpus) -> anyhow::Result<Vec<Run>> {
+        let mut runs = Vec::new();
         for _ in 0..RUNS {
-            let (wall, cpu) = self.run(cpus).await?;
-            walls.push(wall);
-            uses.push(cpu);
+            runs.push(self.run(cpus).await?);
         }
-        Ok((middle(walls), middle(uses)))
+        Ok(runs)
     }
 
-    async fn run(&mut self, cpus: Cpus) -> anyhow::Result<(f64, f64)> {
+    async fn run(&mut self, cpus: Cpus) -> anyhow::Result<Run> {
         self.runs += 1;
         let sandbox = self.dir.join(self.runs.to_string());
         let spec = self.spec(cpus, sandbox.clone())?;
         let before = self.responder.answered();
-        let start = Instant::now();
-        let task = self.executor.launch(spec).await.context("the wrapped `true`")?;
+        let wanted = Instant::now();
+        let task = self.runner.executor().launch(spec).await.context("the wrapped `true`")?;
+        let launched = Instant::now();
         let exit = task.wait().await;
-        let wall = start.elapsed().as_secs_f64();
+        let wall_s = launched.elapsed().as_secs_f64();
         let said = std::fs::read_to_string(sandbox.join("stderr")).unwrap_or_default();
-        ensure!(exit == Exit::Code(0), "the wrapped `true` ended with {exit:?}: {}", said.trim());
-        if self.responder.answered() != before + 2 {
-            bail!(
-                "the command around a job cannot report from here: {}",
-                if said.is_empty() { "no reason given" } else { said.trim() }
-            );
-        }
-        Ok((wall, task.usage().total().as_secs_f64()))
+        let said = if said.is_empty() { "it gave no reason" } else { said.trim() };
+        ensure!(exit == Exit::Code(0), "the wrapped `true` ended with {exit:?}: {said}");
+        ensure!(self.responder.answered() == before + 2, "the command around a job cannot report from here: {said}");
+        let (launch_s, cpu_s) = ((launched - wanted).as_secs_f64(), task.usage().total().as_secs_f64());
+        Ok(Run { launch_s, wall_s, cpu_s })
     }
 
     fn spec(&self, cpus: Cpus, sandbox: PathBuf) -> anyhow::Result<TaskSpec> {
@@ -131,12 +143,13 @@ impl Probe<'_> {
             cpus,
             memory_mib: 500.0,
             sandbox,
-            container: None,
+            container: self.runner.container_spec(),
         })
     }
 }
 
-fn middle(mut values: Vec<f64>) -> f64 {
+fn middle(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(0.0)
 }
@@ -145,7 +158,7 @@ fn middle(mut values: Vec<f64>) -> f64 {
 mod tests {
     use super::*;
 
-    const OVERHEAD: Overhead = Overhead { own_s: 0.05, limited_s: 0.15, cpu_s: 0.025 };
+    const OVERHEAD: Overhead = Overhead { launch_s: 0.01, own_s: 0.05, limited_s: 0.14, cpu_s: 0.025 };
 
     #[test]
     fn the_refusal_names_a_speed_that_is_accepted() {
@@ -153,7 +166,7 @@ mod tests {
         assert_eq!(OVERHEAD.check(speed(60.0)), Ok(()));
         let Err(ScalingError::TooFast { largest, .. }) = OVERHEAD.check(speed(200.0)) else { panic!() };
         assert_eq!(OVERHEAD.check(speed(largest)), Ok(()));
-        let slow = Overhead { limited_s: 1.0, ..OVERHEAD };
+        let slow = Overhead { limited_s: 0.99, ..OVERHEAD };
         assert!(slow.check(speed(21.0)).is_err() && slow.check(speed(20.0)).is_ok());
     }
 

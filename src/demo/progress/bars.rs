@@ -15,7 +15,7 @@ const BAR: &str = "{prefix:<14} {bar:14.STYLE} {pos:>2}/{len:<2} {wide_msg}";
 #[derive(Debug)]
 pub struct Bars {
     all: MultiProgress,
-    header: ProgressBar,
+    header: Option<ProgressBar>,
     jobs: BTreeMap<String, ProgressBar>,
     colour: bool,
 }
@@ -23,10 +23,7 @@ pub struct Bars {
 impl Bars {
     /// Nothing to see yet.
     pub fn new(colour: bool) -> Self {
-        let all = MultiProgress::new();
-        let header = all.add(ProgressBar::no_length());
-        header.set_style(style("{msg}"));
-        Bars { all, header, jobs: BTreeMap::new(), colour }
+        Bars { all: MultiProgress::new(), header: None, jobs: BTreeMap::new(), colour }
     }
 
     fn bar(&mut self, job: &JobNow) -> ProgressBar {
@@ -65,7 +62,12 @@ impl Bars {
 
 impl Progress for Bars {
     fn show(&mut self, now: &Snapshot) {
-        self.header.set_message(format!("{:.0} s", now.elapsed.as_secs_f64()));
+        let make = || {
+            let header = self.all.add(ProgressBar::no_length());
+            header.set_style(style("{msg}"));
+            header
+        };
+        self.header.get_or_insert_with(make).set_message(format!("{:.0} s", now.elapsed.as_secs_f64()));
         for job in &now.jobs {
             let bar = self.bar(job);
             bar.set_position(u64::from(job.done));
@@ -81,10 +83,12 @@ impl Progress for Bars {
     }
 
     fn close(&mut self) {
-        for bar in self.jobs.values() {
+        for bar in std::mem::take(&mut self.jobs).into_values() {
             bar.abandon();
         }
-        self.header.finish_and_clear();
+        if let Some(header) = self.header.take() {
+            header.finish_and_clear();
+        }
     }
 }
 

@@ -60,5 +60,7 @@ impl Progress for Lines {
         eprintln!("{line}");
     }
 
-    fn close(&mut self) {}
+    fn close(&mut self) {
+        *self = Lines::default();
+    }
 }

@@ -14,7 +14,7 @@ pub trait Progress {
     fn show(&mut self, now: &Snapshot);
     /// A sentence beside them.
     fn say(&self, line: &str);
-    /// There will be no more.
+    /// These jobs are over; others may follow.
     fn close(&mut self);
 }
 
