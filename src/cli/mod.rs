@@ -6,6 +6,7 @@
 pub mod cancel;
 pub mod completions;
 pub mod delay;
+pub mod demo;
 pub mod jobs;
 pub mod launch;
 pub mod local;
@@ -39,6 +40,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::DemoArgs),
     Launch(launch::LaunchArgs),
     Supervisor(supervisor_args::SupervisorArgs),
     Local(local::LocalArgs),
@@ -55,7 +57,7 @@ enum Command {
 /// Parses the command line, does what it says, and reports failures.
 pub fn main() -> ExitCode {
     match run(Cli::parse().command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         // Whoever read our output has seen enough, as `head` does.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
@@ -65,9 +67,10 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> anyhow::Result<()> {
+fn run(command: Command) -> anyhow::Result<ExitCode> {
     let out = io::stdout();
     match command {
+        Command::Demo(args) => return demo::run(args, out.lock()),
         Command::Launch(args) => block_on(async {
             let launched = launch::execute(args, Arc::new(SystemClock), Arc::new(say)).await?;
             Ok(io::Write::write_all(&mut io::stdout(), format!("{launched}\n").as_bytes())?)
@@ -81,7 +84,8 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Completions(args) => completions::run(&args, Cli::command(), out.lock()),
         Command::Man(args) => man::run(&args, Cli::command(), out.lock()),
         Command::Workload(args) => workload::run(&args, out.lock()),
-    }
+    }?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn say(line: &str) {

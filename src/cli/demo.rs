@@ -1,0 +1,141 @@
+//! `mesos-qos demo`: the published experiments on this machine.
+
+use std::fs::File;
+use std::io::{IsTerminal as _, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Mutex;
+
+use anyhow::Context as _;
+use clap::{Args, ValueEnum};
+use tracing_subscriber::filter::EnvFilter;
+
+use crate::config::{Choice as _, PolicyName};
+use crate::demo::interrupt::Interrupted;
+use crate::demo::options::{Case, DemoOptions};
+use crate::demo::result::DemoResult;
+use crate::demo::scaling::Speed;
+use crate::demo::{self, progress, table};
+use crate::local::ChronosVersion;
+use crate::local::executor::process::limiter::LimiterChoice;
+use crate::logging::FILTER_VARIABLE;
+
+/// Run the published experiments here: a cluster, a supervisor and six real, CPU-limited jobs
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Experiments to run, one after the other
+    #[arg(long, default_value = "i", value_delimiter = ',', value_name = "i|ii,..")]
+    pub cases: Vec<Case>,
+    /// Divide the published times by this
+    #[arg(long, default_value = "15", value_parser = parse_speed, value_name = "N")]
+    pub speed: Speed,
+    /// What runs the jobs
+    #[arg(long, default_value = "auto", value_name = "KIND")]
+    pub executor: DemoExecutor,
+    /// Who decides about the jobs' CPU
+    #[arg(long, default_value = "step", value_parser = parse_policy, value_name = "POLICY")]
+    pub policy: PolicyName,
+    /// Whose behaviour the cluster has
+    #[arg(long, default_value = "3.0", value_name = "2.4|3.0")]
+    pub chronos_version: ChronosVersion,
+    /// Seed of the choices of nodes, delays and (case ii) matrix orders
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub seed: u64,
+    /// Fail when a feasible job is late, too
+    #[arg(long)]
+    pub strict: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
+    /// Keep the event log, the launch journal and all other files
+    #[arg(long)]
+    pub keep: bool,
+}
+
+/// What runs the jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DemoExecutor {
+    /// Processes, limited in the best way that works here
+    Auto,
+    /// Processes under control groups, or stopped and continued where there are none
+    Process,
+}
+
+/// Runs the demo; the result goes to `out`, everything else to standard error. The exit code is that of a failure when a job failed,
+/// figures do not agree, or (`--strict`) a feasible job was late, and the signal's when a signal came.
+///
+/// # Errors
+/// When the demo could not be run.
+pub fn run(args: DemoArgs, mut out: impl Write) -> anyhow::Result<ExitCode> {
+    let dir = tempfile::Builder::new().prefix("mesos-qos-demo-").tempdir().context("a temporary directory")?;
+    log_to(&dir.path().join("demo.log"))?;
+    let options = args.options();
+    let mut progress = progress::choose();
+    let result = actix_rt::System::new().block_on(demo::run(&options, dir.path(), progress.as_mut()));
+    progress.close();
+    if args.keep {
+        eprintln!("The files are kept in {}", dir.keep().display());
+    } else {
+        dir.close().context("removing the temporary directory")?;
+    }
+    let result = match result {
+        Ok(result) => result,
+        Err(error) => match error.downcast_ref::<Interrupted>() {
+            Some(interrupted) => {
+                eprintln!("interrupted; everything is stopped");
+                return Ok(ExitCode::from(interrupted.exit_code));
+            }
+            None if args.keep => return Err(error),
+            None => return Err(error.context("the demo failed (--keep keeps its log)")),
+        },
+    };
+    print(&args, &result, &mut out)?;
+    let failures = result.failures(args.strict);
+    failures.iter().for_each(|failure| eprintln!("error: {failure}"));
+    Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+impl DemoArgs {
+    fn options(&self) -> DemoOptions {
+        DemoOptions {
+            cases: self.cases.clone(),
+            speed: self.speed,
+            limiter: match self.executor {
+                DemoExecutor::Auto | DemoExecutor::Process => LimiterChoice::Auto,
+            },
+            policy: self.policy,
+            chronos_version: self.chronos_version,
+            seed: self.seed,
+        }
+    }
+}
+
+fn print(args: &DemoArgs, result: &DemoResult, out: &mut dyn Write) -> anyhow::Result<()> {
+    if args.json {
+        writeln!(out, "{}", serde_json::to_string(result)?)?;
+    } else {
+        let colour =
+            std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        table::write(result, colour, out)?;
+    }
+    Ok(out.flush()?)
+}
+
+/// Log lines would tear the bars apart: they go to a file.
+fn log_to(path: &Path) -> anyhow::Result<()> {
+    let file = File::create(path).with_context(|| path.display().to_string())?;
+    let filter = EnvFilter::try_from_env(FILTER_VARIABLE).unwrap_or_else(|_| EnvFilter::new("info"));
+    let subscriber = tracing_subscriber::fmt().with_writer(Mutex::new(file)).with_ansi(false).with_env_filter(filter);
+    // Somebody else who logs in this process was first: that is as good.
+    let _ = subscriber.try_init();
+    Ok(())
+}
+
+fn parse_speed(text: &str) -> Result<Speed, String> {
+    let factor: f64 = text.parse().map_err(|_| format!("{text:?} is no number"))?;
+    Speed::new(factor).map_err(|error| error.to_string())
+}
+
+fn parse_policy(text: &str) -> Result<PolicyName, String> {
+    PolicyName::from_word(text).ok_or_else(PolicyName::expected)
+}

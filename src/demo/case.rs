@@ -1,0 +1,101 @@
+//! One case from the launch of its jobs to its figures.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+
+use super::evidence;
+use super::interrupt::Interrupt;
+use super::jobs::{job_file, launch_all};
+use super::options::{Case, DemoOptions};
+use super::progress::Progress;
+use super::result::{CaseSummary, JobResult, Scale};
+use super::scaling::JobPlan;
+use super::snapshot::{JobNow, Snapshot};
+use super::testbed::{Files, Testbed};
+use super::watch::Watch;
+use crate::clock::{Clock as _, SystemClock};
+use crate::launcher::Launched;
+use crate::local::executor::Executor;
+use crate::qos::units::Timestamp;
+
+/// The last lines of a failed task's output that are shown.
+const SHOWN_LINES: usize = 5;
+
+/// What all cases of a demo share.
+pub struct Bench<'a> {
+    /// What the user chose.
+    pub options: &'a DemoOptions,
+    /// Holds everything.
+    pub dir: &'a Path,
+    /// What the jobs run.
+    pub program: PathBuf,
+    /// What tells them how much they have to do.
+    pub calibration: PathBuf,
+    /// Runs them.
+    pub executor: Arc<dyn Executor>,
+    /// How the experiment was brought to this machine.
+    pub scale: Scale,
+    /// Ends everything.
+    pub interrupt: &'a Interrupt,
+}
+
+impl Bench<'_> {
+    /// Runs `case`; nothing of it runs any more when this returns.
+    ///
+    /// # Errors
+    /// When something cannot be started, is stuck, or the user wants to stop.
+    pub async fn run(&self, case: Case, progress: &mut dyn Progress) -> anyhow::Result<(CaseSummary, Vec<JobResult>)> {
+        let plans = case.jobs(self.options.speed);
+        let files = Files::below(self.dir, case.as_str());
+        let delay = self.scale.overhead.delay(self.options.speed);
+        let testbed = Testbed::start(self.options, files.clone(), Arc::clone(&self.executor), delay).await?;
+        let start = SystemClock.now();
+        let watched = self.interrupt.or(self.watched(&testbed, &plans, start, progress)).await;
+        progress.close();
+        testbed.stop().await;
+        let (launched, end) = watched??;
+        let identities: Vec<_> = launched.iter().map(|job| (job.uuid, job.name.clone())).collect();
+        let mut evidence = evidence::collect(&files, &identities, SystemClock.now())?;
+        let mut jobs = Vec::new();
+        for (now, launched) in end.jobs.iter().zip(&launched) {
+            let evidence = evidence.jobs.remove(&now.name).unwrap_or_default();
+            let verdict = launched.admission.verdict.clone();
+            let mut result = JobResult::new(case, now, verdict, &evidence, &self.scale);
+            if !result.is_completed() {
+                explain(&mut result, now, &files, &evidence);
+            }
+            jobs.push(result);
+        }
+        Ok((CaseSummary::new(case, &jobs, end.elapsed.as_secs_f64(), evidence.events), jobs))
+    }
+
+    async fn watched(
+        &self,
+        testbed: &Testbed,
+        plans: &[JobPlan],
+        start: Timestamp,
+        progress: &mut dyn Progress,
+    ) -> anyhow::Result<(Vec<Launched>, Snapshot)> {
+        let file = |plan| job_file(plan, &self.program, &self.calibration, self.options.seed);
+        let files = plans.iter().map(file).collect::<anyhow::Result<Vec<_>>>()?;
+        let speed = self.options.speed;
+        let launched = launch_all(testbed, &files, speed).await.context("a job could not be launched")?;
+        let end = Watch { testbed, plans, speed, start }.to_the_end(progress).await?;
+        Ok((launched, end))
+    }
+}
+
+/// Adds to the reason what the job's last task had to say.
+fn explain(result: &mut JobResult, job: &JobNow, files: &Files, evidence: &evidence::Evidence) {
+    let Some(last) = evidence.usage.launches.last() else { return };
+    let said = std::fs::read_to_string(files.output(last.seq, "stderr")).unwrap_or_default();
+    let lines: Vec<&str> = said.lines().collect();
+    if lines.is_empty() {
+        return;
+    }
+    let shown = lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n    ");
+    let reason = job.reason.as_deref().unwrap_or("no reason given");
+    result.reason = Some(format!("{reason}; its last task said:\n    {shown}"));
+}

@@ -1,0 +1,131 @@
+//! What really happened to a job, from three witnesses that know nothing of each other: the supervisor's event log, the cluster's
+//! launch journal with the kernel's CPU counters, and what the jobs themselves printed.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, ensure};
+
+use super::testbed::Files;
+use crate::events::job::{JobEvent, upcasters};
+use crate::events::store::{OfflineLog, ReadError, Replay, verify};
+use crate::local::journal::{self, Entry};
+use crate::local::usage::{JobUsage, Ledger};
+use crate::qos::ids::JobId;
+use crate::qos::units::{Cpus, Timestamp};
+
+/// Everything about one job.
+#[derive(Debug, Clone, Default)]
+pub struct Evidence {
+    /// Its events, in order.
+    pub events: Vec<JobEvent>,
+    /// Its runs, with what the kernel counted.
+    pub usage: JobUsage,
+    /// The CPU of each replacement of the job in the framework, in order.
+    pub replacements: Vec<Cpus>,
+    /// What each run's program measured of itself, by the run's place in the journal.
+    pub own_figures: BTreeMap<u64, OwnFigures>,
+}
+
+/// What a run's program printed about itself.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct OwnFigures {
+    /// Order of the published matrix.
+    pub order: u32,
+    /// How long it took, s.
+    pub wall_s: f64,
+    /// CPU seconds of a real core.
+    pub cpu_s: f64,
+}
+
+/// The evidence about all jobs of a case.
+#[derive(Debug, Clone, Default)]
+pub struct Case {
+    /// By the job's name.
+    pub jobs: BTreeMap<String, Evidence>,
+    /// Events in the log, of which each is a verified link of its hash chain.
+    pub events: i64,
+}
+
+/// Collects the evidence about `jobs` (uuid and name). Supervisor and cluster must have ended.
+///
+/// # Errors
+/// When a file cannot be read, or the event log's chain is broken.
+pub fn collect(files: &Files, jobs: &[(JobId, String)], now: Timestamp) -> anyhow::Result<Case> {
+    let mut case = Case::default();
+    let log = files.event_log();
+    let report = verify(&log, None).context("the event log")?;
+    ensure!(report.fault.is_none(), "the event log is damaged: {:?}", report.fault);
+    case.events = report.head.seq.0;
+    for (uuid, name) in jobs {
+        case.jobs.entry(name.clone()).or_default().events = events(&OfflineLog::open(&log)?, *uuid)?;
+    }
+    let entries = journal::read(&files.journal()).context("the launch journal")?;
+    let mut ledger = Ledger::default();
+    for entry in &entries {
+        ledger.note(entry);
+        if let Entry::Submitted { job, replaced: true, milli_cpus, .. } = entry {
+            case.jobs.entry(job.clone()).or_default().replacements.push(*milli_cpus);
+        }
+    }
+    for (name, usage) in ledger.usage(now, |_| None) {
+        let evidence = case.jobs.entry(name).or_default();
+        for launch in &usage.launches {
+            let printed = std::fs::read_to_string(files.output(launch.seq, "stdout")).unwrap_or_default();
+            if let Some(figures) = own_figures(&printed) {
+                evidence.own_figures.insert(launch.seq, figures);
+            }
+        }
+        evidence.usage = usage;
+    }
+    Ok(case)
+}
+
+fn events(log: &OfflineLog, uuid: JobId) -> anyhow::Result<Vec<JobEvent>> {
+    let upcasters = upcasters();
+    let mut events = Vec::new();
+    log.for_each_event(Replay::Stream(uuid.into()), |event| -> Result<(), Unreadable> {
+        let data = upcasters.newest(event).map_err(anyhow::Error::from)?;
+        events.push(JobEvent::decode(&event.kind, &data).map_err(anyhow::Error::from)?);
+        Ok(())
+    })
+    .map_err(|Unreadable(error)| error.context("the event log"))?;
+    Ok(events)
+}
+
+struct Unreadable(anyhow::Error);
+
+impl From<ReadError> for Unreadable {
+    fn from(error: ReadError) -> Self {
+        Unreadable(error.into())
+    }
+}
+
+impl From<anyhow::Error> for Unreadable {
+    fn from(error: anyhow::Error) -> Self {
+        Unreadable(error)
+    }
+}
+
+/// From the workload's one line.
+fn own_figures(printed: &str) -> Option<OwnFigures> {
+    let line = printed.lines().rev().find(|line| line.starts_with("lu "))?;
+    let value = |name: &str| line.split(' ').find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+    Some(OwnFigures {
+        order: value("order")?.parse().ok()?,
+        wall_s: value("wall_s")?.parse().ok()?,
+        cpu_s: value("cpu_s")?.parse().ok()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_figures_of_the_workload_are_found_in_what_it_printed() {
+        let printed = "lu?\nlu order=6000 factorisations=9 wall_s=8.1 cpu_s=1.362 virtual_cpu_s=8.012 residual=1e0\n";
+        assert_eq!(own_figures(printed), Some(OwnFigures { order: 6000, wall_s: 8.1, cpu_s: 1.362 }));
+        assert_eq!(own_figures("lu order=6000"), None);
+        assert_eq!(own_figures(""), None);
+    }
+}

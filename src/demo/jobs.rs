@@ -1,0 +1,87 @@
+//! The job files of a case, and their launch.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use futures_util::future::try_join_all;
+use serde_json::{Value, json};
+
+use super::scaling::{JobPlan, Speed};
+use super::testbed::Testbed;
+use crate::clock::SystemClock;
+use crate::launcher::submit::SubmitTiming;
+use crate::launcher::{JobSource, LaunchOptions, Launched, launch};
+
+/// For how long a task reports its end again and again: published seconds, and the least.
+const CALLBACK_WINDOW: (f64, f64) = (600.0, 20.0);
+
+/// The job file of `plan`, whose command runs `program` with the calibration in `calibration`.
+///
+/// # Errors
+/// When a path is not UTF-8 or holds a NUL.
+pub fn job_file(plan: &JobPlan, program: &Path, calibration: &Path, seed: u64) -> anyhow::Result<Value> {
+    let text = |path: &Path| path.to_str().map(str::to_owned).with_context(|| format!("{path:?} should be UTF-8"));
+    let mut words = vec!["exec".to_owned(), text(program)?];
+    words.extend(plan.workload_arguments());
+    words.extend(["--calibration".to_owned(), text(calibration)?]);
+    if plan.vary.is_some() {
+        words.extend(["--seed".to_owned(), seed.to_string()]);
+    }
+    let command = shlex::try_join(words.iter().map(String::as_str)).context("the path of this program")?;
+    Ok(json!({
+        "name": plan.name,
+        "command": command,
+        "schedule": plan.schedule(),
+        "owner": "demo@localhost",
+        "async": "false",
+        "cpus": "1",
+        "mem": "500",
+        "qos": {
+            "duration": plan.duration.seconds(),
+            "deadline": plan.deadline.seconds(),
+            "desv_deadline": plan.deviation,
+        },
+    }))
+}
+
+/// Launches all `files` at once, as the published experiment did; in their order.
+///
+/// # Errors
+/// When one of them cannot be launched.
+pub async fn launch_all(testbed: &Testbed, files: &[Value], speed: Speed) -> anyhow::Result<Vec<Launched>> {
+    let mut options = LaunchOptions::new(Arc::new(SystemClock));
+    options.callback_window = Duration::from_secs_f64((CALLBACK_WINDOW.0 / speed.get()).max(CALLBACK_WINDOW.1));
+    // The cluster shows a job within milliseconds; the launcher's usual pause would cost published minutes.
+    options.timing = SubmitTiming { pause: Duration::from_millis(20), ..SubmitTiming::default() };
+    try_join_all(files.iter().map(|file| {
+        let source = JobSource::Json(file.clone());
+        let launched = launch(source, &testbed.chronos, &testbed.api, options.clone());
+        async { launched.await.map_err(|error| anyhow!("{}: {error}", file["name"].as_str().unwrap_or("job"))) }
+    }))
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock as _;
+    use crate::demo::scaling::case_two;
+
+    #[test]
+    fn the_launcher_takes_the_job_files() {
+        for speed in [1.0, 15.0, 37.3, 60.0] {
+            for plan in case_two(Speed::new(speed).unwrap()) {
+                let file = job_file(&plan, Path::new("/a b/it's"), Path::new("/tmp/c.json"), 7).unwrap();
+                let job = JobSource::Json(file).load(SystemClock.now()).unwrap();
+                assert_eq!((job.iterations, job.cpus.milli()), (plan.iterations, 1000));
+                assert_eq!((job.qos.duration, job.qos.deadline), (plan.duration, plan.deadline));
+                assert!(job.warnings.is_empty(), "{:?}", job.warnings);
+                let words = shlex::split(&job.command).unwrap();
+                assert_eq!(words[..4], ["exec", "/a b/it's", "workload", "lu"]);
+                assert!(words.ends_with(&["--seed".into(), "7".into()]), "{words:?}");
+            }
+        }
+    }
+}
