@@ -24,7 +24,9 @@ impl Registry {
 
     fn make(&self, ctx: &Context<Self>, id: JobId, state: Option<JobState>) -> Entry {
         let published = Arc::new(ArcSwapOption::empty());
-        let actor = JobActor::new(id, state, Arc::clone(&published), self.context.clone(), ctx.address());
+        let published_too = Arc::clone(&published);
+        let actor =
+            JobActor::new(id, state, published_too, self.context.clone(), self.directory.clone(), ctx.address());
         let entry = Entry { actor: actor.start(), state: published };
         self.directory.insert(id, entry.clone());
         entry
