@@ -8,5 +8,9 @@ mod helpers;
 
 mod adopted;
 mod endings;
+mod faults;
+mod liveness;
 mod native;
+mod original_defects;
+mod unreported;
 mod world;
