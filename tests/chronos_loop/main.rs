@@ -9,6 +9,7 @@ mod helpers;
 mod adopted;
 mod endings;
 mod faults;
+mod full_disk;
 mod liveness;
 mod native;
 mod original_defects;

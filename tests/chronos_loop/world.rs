@@ -35,17 +35,23 @@ impl World {
     }
 
     pub async fn start_with(version: ChronosVersion, settings: &[(&str, &str, &str)]) -> Self {
-        Self::assemble(version, settings, None, Arc::new(SystemClock)).await
+        Self::assemble(version, settings, None, Arc::new(SystemClock), tempfile::tempdir().unwrap()).await
     }
 
     /// The supervisor reaches Chronos through `faults`, everybody else directly.
     pub async fn start_behind(version: ChronosVersion, faults: &Faults, settings: &[(&str, &str, &str)]) -> Self {
-        Self::assemble(version, settings, Some(faults), Arc::new(SystemClock)).await
+        Self::assemble(version, settings, Some(faults), Arc::new(SystemClock), tempfile::tempdir().unwrap()).await
     }
 
     /// The supervisor, and nobody else, has this clock.
     pub async fn start_at(version: ChronosVersion, clock: Arc<dyn Clock>, settings: &[(&str, &str, &str)]) -> Self {
-        Self::assemble(version, settings, None, clock).await
+        Self::assemble(version, settings, None, clock, tempfile::tempdir().unwrap()).await
+    }
+
+    /// The supervisor's data, and nothing else, is in a directory below `dir`.
+    pub async fn start_on(version: ChronosVersion, dir: &std::path::Path, settings: &[(&str, &str, &str)]) -> Self {
+        let data = tempfile::tempdir_in(dir).unwrap();
+        Self::assemble(version, settings, None, Arc::new(SystemClock), data).await
     }
 
     async fn assemble(
@@ -53,6 +59,7 @@ impl World {
         settings: &[(&str, &str, &str)],
         faults: Option<&Faults>,
         clock: Arc<dyn Clock>,
+        data: tempfile::TempDir,
     ) -> Self {
         let state = tempfile::tempdir().unwrap();
         let executor = ProcessExecutor::new(ProcessOptions {
@@ -75,8 +82,7 @@ impl World {
         };
         cluster.credentials().write(&credentials, &url).unwrap();
         let port = dead_port();
-        let data = Arc::new(tempfile::tempdir().unwrap());
-        let app = supervisor(data, port, &credentials, settings, clock).await;
+        let app = supervisor(Arc::new(data), port, &credentials, settings, clock).await;
         let loaded = FrameworkCredentials::read_chronos(&direct).unwrap();
         let chronos = ChronosClient::new(loaded.value, ChronosClientOptions::default()).unwrap();
         World { cluster, app, chronos, port, credentials, _state: state }
