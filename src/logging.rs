@@ -19,7 +19,8 @@ use crate::config::LogFormat;
 /// Says what is logged, in the language of `tracing`'s filters; wins over `RUST_LOG`.
 pub const FILTER_VARIABLE: &str = "MESOS_QOS_LOG";
 
-const DEFAULT_FILTER: &str = "info";
+// What these libraries tell at start says nothing about the jobs.
+const DEFAULT_FILTER: &str = "info,refinery_core=warn,actix_server=warn";
 
 /// Logging cannot be set up.
 #[derive(Debug, thiserror::Error)]

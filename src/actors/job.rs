@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::{Actor, ActorFutureExt, Addr, AsyncContext, AtomicResponse, Context, Handler, SpawnHandle, WrapFuture};
 use arc_swap::ArcSwapOption;
 
 use super::commit;
+use super::directory::{Directory, Entry};
 use super::outbox::{Changed, Outbox, Settled};
 use super::registry::{Registry, Retire};
 use super::submit::{Answer, Receipt, Submit, SubmitError};
@@ -15,6 +17,9 @@ use crate::events::store::{AppendError, Appended, EventLog};
 use crate::qos::ids::JobId;
 use crate::qos::job::{Command, EffectKey, JobState, Rejection, Ruling, decide, report_due};
 use crate::qos::units::Timestamp;
+
+/// An alarm that rang and could not be recorded, or rang early, rings again after this time at the soonest.
+const RING_AGAIN: Duration = Duration::from_secs(1);
 
 /// What a job actor talks to.
 #[derive(Clone)]
@@ -25,6 +30,8 @@ pub struct JobContext {
     pub clock: Arc<dyn Clock>,
     /// Told of every change of the job's effects.
     pub outbox: Addr<Outbox>,
+    /// Where a registered job is entered.
+    pub directory: Directory,
 }
 
 /// One job.
@@ -58,8 +65,14 @@ impl JobActor {
     /// Takes what is on disk into account.
     fn committed(&mut self, ctx: &mut Context<Self>, next: JobState, settled: Vec<Settled>, appended: Appended) {
         let next = Arc::new(next);
+        let registered_now = self.state.is_none();
         self.state = Some(Arc::clone(&next));
         self.published.store(Some(Arc::clone(&next)));
+        if registered_now {
+            // Again: a refused registration of the same uuid may have retired this actor in the meantime.
+            let entry = Entry { actor: ctx.address(), state: Arc::clone(&self.published) };
+            self.context.directory.insert(self.id, entry);
+        }
         for event in appended.events.iter() {
             let data = std::str::from_utf8(&event.data).unwrap_or_default();
             tracing::info!(job = %self.id, name = next.registered.name, version = event.version.0, kind = %event.kind, data, "event");
@@ -67,19 +80,19 @@ impl JobActor {
         if !(settled.is_empty() && appended.outbox_added.is_empty()) {
             self.context.outbox.do_send(Changed { job: self.id, settled, added: appended.outbox_added });
         }
-        self.watch_for_overdue(ctx);
+        self.watch_for_overdue(ctx, Duration::ZERO);
         if next.is_finished() {
             self.registry.do_send(Retire(self.id));
         }
     }
 
-    /// Sets the alarm for the next report.
-    fn watch_for_overdue(&mut self, ctx: &mut Context<Self>) {
+    /// Sets the alarm for the next report, after `at_least` this time.
+    fn watch_for_overdue(&mut self, ctx: &mut Context<Self>, at_least: Duration) {
         if let Some(alarm) = self.overdue.take() {
             ctx.cancel_future(alarm);
         }
         if let Some(due) = self.state.as_deref().and_then(report_due) {
-            let wait = due.since(self.context.clock.now()).to_std();
+            let wait = due.since(self.context.clock.now()).to_std().max(at_least);
             self.overdue = Some(ctx.notify_later(Submit::plain(Command::Tick), wait));
         }
     }
@@ -101,7 +114,7 @@ impl Actor for JobActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        self.watch_for_overdue(ctx);
+        self.watch_for_overdue(ctx, Duration::ZERO);
     }
 }
 
@@ -109,14 +122,21 @@ impl Handler<Submit> for JobActor {
     // Atomic: a job's commands are decided one after the other, each on the state that the one before left on disk.
     type Result = AtomicResponse<Self, Result<Answer, SubmitError>>;
 
-    fn handle(&mut self, submit: Submit, _ctx: &mut Context<Self>) -> Self::Result {
+    fn handle(&mut self, submit: Submit, ctx: &mut Context<Self>) -> Self::Result {
         let Submit { command, receipt } = submit;
+        let rung = command == Command::Tick;
         let now = self.context.clock.now();
         let ruling = match decide(self.state.as_deref(), command, now) {
             Ok(ruling) if !ruling.events.is_empty() => ruling,
-            nothing => return self.nothing_to_record(nothing, receipt),
+            nothing => {
+                // The alarm runs by another clock than the wall's: it rang early, or the wall clock was set back.
+                if rung {
+                    self.watch_for_overdue(ctx, RING_AGAIN);
+                }
+                return self.nothing_to_record(nothing, receipt);
+            }
         };
-        self.record(ruling, receipt, now)
+        self.record(ruling, receipt, now, rung)
     }
 }
 
@@ -146,6 +166,7 @@ impl JobActor {
         ruling: Ruling,
         receipt: Option<Receipt>,
         now: Timestamp,
+        rung: bool,
     ) -> AtomicResponse<Self, Result<Answer, SubmitError>> {
         let Ruling { events, reply } = ruling;
         let state = self.state.as_deref();
@@ -173,7 +194,12 @@ impl JobActor {
                 Some(receipt) => repeated(actor.id, &receipt, &stored.digest, &stored.reply),
                 None => Err(SubmitError::Internal("a reply without a receipt".into())),
             },
-            Err(error) => Err(error.into()),
+            Err(error) => {
+                if rung {
+                    actor.watch_for_overdue(ctx, RING_AGAIN);
+                }
+                Err(error.into())
+            }
         })))
     }
 }

@@ -6,28 +6,27 @@ use std::sync::Arc;
 use actix::{Actor, AsyncContext, Context, Handler, Message, MessageResult};
 use arc_swap::ArcSwapOption;
 
-use super::directory::{Directory, Entry};
+use super::directory::Entry;
 use super::job::{JobActor, JobContext};
 use crate::qos::ids::JobId;
 use crate::qos::job::{EffectKey, JobState};
 
 /// Serial, so that one uuid never has two actors.
 pub struct Registry {
-    directory: Directory,
     context: JobContext,
 }
 
 impl Registry {
-    /// A registry that enters its jobs in `directory`.
-    pub fn new(directory: Directory, context: JobContext) -> Self {
-        Registry { directory, context }
+    /// A registry that enters its jobs in the context's directory.
+    pub fn new(context: JobContext) -> Self {
+        Registry { context }
     }
 
     fn make(&self, ctx: &Context<Self>, id: JobId, state: Option<JobState>, pending: BTreeSet<EffectKey>) -> Entry {
         let published = Arc::new(ArcSwapOption::empty());
         let actor = JobActor::new(id, state, pending, Arc::clone(&published), self.context.clone(), ctx.address());
         let entry = Entry { actor: actor.start(), state: published };
-        self.directory.insert(id, entry.clone());
+        self.context.directory.insert(id, entry.clone());
         entry
     }
 }
@@ -45,7 +44,7 @@ impl Handler<FindOrMake> for Registry {
     type Result = MessageResult<FindOrMake>;
 
     fn handle(&mut self, FindOrMake(id): FindOrMake, ctx: &mut Context<Self>) -> Self::Result {
-        MessageResult(self.directory.get(id).unwrap_or_else(|| self.make(ctx, id, None, BTreeSet::new())))
+        MessageResult(self.context.directory.get(id).unwrap_or_else(|| self.make(ctx, id, None, BTreeSet::new())))
     }
 }
 
@@ -78,12 +77,12 @@ impl Handler<Retire> for Registry {
 
     fn handle(&mut self, Retire(id): Retire, _ctx: &mut Context<Self>) {
         // Its actor ends with its last address.
-        let unused = self.directory.get(id).is_some_and(|entry| {
+        let unused = self.context.directory.get(id).is_some_and(|entry| {
             let state = entry.state.load();
             state.as_ref().is_none_or(|state| state.is_finished())
         });
         if unused {
-            self.directory.remove(id);
+            self.context.directory.remove(id);
         }
     }
 }

@@ -100,11 +100,13 @@ pub async fn start(startup: Startup) -> Result<Running, StartError> {
         let depth = Arc::clone(&depth);
         Outbox::start_in_arbiter(&core.handle(), move |_| Outbox::new(performer, depth))
     };
-    let context = JobContext { log: log.clone(), clock: Arc::clone(&startup.clock), outbox: outbox.clone() };
-    let registry = {
-        let directory = directory.clone();
-        Registry::start_in_arbiter(&core.handle(), move |_| Registry::new(directory, context))
+    let context = JobContext {
+        log: log.clone(),
+        clock: Arc::clone(&startup.clock),
+        outbox: outbox.clone(),
+        directory: directory.clone(),
     };
+    let registry = Registry::start_in_arbiter(&core.handle(), move |_| Registry::new(context));
 
     // Pending work is exactly the outbox table.
     let mut pending: BTreeMap<JobId, Vec<_>> = BTreeMap::new();

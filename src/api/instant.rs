@@ -7,6 +7,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
 use crate::qos::units::Timestamp;
 
+/// 0000-01-01T00:00:00Z, the first instant that RFC 3339 can say.
+const FIRST_MICROS: i64 = -62_167_219_200_000_000;
+
+/// 9999-12-31T23:59:59.999999Z, the last one. A prediction for a hopeless job may lie beyond it, and is shown as this one.
+const LAST_MICROS: i64 = 253_402_300_799_999_999;
+
 /// An instant that reads and writes itself as RFC 3339 in UTC, to the microsecond.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Instant(pub Timestamp);
@@ -19,11 +25,10 @@ impl From<Timestamp> for Instant {
 
 impl fmt::Display for Instant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match DateTime::<Utc>::from_timestamp_micros(self.0.micros()) {
-            Some(at) => f.write_str(&at.to_rfc3339_opts(SecondsFormat::Micros, true)),
-            // Out of chrono's calendar (beyond the year 262000): the number itself is still true.
-            None => write!(f, "{}us", self.0.micros()),
-        }
+        let micros = self.0.micros().clamp(FIRST_MICROS, LAST_MICROS);
+        // Every instant between the two bounds is in the calendar.
+        let at = DateTime::<Utc>::from_timestamp_micros(micros).unwrap_or_default();
+        f.write_str(&at.to_rfc3339_opts(SecondsFormat::Micros, true))
     }
 }
 
@@ -52,6 +57,15 @@ mod tests {
         let text = serde_json::to_string(&at).unwrap();
         assert_eq!(text, "\"2017-07-14T02:40:00.000001Z\"");
         assert_eq!(serde_json::from_str::<Instant>(&text).unwrap(), at);
+    }
+
+    #[test]
+    fn what_lies_beyond_the_calendar_is_shown_as_its_end_and_can_be_read_back() {
+        for (micros, shown) in [(i64::MAX, "9999-12-31T23:59:59.999999Z"), (i64::MIN, "0000-01-01T00:00:00.000000Z")] {
+            let text = serde_json::to_string(&Instant(Timestamp::from_micros(micros))).unwrap();
+            assert_eq!(text, format!("{shown:?}"));
+            serde_json::from_str::<Instant>(&text).unwrap();
+        }
     }
 
     #[test]

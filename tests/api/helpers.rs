@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use mesos_qos::clock::SystemClock;
+use mesos_qos::clock::{Clock, SystemClock};
 use mesos_qos::config::Settings;
 use mesos_qos::supervise::{self, Supervising};
 use reqwest::{Method, Response, StatusCode};
@@ -48,6 +48,11 @@ impl TestApp {
     }
 
     pub async fn start_in(data: Arc<tempfile::TempDir>, more: &[(&str, &str, &str)]) -> Self {
+        Self::start_at(data, more, Arc::new(SystemClock)).await
+    }
+
+    /// With a clock of its own; over TLS when `more` names a certificate.
+    pub async fn start_at(data: Arc<tempfile::TempDir>, more: &[(&str, &str, &str)], clock: Arc<dyn Clock>) -> Self {
         let chronos = write_credentials(data.path(), "chronos.json", &format!("http://127.0.0.1:{}", dead_port()));
         let marathon = write_credentials(data.path(), "marathon.json", &format!("http://127.0.0.1:{}", dead_port()));
         let data_dir = data.path().join("data");
@@ -60,12 +65,24 @@ impl TestApp {
             setting("chronos", "poll_interval", "0.05"),
         ];
         all.extend(more.iter().map(|(section, key, value)| setting(section, key, value)));
+        Self::start_of(data, all, clock).await
+    }
+
+    /// With these settings and no others.
+    pub async fn start_of(data: Arc<tempfile::TempDir>, all: Vec<(OsString, OsString)>, clock: Arc<dyn Clock>) -> Self {
         let settings = Settings::load(vec![], all, None).unwrap();
-        let (supervising, server) = supervise::start(&settings, Arc::new(SystemClock)).await.unwrap();
+        let (supervising, server) = supervise::start(&settings, clock).await.unwrap();
         actix_rt::spawn(server);
         let operator = std::fs::read_to_string(&supervising.token_file).unwrap().trim().to_owned();
-        let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).no_proxy().build().unwrap();
-        let url = format!("http://{}", supervising.address);
+        let mut client = reqwest::Client::builder().timeout(Duration::from_secs(10)).no_proxy();
+        let mut scheme = "http";
+        if let Some(certificate) = &settings.tls.certificate {
+            let trusted = reqwest::Certificate::from_pem(&std::fs::read(certificate).unwrap()).unwrap();
+            client = client.tls_certs_only([trusted]);
+            scheme = "https";
+        }
+        let client = client.build().unwrap();
+        let url = format!("{scheme}://{}", supervising.address);
         TestApp { url, operator, client, supervising, data }
     }
 
@@ -155,6 +172,5 @@ pub fn report(uuid: &str, started_at: f64, finished_at: f64) -> Value {
 }
 
 pub fn now() -> f64 {
-    use mesos_qos::clock::Clock;
     SystemClock.now().epoch_seconds()
 }

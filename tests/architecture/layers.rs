@@ -45,12 +45,6 @@ const WALL_CLOCK: [&str; 6] = ["SystemTime", "UNIX_EPOCH", "Utc::now", "Local::n
 /// Where the real clock may be chosen: the commands, and what puts a whole supervisor or cluster together.
 const CHOOSES_THE_CLOCK: [&str; 4] = ["src/clock.rs", "src/cli/", "src/demo/", "src/main.rs"];
 
-/// Places that choose it although they should be handed one; this list may only become shorter.
-const CHOOSES_IT_TOO: [&str; 1] = [
-    // The instant is shown by /readyz ("unreachable since") and decides nothing.
-    "src/actors/chronos/poll.rs",
-];
-
 /// Statements of SQL begin with one of these.
 const SQL: [&str; 9] = [
     "SELECT ",
@@ -142,7 +136,7 @@ fn only_the_clock_reads_the_wall_clock() {
 
 #[test]
 fn the_real_clock_is_chosen_at_the_edge() {
-    let inner = sources(|path| !within(path, &CHOOSES_THE_CLOCK) && !CHOOSES_IT_TOO.contains(&path));
+    let inner = sources(|path| !within(path, &CHOOSES_THE_CLOCK));
     none(naming(&inner, &["SystemClock"], "take a Clock; the commands choose which"));
 }
 

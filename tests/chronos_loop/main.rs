@@ -8,5 +8,10 @@ mod helpers;
 
 mod adopted;
 mod endings;
+mod faults;
+mod full_disk;
+mod liveness;
 mod native;
+mod original_defects;
+mod unreported;
 mod world;

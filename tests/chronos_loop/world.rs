@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use mesos_qos::clients::chronos::{ChronosClient, ChronosClientOptions};
 use mesos_qos::clients::transport::TransportOptions;
-use mesos_qos::clock::SystemClock;
+use mesos_qos::clock::{Clock, SystemClock};
 use mesos_qos::credentials::FrameworkCredentials;
 use mesos_qos::launcher::{JobSource, LaunchOptions, Launched, SupervisorApi, launch};
 use mesos_qos::local::executor::process::limiter::LimiterChoice;
@@ -14,7 +14,8 @@ use mesos_qos::local::{ChronosVersion, LocalCluster, LocalOptions, journal};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use crate::helpers::{TestApp, dead_port};
+use crate::faults::Faults;
+use crate::helpers::{TestApp, dead_port, setting};
 
 /// A cluster, a supervisor that knows it, and a client of each.
 pub struct World {
@@ -34,6 +35,32 @@ impl World {
     }
 
     pub async fn start_with(version: ChronosVersion, settings: &[(&str, &str, &str)]) -> Self {
+        Self::assemble(version, settings, None, Arc::new(SystemClock), tempfile::tempdir().unwrap()).await
+    }
+
+    /// The supervisor reaches Chronos through `faults`, everybody else directly.
+    pub async fn start_behind(version: ChronosVersion, faults: &Faults, settings: &[(&str, &str, &str)]) -> Self {
+        Self::assemble(version, settings, Some(faults), Arc::new(SystemClock), tempfile::tempdir().unwrap()).await
+    }
+
+    /// The supervisor, and nobody else, has this clock.
+    pub async fn start_at(version: ChronosVersion, clock: Arc<dyn Clock>, settings: &[(&str, &str, &str)]) -> Self {
+        Self::assemble(version, settings, None, clock, tempfile::tempdir().unwrap()).await
+    }
+
+    /// The supervisor's data, and nothing else, is in a directory below `dir`.
+    pub async fn start_on(version: ChronosVersion, dir: &std::path::Path, settings: &[(&str, &str, &str)]) -> Self {
+        let data = tempfile::tempdir_in(dir).unwrap();
+        Self::assemble(version, settings, None, Arc::new(SystemClock), data).await
+    }
+
+    async fn assemble(
+        version: ChronosVersion,
+        settings: &[(&str, &str, &str)],
+        faults: Option<&Faults>,
+        clock: Arc<dyn Clock>,
+        data: tempfile::TempDir,
+    ) -> Self {
         let state = tempfile::tempdir().unwrap();
         let executor = ProcessExecutor::new(ProcessOptions {
             cpu_factor: 0.17,
@@ -47,25 +74,29 @@ impl World {
         options.offer_interval = Duration::from_millis(100);
         options.teardown_delay = (Duration::from_millis(10), Duration::from_millis(300));
         let cluster = LocalCluster::start(options).unwrap();
-        let credentials = state.path().join("chronos.json");
-        cluster.credentials().write(&credentials, &cluster.chronos_url()).unwrap();
+        let (direct, credentials) = (state.path().join("direct.json"), state.path().join("chronos.json"));
+        cluster.credentials().write(&direct, &cluster.chronos_url()).unwrap();
+        let url = match faults {
+            None => cluster.chronos_url(),
+            Some(faults) => faults.in_front_of(&cluster.chronos_url()),
+        };
+        cluster.credentials().write(&credentials, &url).unwrap();
         let port = dead_port();
-        let data = Arc::new(tempfile::tempdir().unwrap());
-        let app = supervisor(data, port, &credentials, settings).await;
-        let loaded = FrameworkCredentials::read_chronos(&credentials).unwrap();
+        let app = supervisor(Arc::new(data), port, &credentials, settings, clock).await;
+        let loaded = FrameworkCredentials::read_chronos(&direct).unwrap();
         let chronos = ChronosClient::new(loaded.value, ChronosClientOptions::default()).unwrap();
         World { cluster, app, chronos, port, credentials, _state: state }
     }
 
     /// Launches a job as `mesos-qos launch` does.
     pub async fn launch(&self, name: &str, command: &str, iterations: u32, qos: Value) -> Launched {
-        let job = json!({
-            "name": name, "command": command, "schedule": format!("R{iterations}//PT5M"), "cpus": "1", "mem": "64",
-            "owner": "test@example.org", "async": "false", "qos": qos
-        });
+        let job = job_file(name, command, iterations, qos);
+        self.launch_job(job, LaunchOptions::new(Arc::new(SystemClock)), TransportOptions::default()).await
+    }
+
+    pub async fn launch_job(&self, job: Value, options: LaunchOptions, transport: TransportOptions) -> Launched {
         let token = SecretString::from(self.app.operator.clone());
-        let api = SupervisorApi::new(self.app.url.parse().unwrap(), Some(token), &TransportOptions::default()).unwrap();
-        let options = LaunchOptions::new(Arc::new(SystemClock));
+        let api = SupervisorApi::new(self.app.url.parse().unwrap(), Some(token), &transport).unwrap();
         launch(JobSource::Json(job), &self.chronos, &api, options).await.unwrap()
     }
 
@@ -115,7 +146,22 @@ impl World {
         let World { cluster, app, chronos, port, credentials, _state } = self;
         let data = app.stop().await;
         tokio::time::sleep(pause).await;
-        let app = supervisor(data, port, &credentials, &[]).await;
+        let app = supervisor(data, port, &credentials, &[], Arc::new(SystemClock)).await;
+        World { cluster, app, chronos, port, credentials, _state }
+    }
+
+    /// The same data and port, without `-c`.
+    pub async fn restart_without_chronos(self) -> World {
+        let World { cluster, app, chronos, port, credentials, _state } = self;
+        let data = app.stop().await;
+        let (listen, port_text) = ("127.0.0.1", port.to_string());
+        let data_dir = data.path().join("data");
+        let settings = [
+            setting("supervisor", "listen", listen),
+            setting("supervisor", "port", &port_text),
+            setting("supervisor", "data_dir", data_dir.to_str().unwrap()),
+        ];
+        let app = TestApp::start_of(data, settings.into(), Arc::new(SystemClock)).await;
         World { cluster, app, chronos, port, credentials, _state }
     }
 
@@ -125,11 +171,19 @@ impl World {
     }
 }
 
+pub fn job_file(name: &str, command: &str, iterations: u32, qos: Value) -> Value {
+    json!({
+        "name": name, "command": command, "schedule": format!("R{iterations}//PT5M"), "cpus": "1", "mem": "64",
+        "owner": "test@example.org", "async": "false", "qos": qos
+    })
+}
+
 async fn supervisor(
     data: Arc<tempfile::TempDir>,
     port: u16,
     credentials: &std::path::Path,
     more: &[(&str, &str, &str)],
+    clock: Arc<dyn Clock>,
 ) -> TestApp {
     let port = port.to_string();
     let mut settings = vec![
@@ -141,5 +195,5 @@ async fn supervisor(
         ("elasticity", "deployment_time", "0.3"),
     ];
     settings.extend(more);
-    TestApp::start_in(data, &settings).await
+    TestApp::start_at(data, &settings, clock).await
 }

@@ -72,7 +72,7 @@ impl Actor for ChronosActor {
 
     fn started(&mut self, _ctx: &mut Self::Context) {
         let (client, status) = (Arc::clone(&self.client), Arc::clone(&self.status));
-        self.poll = Some(Poll::start(client, status, self.patience.poll_interval.to_std()));
+        self.poll = Some(Poll::start(client, status, Arc::clone(&self.clock), self.patience.poll_interval.to_std()));
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::sync::{Notify, watch};
 
 use super::status::ChronosStatus;
 use crate::clients::chronos::{ChronosClient, JobActivity};
-use crate::clock::{Clock, SystemClock};
+use crate::clock::Clock;
 
 /// What all jobs were doing at one moment.
 pub struct Snapshot {
@@ -38,7 +38,12 @@ impl Drop for Waiter {
 
 impl Poll {
     /// Starts to look every `interval`, for as long as the poll or a clone of it lives.
-    pub fn start(client: Arc<ChronosClient>, status: Arc<ChronosStatus>, interval: Duration) -> Self {
+    pub fn start(
+        client: Arc<ChronosClient>,
+        status: Arc<ChronosStatus>,
+        clock: Arc<dyn Clock>,
+        interval: Duration,
+    ) -> Self {
         let (send, latest) = watch::channel(None);
         let poll = Poll { latest, waiting: Arc::default(), wanted: Arc::default() };
         let (waiting, wanted) = (Arc::clone(&poll.waiting), Arc::clone(&poll.wanted));
@@ -64,7 +69,7 @@ impl Poll {
                         tokio::time::sleep(interval.saturating_sub(began.elapsed())).await;
                     }
                     Err(error) => {
-                        if status.failed(&error.to_string(), SystemClock.now()) {
+                        if status.failed(&error.to_string(), clock.now()) {
                             tracing::warn!(%error, "Chronos does not answer; waiting for it");
                         }
                         tokio::time::sleep(backoff.next().unwrap_or(interval)).await;

@@ -59,6 +59,12 @@ pub fn validate(request: &RegisterRequest, now: Timestamp, defaults: &Defaults) 
     if request.name.trim().is_empty() {
         return Err(invalid("name", "the job's name in its framework is missing"));
     }
+    if request.framework == Framework::Chronos && matches!(request.name.as_str(), "." | "..") {
+        return Err(invalid(
+            "name",
+            "\".\" and \"..\" cannot stand in a URL, so nothing could ever be asked of such a job",
+        ));
+    }
     let t0 = start_instant(request.start_at, now)?;
     let interval = deadline_seconds(request, t0)?;
     let declared = Declared::new(request.job_duration, interval, request.desv_deadline)?;

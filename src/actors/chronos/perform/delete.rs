@@ -11,20 +11,22 @@ pub async fn perform(session: &Session, when_idle: bool) -> Result<(), Stopped> 
         wait_idle_or_grace(session).await?;
     }
     let mut backoff = backoff();
-    let mut deleted = false;
+    let (mut asked, mut deleted) = (false, false);
     loop {
         let how = match session.find().await? {
             None if deleted => Removal::Deleted,
             None => Removal::AlreadyGone,
             Some(job) if !job.carries(session.job) => Removal::NotOurs,
             Some(_) => {
+                if asked {
+                    // It failed, or does not show yet.
+                    session.sleep(backoff.next().unwrap_or(Duration::from_secs(30))).await?;
+                }
+                asked = true;
                 match session.client.delete(&session.name).await {
                     Ok(()) => deleted = true,
                     Err(error) if error.is_not_found() => {}
-                    Err(error) => {
-                        session.failed("delete", &error);
-                        session.sleep(backoff.next().unwrap_or(Duration::from_secs(30))).await?;
-                    }
+                    Err(error) => session.failed("delete", &error),
                 }
                 // The read that follows tells whether it is gone.
                 continue;

@@ -30,8 +30,13 @@ pub fn cancel(state: &JobState, reason: String) -> Result<Ruling, Rejection> {
 }
 
 pub fn never_seen(state: &JobState) -> Result<Ruling, Rejection> {
-    if state.ending().is_some() || state.last_attempt != (0, 0) || state.phase != Phase::Registered {
+    if state.ending().is_some() || state.last_attempt != (0, 0) {
         return Err(Rejection::Stale("the job was seen"));
+    }
+    if state.phase == Phase::Running {
+        // It has reported, so it was there; nobody can start its next iteration.
+        let reason = "removed outside: it has reported, but its framework does not show it".into();
+        return Ok(Ruling::done([Failed { reason }.into()]));
     }
     let reason = "its framework never showed the job within submit_timeout".into();
     Ok(Ruling::done([Withdrawn { reason }.into()]))

@@ -1,0 +1,115 @@
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use actix_web::web::{self, Bytes, Data};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
+
+/// A Chronos that answers these requests with an error, and does what it is asked otherwise.
+#[derive(Clone, Default)]
+pub struct Faults(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    rules: Vec<Rule>,
+    /// Method and path of every request.
+    seen: Vec<(String, String)>,
+}
+
+struct Rule {
+    method: &'static str,
+    part: &'static str,
+    /// What is answered; a request that is passed on all the same ends with 504.
+    status: u16,
+    passed_on: bool,
+    left: usize,
+}
+
+struct Proxy {
+    faults: Faults,
+    upstream: String,
+    client: reqwest::Client,
+}
+
+impl Faults {
+    /// The next `times` requests of this method with `part` in their path are answered with `status` and not carried out.
+    pub fn answer(&self, method: &'static str, part: &'static str, status: u16, times: usize) {
+        self.0.lock().unwrap().rules.push(Rule { method, part, status, passed_on: false, left: times });
+    }
+
+    /// The next `times` requests are carried out, and answered with 504 all the same.
+    pub fn lose_answer(&self, method: &'static str, part: &'static str, times: usize) {
+        self.0.lock().unwrap().rules.push(Rule { method, part, status: 504, passed_on: true, left: times });
+    }
+
+    /// All is well again.
+    pub fn heal(&self) {
+        self.0.lock().unwrap().rules.clear();
+    }
+
+    /// How many requests of this method had `part` in their path.
+    pub fn count(&self, method: &str, part: &str) -> usize {
+        self.0.lock().unwrap().seen.iter().filter(|(m, path)| m == method && path.contains(part)).count()
+    }
+
+    /// Waits until there were `times` requests of this method with `part` in their path.
+    pub async fn wait_for(&self, method: &str, part: &str, times: usize) {
+        for _ in 0..1200 {
+            if self.count(method, part) >= times {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("{method} {part} was asked for {} times only", self.count(method, part));
+    }
+
+    /// Starts to listen; returns the URL.
+    pub fn in_front_of(&self, upstream: &str) -> String {
+        let proxy = Data::new(Proxy {
+            faults: self.clone(),
+            upstream: upstream.to_owned(),
+            client: reqwest::Client::builder().no_proxy().build().unwrap(),
+        });
+        let server = HttpServer::new(move || App::new().app_data(proxy.clone()).default_service(web::to(pass)))
+            .workers(1)
+            .disable_signals()
+            .shutdown_timeout(0)
+            .bind("127.0.0.1:0")
+            .unwrap();
+        let address = server.addrs()[0];
+        actix_rt::spawn(server.run());
+        format!("http://{address}")
+    }
+
+    /// The status to answer with, and whether to pass the request on.
+    fn decide(&self, method: &str, path: &str) -> Option<(u16, bool)> {
+        let mut state = self.0.lock().unwrap();
+        state.seen.push((method.to_owned(), path.to_owned()));
+        let rule = state.rules.iter_mut().find(|r| r.left > 0 && r.method == method && path.contains(r.part))?;
+        rule.left -= 1;
+        Some((rule.status, rule.passed_on))
+    }
+}
+
+async fn pass(request: HttpRequest, body: Bytes, proxy: Data<Proxy>) -> HttpResponse {
+    let fault = proxy.faults.decide(request.method().as_str(), request.path());
+    let answer = |status: u16| HttpResponse::build(status.try_into().unwrap());
+    if let Some((status, false)) = fault {
+        return answer(status).finish();
+    }
+    let method = reqwest::Method::from_bytes(request.method().as_str().as_bytes()).unwrap();
+    let mut forwarded =
+        proxy.client.request(method, format!("{}{}", proxy.upstream, request.uri())).body(body.to_vec());
+    for name in ["authorization", "content-type"] {
+        if let Some(value) = request.headers().get(name) {
+            forwarded = forwarded.header(name, value.as_bytes());
+        }
+    }
+    let Ok(response) = forwarded.send().await else { return answer(502).finish() };
+    let status = fault.map_or(response.status().as_u16(), |(status, _)| status);
+    let kind = response.headers().get("content-type").map(|kind| kind.to_str().unwrap().to_owned());
+    let mut reply = answer(status);
+    if let Some(kind) = kind {
+        reply.content_type(kind);
+    }
+    reply.body(response.bytes().await.unwrap_or_default())
+}
