@@ -74,7 +74,6 @@ mod tests {
             on_time: None,
             reason: None,
             rescales: 0,
-            version: 9,
         }
     }
 
