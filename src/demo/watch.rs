@@ -69,7 +69,7 @@ impl Watch<'_> {
         let chronos = self.testbed.chronos.summary().await;
         for job in &now.jobs {
             let doing = match job.doing {
-                Doing::Nothing => "no start asked for",
+                Doing::Nothing => "between two iterations",
                 Doing::Starting => "a start asked for and not confirmed",
                 Doing::Running => "an iteration running",
             };
@@ -89,6 +89,7 @@ impl Watch<'_> {
         if let Err(error) = chronos {
             let _ = write!(text, "\n  Chronos does not answer: {error}");
         }
+        text.push_str("\nWith --keep, the log, the launch journal and what the tasks printed stay for a look.");
         text
     }
 }
