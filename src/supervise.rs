@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 
@@ -13,7 +14,7 @@ use crate::clients::chronos::{ChronosClient, ChronosClientOptions, ChronosError}
 use crate::clock::Clock;
 use crate::config::{AuthMode, PolicyName, Settings};
 use crate::credentials::{CredentialsError, FrameworkCredentials, Loaded, OpenStackCredentials};
-use crate::events::store::StoreOptions;
+use crate::events::store::{EventLog, StoreOptions};
 use crate::http::auth::Gate;
 use crate::http::limits::Limits;
 use crate::http::routes::Frameworks;
@@ -33,7 +34,12 @@ pub struct Supervising {
     pub supervisor: Supervisor,
     server: ServerHandle,
     running: Running,
+    anchors: tokio::task::AbortHandle,
 }
+
+/// How often the end of the hash chain is written to the program's own log, as an anchor that the data directory does not hold:
+/// `mesos-qos log verify --expect-head` finds a log that was cut off after it.
+const ANCHOR_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Why a supervisor could not start.
 #[derive(Debug, thiserror::Error)]
@@ -67,7 +73,10 @@ impl Supervising {
     /// Takes no more requests, answers those under way, commits and frees the data directory.
     pub async fn stop(self) {
         self.server.stop(true).await;
+        self.anchors.abort();
+        let log = self.supervisor.log().clone();
         self.running.stop().await;
+        note_head(&log);
     }
 }
 
@@ -122,9 +131,29 @@ pub async fn start(
         tls,
     };
     let (server, address) = serve(parts).map_err(|error| SuperviseError::Listen { address, error })?;
-    let supervising =
-        Supervising { address, token_file, supervisor: running.supervisor.clone(), server: server.handle(), running };
+    let log = running.supervisor.log().clone();
+    let anchors = tokio::task::spawn(async move {
+        let mut every = tokio::time::interval(ANCHOR_EVERY);
+        loop {
+            every.tick().await;
+            note_head(&log);
+        }
+    })
+    .abort_handle();
+    let supervising = Supervising {
+        anchors,
+        address,
+        token_file,
+        supervisor: running.supervisor.clone(),
+        server: server.handle(),
+        running,
+    };
     Ok((supervising, server))
+}
+
+fn note_head(log: &EventLog) {
+    let head = log.stats().head;
+    tracing::info!(seq = head.seq.0, hash = %head.hash, "the head of the event log");
 }
 
 /// Passes credentials on, and what there is to say about their file to the log.

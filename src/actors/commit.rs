@@ -1,10 +1,12 @@
 //! From a ruling to one transaction: events, effects, the stored reply and the job's row, all or nothing.
 
+use std::collections::BTreeSet;
+
 use crate::events::envelope::{NewEvent, StreamId, Version};
 use crate::events::job::JobEvent;
 use crate::events::store::{Append, JobRow, NewReply, OutboxChange};
 use crate::qos::ids::JobId;
-use crate::qos::job::{EffectChange, JobState, Recorded, Reply, react};
+use crate::qos::job::{EffectChange, EffectKey, JobState, Recorded, Reply, react};
 use crate::qos::units::Timestamp;
 
 use super::outbox::Settled;
@@ -26,12 +28,14 @@ pub fn advance(state: Option<&JobState>, events: &[JobEvent], now: Timestamp) ->
     next
 }
 
-/// What goes to disk for `events`, which lead from `before` to `after`.
+/// What goes to disk for `events`, which lead from `before` to `after`. `pending` are the job's effects that wait, and afterwards
+/// those that will; a statement is only made for what changes.
 pub fn append(
     job: JobId,
     before: Option<&JobState>,
     after: &JobState,
     events: &[JobEvent],
+    pending: &mut BTreeSet<EffectKey>,
     answer: Option<(&Receipt, &Reply)>,
     now: Timestamp,
 ) -> Result<Append, SubmitError> {
@@ -46,13 +50,19 @@ pub fn append(
     let mut append = Append::at(now).events(stream, expected, encoded);
     for change in react(after, events) {
         append = match change {
-            EffectChange::ResolveAll => append.resolve_all(stream),
-            EffectChange::Resolve(key) => append.resolve(stream, key.as_str()),
+            EffectChange::ResolveAll if pending.is_empty() => append,
+            EffectChange::ResolveAll => {
+                pending.clear();
+                append.resolve_all(stream)
+            }
+            EffectChange::Resolve(key) if pending.remove(&key) => append.resolve(stream, key.as_str()),
+            EffectChange::Resolve(_) => append,
             EffectChange::Add(effect) => {
-                let key = effect.key().as_str();
+                let key = effect.key();
                 let payload = serde_json::to_string(&effect).map_err(internal)?;
                 // A newer effect takes the place of an older one of its kind.
-                append.resolve(stream, key).effect(stream, key, key, payload)
+                let append = if pending.insert(key) { append } else { append.resolve(stream, key.as_str()) };
+                append.effect(stream, key.as_str(), key.as_str(), payload)
             }
         };
     }

@@ -1,5 +1,6 @@
 //! The actor of one job: the only writer of its stream.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use actix::{Actor, ActorFutureExt, Addr, AsyncContext, AtomicResponse, Context, Handler, SpawnHandle, WrapFuture};
@@ -12,7 +13,7 @@ use super::submit::{Answer, Receipt, Submit, SubmitError};
 use crate::clock::Clock;
 use crate::events::store::{AppendError, Appended, EventLog};
 use crate::qos::ids::JobId;
-use crate::qos::job::{Command, JobState, Rejection, Ruling, decide, report_due};
+use crate::qos::job::{Command, EffectKey, JobState, Rejection, Ruling, decide, report_due};
 use crate::qos::units::Timestamp;
 
 /// What a job actor talks to.
@@ -34,6 +35,8 @@ pub struct JobActor {
     state: Option<Arc<JobState>>,
     /// Shared with readers, who see each state only once it is on disk.
     published: Arc<ArcSwapOption<JobState>>,
+    /// The job's effects that wait on disk.
+    pending: BTreeSet<EffectKey>,
     overdue: Option<SpawnHandle>,
 }
 
@@ -42,13 +45,14 @@ impl JobActor {
     pub fn new(
         id: JobId,
         state: Option<JobState>,
+        pending: BTreeSet<EffectKey>,
         published: Arc<ArcSwapOption<JobState>>,
         context: JobContext,
         registry: Addr<Registry>,
     ) -> Self {
         let state = state.map(Arc::new);
         published.store(state.clone());
-        JobActor { id, context, registry, state, published, overdue: None }
+        JobActor { id, context, registry, state, published, pending, overdue: None }
     }
 
     /// Takes what is on disk into account.
@@ -145,11 +149,12 @@ impl JobActor {
     ) -> AtomicResponse<Self, Result<Answer, SubmitError>> {
         let Ruling { events, reply } = ruling;
         let state = self.state.as_deref();
+        let mut pending = self.pending.clone();
         let prepared = commit::advance(state, &events, now)
             .ok_or_else(|| SubmitError::Internal("events before a registration".into()))
             .and_then(|next| {
                 let answer = receipt.as_ref().map(|receipt| (receipt, &reply));
-                Ok((commit::append(self.id, state, &next, &events, answer, now)?, next))
+                Ok((commit::append(self.id, state, &next, &events, &mut pending, answer, now)?, next))
             });
         let (append, next) = match prepared {
             Ok(prepared) => prepared,
@@ -160,6 +165,7 @@ impl JobActor {
         let written = async move { log.append(append).await };
         AtomicResponse::new(Box::pin(written.into_actor(self).map(move |outcome, actor, ctx| match outcome {
             Ok(appended) => {
+                actor.pending = pending;
                 actor.committed(ctx, next, settled, appended);
                 Ok(Answer { reply, repeated: false })
             }

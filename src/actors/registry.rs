@@ -1,5 +1,6 @@
 //! Makes and retires job actors.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use actix::{Actor, AsyncContext, Context, Handler, Message, MessageResult};
@@ -8,7 +9,7 @@ use arc_swap::ArcSwapOption;
 use super::directory::{Directory, Entry};
 use super::job::{JobActor, JobContext};
 use crate::qos::ids::JobId;
-use crate::qos::job::JobState;
+use crate::qos::job::{EffectKey, JobState};
 
 /// Serial, so that one uuid never has two actors.
 pub struct Registry {
@@ -22,9 +23,9 @@ impl Registry {
         Registry { directory, context }
     }
 
-    fn make(&self, ctx: &Context<Self>, id: JobId, state: Option<JobState>) -> Entry {
+    fn make(&self, ctx: &Context<Self>, id: JobId, state: Option<JobState>, pending: BTreeSet<EffectKey>) -> Entry {
         let published = Arc::new(ArcSwapOption::empty());
-        let actor = JobActor::new(id, state, Arc::clone(&published), self.context.clone(), ctx.address());
+        let actor = JobActor::new(id, state, pending, Arc::clone(&published), self.context.clone(), ctx.address());
         let entry = Entry { actor: actor.start(), state: published };
         self.directory.insert(id, entry.clone());
         entry
@@ -44,21 +45,26 @@ impl Handler<FindOrMake> for Registry {
     type Result = MessageResult<FindOrMake>;
 
     fn handle(&mut self, FindOrMake(id): FindOrMake, ctx: &mut Context<Self>) -> Self::Result {
-        MessageResult(self.directory.get(id).unwrap_or_else(|| self.make(ctx, id, None)))
+        MessageResult(self.directory.get(id).unwrap_or_else(|| self.make(ctx, id, None, BTreeSet::new())))
     }
 }
 
-/// A job that the log holds, with its replayed state.
+/// A job that the log holds.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Revive(pub Box<JobState>);
+pub struct Revive {
+    /// Its replayed state.
+    pub state: Box<JobState>,
+    /// Its effects that wait.
+    pub pending: BTreeSet<EffectKey>,
+}
 
 impl Handler<Revive> for Registry {
     type Result = ();
 
     fn handle(&mut self, revived: Revive, ctx: &mut Context<Self>) {
-        let id = revived.0.registered.job;
-        self.make(ctx, id, Some(*revived.0));
+        let id = revived.state.registered.job;
+        self.make(ctx, id, Some(*revived.state), revived.pending);
     }
 }
 

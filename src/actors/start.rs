@@ -1,6 +1,6 @@
 //! Starting: open the log, replay the living jobs, take up the effects that wait. Replay never touches the network.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -19,11 +19,11 @@ use crate::clients::chronos::ChronosClient;
 use crate::clock::Clock;
 use crate::events::envelope::StoredEvent;
 use crate::events::job::{self, JobEvent};
-use crate::events::store::{EventLog, EventStore, OpenError, ReadError, Replay, StoreOptions};
+use crate::events::store::{EventLog, EventStore, OpenError, OutboxRow, ReadError, Replay, StoreOptions};
 use crate::events::upcast::UpcastError;
 use crate::qos::ids::JobId;
 use crate::qos::job::registration::Defaults;
-use crate::qos::job::{Command, JobState, Recorded};
+use crate::qos::job::{Command, EffectKey, JobState, Recorded};
 
 /// How many commands may be under way at once; more are refused with "overloaded".
 const COMMANDS_UNDER_WAY: usize = 4096;
@@ -106,24 +106,24 @@ pub async fn start(startup: Startup) -> Result<Running, StartError> {
         Registry::start_in_arbiter(&core.handle(), move |_| Registry::new(directory, context))
     };
 
+    // Pending work is exactly the outbox table.
+    let mut pending: BTreeMap<JobId, Vec<_>> = BTreeMap::new();
+    for row in log.pending_outbox().await? {
+        if let Some(job) = row.stream.job() {
+            pending.entry(job).or_default().push(row);
+        }
+    }
     let jobs = revived.len();
     for (job, state) in revived {
         let configured = &startup.defaults.policy;
         let follows_configuration = state.registered.policy.policy.name() == configured.policy.name();
-        let revive = Revive(Box::new(state));
+        let revive = Revive { state: Box::new(state), pending: keys_of(pending.get(&job)) };
         registry.send(revive).await.map_err(|_| StartError::Actors)?;
         if let (true, Some(entry)) = (follows_configuration, directory.get(job)) {
             let changed = Submit::plain(Command::SetPolicy(configured.clone()));
             if let Ok(Err(error)) = entry.actor.send(changed).await {
                 tracing::warn!(%job, %error, "the changed policy could not be recorded");
             }
-        }
-    }
-    // Pending work is exactly the outbox table.
-    let mut pending: BTreeMap<JobId, Vec<_>> = BTreeMap::new();
-    for row in log.pending_outbox().await? {
-        if let Some(job) = row.stream.job() {
-            pending.entry(job).or_default().push(row);
         }
     }
     tracing::info!(jobs, effects = pending.values().map(Vec::len).sum::<usize>(), "replayed the event log");
@@ -141,6 +141,11 @@ pub async fn start(startup: Startup) -> Result<Running, StartError> {
         chronos: chronos.map(|(_, status)| status),
     };
     Ok(Running { supervisor, store, outbox, core })
+}
+
+/// The keys of the effects that wait.
+fn keys_of(rows: Option<&Vec<OutboxRow>>) -> BTreeSet<EffectKey> {
+    rows.into_iter().flatten().filter_map(|row| EffectKey::named(&row.effect_key)).collect()
 }
 
 impl Running {

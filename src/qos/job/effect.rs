@@ -54,6 +54,15 @@ pub enum EffectKey {
 }
 
 impl EffectKey {
+    /// Every key.
+    pub const ALL: [EffectKey; 5] =
+        [EffectKey::Await, EffectKey::LookUp, EffectKey::Cpus, EffectKey::Start, EffectKey::Delete];
+
+    /// The key with this name in the outbox.
+    pub fn named(name: &str) -> Option<Self> {
+        EffectKey::ALL.into_iter().find(|key| key.as_str() == name)
+    }
+
     /// The name in the outbox.
     pub const fn as_str(self) -> &'static str {
         match self {
