@@ -188,6 +188,7 @@ fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
+/// The exit code; none when the process had to be killed.
 fn wait_at_most(child: &mut Child, limit: Duration) -> Option<i32> {
     let start = Instant::now();
     loop {
@@ -196,7 +197,7 @@ fn wait_at_most(child: &mut Child, limit: Duration) -> Option<i32> {
         }
         if start.elapsed() > limit {
             child.kill().unwrap();
-            panic!("the demo did not end within {limit:?} of its interrupt");
+            return None;
         }
         thread::sleep(Duration::from_millis(50));
     }

@@ -66,7 +66,7 @@ pub fn run(args: &DemoArgs, mut out: impl Write) -> anyhow::Result<ExitCode> {
     let result = actix_rt::System::new().block_on(demo::run(&options, dir.path(), progress.as_mut()));
     progress.close();
     if args.keep {
-        eprintln!("The files are kept in {}", dir.keep().display());
+        progress::say(&format!("The files are kept in {}", dir.keep().display()));
     } else {
         dir.close().context("removing the temporary directory")?;
     }
@@ -74,7 +74,7 @@ pub fn run(args: &DemoArgs, mut out: impl Write) -> anyhow::Result<ExitCode> {
         Ok(result) => result,
         Err(error) => match error.downcast_ref::<Interrupted>() {
             Some(interrupted) => {
-                eprintln!("interrupted; everything is stopped");
+                progress::say("interrupted; everything is stopped");
                 return Ok(ExitCode::from(interrupted.exit_code));
             }
             None => return Err(error),
@@ -82,7 +82,7 @@ pub fn run(args: &DemoArgs, mut out: impl Write) -> anyhow::Result<ExitCode> {
     };
     print(args, &result, &mut out)?;
     let failures = result.failures(args.strict);
-    failures.iter().for_each(|failure| eprintln!("error: {failure}"));
+    failures.iter().for_each(|failure| progress::say(&format!("error: {failure}")));
     Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -5,7 +5,8 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use tokio::signal::unix::SignalKind;
 
 use crate::shutdown::{CancellationToken, Shutdown};
 
@@ -37,6 +38,15 @@ impl Interrupt {
             signal_hook::flag::register_usize(number, Arc::clone(&signal), number as usize)?;
         }
         let listener = Shutdown::listen()?;
+        // A terminal that is closed asks in another way.
+        let mut hang_up = tokio::signal::unix::signal(SignalKind::hangup())?;
+        let (token, number) = (listener.token(), Arc::clone(&signal));
+        tokio::spawn(async move {
+            if hang_up.recv().await.is_some() {
+                number.store(SIGHUP as usize, Ordering::SeqCst);
+                token.cancel();
+            }
+        });
         Ok(Interrupt { token: listener.token(), signal, _listener: listener })
     }
 

@@ -44,8 +44,6 @@ pub struct JobNow {
     pub reason: Option<String>,
     /// How often its CPU was changed.
     pub rescales: u32,
-    /// How many events it has; grows with everything that happens to it.
-    pub version: u64,
 }
 
 /// What is being done for a job.
@@ -120,6 +118,5 @@ fn job_now(supervisor: &Supervisor, view: &JobView, start: Timestamp) -> JobNow 
         on_time: view.on_time,
         reason: view.reason.clone(),
         rescales: view.rescales,
-        version: view.version,
     }
 }

@@ -82,7 +82,7 @@ fn conclusion(result: &DemoResult, case: &CaseSummary, jobs: &[&JobResult], out:
     let late: Vec<&str> = jobs.iter().filter(|job| !job.on_time).map(|job| job.name.as_str()).collect();
     write!(out, "{} of {} jobs were on time", case.on_time, case.total)?;
     if !late.is_empty() {
-        write!(out, "; late: {}", late.join(", "))?;
+        write!(out, "; not on time: {}", late.join(", "))?;
     }
     writeln!(
         out,
@@ -102,10 +102,12 @@ fn conclusion(result: &DemoResult, case: &CaseSummary, jobs: &[&JobResult], out:
     }
     if jobs.iter().all(|job| job.is_completed() && job.problems.is_empty()) {
         let launches: usize = jobs.iter().map(|job| job.launches).sum();
+        let repeated = launches - jobs.iter().map(|job| job.iterations as usize).sum::<usize>().min(launches);
+        let repeated = if repeated == 0 { String::new() } else { format!(", {repeated} of them failed and repeated") };
         writeln!(
             out,
-            "The figures agree: {launches} launches in the cluster's journal are the runs in the event log ({} events, chain \
-             verified), and the kernel's CPU time is the programs' own.",
+            "The figures agree: the {launches} launches in the cluster's journal{repeated} are the runs in the event log \
+             ({} events, chain verified), and the kernel's CPU time is the programs' own.",
             case.events
         )?;
     }

@@ -32,18 +32,20 @@ impl Watch<'_> {
     /// Returns when every job has come to its end, good or bad.
     ///
     /// # Errors
-    /// When nothing has happened to any job for a generous time; the error tells what each is waiting for.
+    /// When no iteration of any job has ended for a generous time; the error tells what each is waiting for.
     pub async fn to_the_end(&self, progress: &mut dyn Progress) -> anyhow::Result<Snapshot> {
-        let mut last = (0, Instant::now());
+        let mut last = ((0, 0), Instant::now());
         loop {
             let now = Snapshot::take(&self.testbed.supervising.supervisor, self.plans, self.start).await?;
             progress.show(&now);
             if now.is_over(self.plans.len()) {
                 return Ok(now);
             }
-            let events: u64 = now.jobs.iter().map(|job| job.version).sum();
-            if events != last.0 {
-                last = (events, Instant::now());
+            // Not events: that a report is overdue is one, again and again.
+            let done = now.jobs.iter().map(|job| job.done).sum::<u32>();
+            let progress_made = (done, now.jobs.iter().filter(|job| job.is_over()).count());
+            if progress_made != last.0 {
+                last = (progress_made, Instant::now());
             } else if last.1.elapsed() > self.patience(&now) {
                 anyhow::bail!("{}", self.stuck(&now, last.1.elapsed()).await);
             }
@@ -62,11 +64,12 @@ impl Watch<'_> {
     }
 
     async fn stuck(&self, now: &Snapshot, silence: Duration) -> String {
-        let mut text = format!("nothing has happened for {:.0} s. The jobs:", silence.as_secs_f64());
+        let mut text =
+            format!("no iteration has ended for {:.0} s, which is far too long. The jobs:", silence.as_secs_f64());
         let chronos = self.testbed.chronos.summary().await;
         for job in &now.jobs {
             let doing = match job.doing {
-                Doing::Nothing => "no start asked for",
+                Doing::Nothing => "between two iterations",
                 Doing::Starting => "a start asked for and not confirmed",
                 Doing::Running => "an iteration running",
             };
@@ -86,6 +89,7 @@ impl Watch<'_> {
         if let Err(error) = chronos {
             let _ = write!(text, "\n  Chronos does not answer: {error}");
         }
+        text.push_str("\nWith --keep, the log, the launch journal and what the tasks printed stay for a look.");
         text
     }
 }

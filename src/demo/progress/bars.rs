@@ -78,7 +78,7 @@ impl Progress for Bars {
     fn say(&self, line: &str) {
         // Above the bars; without any drawn yet it is an ordinary line.
         if self.all.println(line).is_err() {
-            eprintln!("{line}");
+            super::say(line);
         }
     }
 

@@ -57,7 +57,7 @@ impl Progress for Lines {
     }
 
     fn say(&self, line: &str) {
-        eprintln!("{line}");
+        super::say(line);
     }
 
     fn close(&mut self) {

@@ -3,7 +3,7 @@
 mod bars;
 mod lines;
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 
 use super::snapshot::{JobNow, Snapshot};
 use crate::api::view::Performance;
@@ -26,6 +26,11 @@ pub fn choose() -> Box<dyn Progress> {
     } else {
         Box::new(lines::Lines::default())
     }
+}
+
+/// A line on standard error. Whoever read it may be gone: that is no reason to stop what runs.
+pub fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// How a job stands against its deadline, in a few words.
@@ -74,7 +79,6 @@ mod tests {
             on_time: None,
             reason: None,
             rescales: 0,
-            version: 9,
         }
     }
 
