@@ -179,6 +179,18 @@ fn a_run_that_is_overdue_is_looked_up_and_a_vanished_one_started_again() {
 }
 
 #[test]
+fn a_clock_that_was_set_during_a_run_does_not_put_off_the_next_alarm_for_decades() {
+    let mut job = Job::seen(native());
+    job.start(2, "ct:1");
+    // The node began in 1970 and learned the time on the way.
+    let facts = FinishFacts { started_at: Timestamp::from_micros(0), ..finish(2, 402, "ct:1", 0) };
+    job.run(402, Command::ReportFinish(facts)).unwrap();
+    job.start(410, "ct:2");
+    // 3 x (402 + 45): the job was not known for longer than 402 s.
+    assert_eq!(report_due(job.state()), Some(at(410 + 1341)));
+}
+
+#[test]
 fn a_run_that_is_overdue_and_still_running_is_left_alone_for_as_long_again() {
     let mut job = Job::seen(native());
     job.start(2, "ct:1");
