@@ -129,6 +129,12 @@ pub async fn start(startup: Startup) -> Result<Running, StartError> {
         }
     }
     tracing::info!(jobs, effects = pending.values().map(Vec::len).sum::<usize>(), "replayed the event log");
+    if chronos.is_none() && !pending.is_empty() {
+        tracing::warn!(
+            jobs = pending.len(),
+            "jobs wait for Chronos, and this supervisor has no credentials for it: start it with -c to go on with them"
+        );
+    }
     for (job, added) in pending {
         outbox.send(Changed { job, settled: vec![], added }).await.map_err(|_| StartError::Actors)?;
     }

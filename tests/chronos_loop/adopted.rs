@@ -34,3 +34,40 @@ fn a_job_of_the_2017_launcher_completes() {
         }
     });
 }
+
+/// The job replaces one of its name, so that 2.4 keeps its schedule with an empty start: a POST of ours would start a run. It is late
+/// from the start, so that each iteration but the last is followed by a resize.
+#[test]
+fn a_job_of_the_2017_launcher_is_resized_without_a_run_too_many() {
+    on_actix(async {
+        for version in VERSIONS {
+            let world = World::start_with(version, &[("auth", "mode", "off")]).await;
+            let old = json!({"name": "legacy", "command": "true", "owner": "me", "disabled": false,
+                "schedule": "R/2099-01-01T00:00:00Z/P1Y"});
+            world.chronos.post_job(&old).await.unwrap();
+            while world.chronos.find("legacy").await.unwrap().is_none() {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+            let uuid = uuid::Uuid::new_v4().simple().to_string();
+            let callback = format!(
+                "/usr/bin/curl -s -H 'Content-type: application/json' -X POST {}/updateTask -d \
+                 '{{\"name\":\"legacy\",\"uuid\":\"{uuid}\",\"hostname\":\"h\",\"started_at\":'$begin',\"finished_at\":'$(date +%s)'}}'",
+                world.app.url
+            );
+            let job = json!({
+                "name": "legacy", "command": format!("begin=$(date +%s); sleep 1.1; {callback}"), "schedule": "R//PT5M",
+                "cpus": "1", "mem": "64", "owner": "me", "disabled": false, "async": "false"
+            });
+            world.chronos.post_job(&job).await.unwrap();
+            let mut registration = legacy_registration(&uuid, "legacy");
+            registration["iterations"] = json!(3);
+            registration["deadline"] = json!(crate::helpers::now() + 60.0);
+            let (status, reply) = world.app.post("/initTask", registration).await;
+            assert_eq!(status, 200, "{reply}");
+            let job = world.wait_for_state(&uuid, "completed").await;
+            world.wait_until_settled(&uuid).await;
+            assert_eq!(world.launches("legacy"), [1000, 1400, 1800], "{version}: {job}");
+            world.stop().await;
+        }
+    });
+}
