@@ -50,11 +50,13 @@ impl Supervisor {
     /// # Errors
     /// When a field cannot be accepted, the uuid or the name is taken, or the log cannot be written.
     pub async fn register(&self, request: &RegisterRequest, receipt: Receipt) -> Result<Answer, RegisterError> {
-        let registered = validate(request, self.clock.now(), &self.defaults).map_err(RegisterError::Invalid)?;
-        let job = registered.job;
-        if let Some(answer) = self.register_closed(job, &receipt).await? {
-            return Ok(answer);
+        let job = request.uuid;
+        // The first answer stands, also when the same request would no longer be accepted: its deadline may have passed since. Every
+        // registration has one, so that the uuid of a job that is over is never used again either.
+        if let Some(stored) = self.log.stored_reply(job.into(), receipt.key.clone()).await.map_err(storage)? {
+            return Ok(repeated(job, &receipt, &stored.digest, &stored.reply)?);
         }
+        let registered = validate(request, self.clock.now(), &self.defaults).map_err(RegisterError::Invalid)?;
         let _permit = self.permits.try_acquire().map_err(|_| SubmitError::Overloaded)?;
         let command = Command::Register(Box::new(registered));
         let entry = self.registry.send(FindOrMake(job)).await.map_err(|_| SubmitError::Closed)?;
@@ -65,20 +67,6 @@ impl Supervisor {
         match answer.map_err(|_| SubmitError::Closed)? {
             Err(SubmitError::Rejected(Rejection::AlreadyRegistered)) => Err(SubmitError::Conflict.into()),
             answer => Ok(answer?),
-        }
-    }
-
-    /// A uuid whose job is over is never used again.
-    async fn register_closed(&self, job: JobId, receipt: &Receipt) -> Result<Option<Answer>, SubmitError> {
-        if self.directory.get(job).is_some() {
-            return Ok(None);
-        }
-        if self.log.job_row(job).await.map_err(storage)?.is_none() {
-            return Ok(None);
-        }
-        match self.log.stored_reply(job.into(), receipt.key.clone()).await.map_err(storage)? {
-            Some(stored) => repeated(job, receipt, &stored.digest, &stored.reply).map(Some),
-            None => Err(SubmitError::Conflict),
         }
     }
 

@@ -5,7 +5,13 @@ mesos_qos_say() { printf 'mesos-qos: %s\n' "$1" >&2; }
 
 # Leaves in mesos_qos_text what of $1 can stand in a JSON string as it is.
 mesos_qos_clean() {
-  mesos_qos_rest=$(printf '%.255s' "$1") mesos_qos_text=
+  mesos_qos_text=$(printf '%.255s' "$1")
+  # The usual text is clean: no look at each character.
+  case $mesos_qos_text in
+  *[!abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:#/\ -]*) ;;
+  *) return 0 ;;
+  esac
+  mesos_qos_rest=$mesos_qos_text mesos_qos_text=
   while [ -n "$mesos_qos_rest" ]; do
     mesos_qos_tail=${mesos_qos_rest#?}
     mesos_qos_char=${mesos_qos_rest%"$mesos_qos_tail"}

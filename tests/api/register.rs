@@ -39,6 +39,23 @@ fn the_same_registration_twice_is_one_and_another_body_is_refused() {
 }
 
 #[test]
+fn a_registration_is_answered_again_when_its_deadline_has_passed() {
+    on_actix(async {
+        let app = TestApp::start().await;
+        let mut body = legacy_registration(&new_uuid(), "a");
+        body["deadline"] = json!(now() + 0.3);
+        let (status, _) = app.post("/initTask", body.clone()).await;
+        assert_eq!(status, StatusCode::OK);
+        tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+        let (status, again) = app.post("/initTask", body.clone()).await;
+        assert_eq!((status, again["duplicate"].as_bool()), (StatusCode::OK, Some(true)));
+        body["uuid"] = json!(new_uuid());
+        let (status, _) = app.post("/initTask", body).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "for another job it is too late");
+    });
+}
+
+#[test]
 fn a_name_is_registered_once_at_a_time() {
     on_actix(async {
         let app = TestApp::start().await;

@@ -128,7 +128,12 @@ impl Session {
 
     /// Records a failed call where people look.
     pub fn failed(&self, call: &str, error: &ChronosError) {
-        self.status.failed(&error.to_string(), self.now());
+        if error.is_retriable() || error.is_outcome_unknown() {
+            self.status.failed(&error.to_string(), self.now());
+        } else {
+            // It answers: one job's request is not to its taste.
+            self.status.refused();
+        }
         tracing::warn!(job = %self.job, name = self.name, call, %error, "a call to Chronos failed");
     }
 

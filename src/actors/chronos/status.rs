@@ -33,6 +33,11 @@ impl ChronosStatus {
         first
     }
 
+    /// A call was answered with a refusal.
+    pub(super) fn refused(&self) {
+        self.errors.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(super) fn start_asked_for(&self) {
         self.starts.fetch_add(1, Ordering::Relaxed);
     }
