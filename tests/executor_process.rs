@@ -1,6 +1,11 @@
 //! Processes under real limits: rates by the kernel's counters, kills, and nothing left behind.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests; figures are printed for the reader")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "helpers of tests; figures are printed for the reader"
+)]
 
 use std::path::Path;
 use std::sync::Arc;
@@ -46,13 +51,21 @@ async fn rate(task: &Arc<dyn RunningTask>, seconds: f64) -> f64 {
     used.as_secs_f64() / start.elapsed().as_secs_f64() / FACTOR
 }
 
+/// Other work on the machine can spoil one window; a limit that does not hold is wrong in every one.
 async fn assert_rate(task: &Arc<dyn RunningTask>, wished: f64, what: &str) {
     let seconds = if wished < 0.3 { 10.0 } else { 4.0 };
-    let achieved = rate(task, seconds).await;
-    println!("{what}: wished {wished}, achieved {achieved:.4} virtual CPUs");
     // Two scheduler ticks on the edge of the window are no error of the limit; they show where it holds little CPU time.
     let tick = 0.008 / seconds / FACTOR;
-    assert!((achieved - wished).abs() < 0.05 * wished + tick, "{what}: wished {wished}, achieved {achieved}");
+    let mut windows = Vec::new();
+    while windows.len() < 3 {
+        let achieved = rate(task, seconds).await;
+        println!("{what}: wished {wished}, achieved {achieved:.4} virtual CPUs");
+        if (achieved - wished).abs() < 0.05 * wished + tick {
+            return;
+        }
+        windows.push(achieved);
+    }
+    panic!("{what}: wished {wished}, achieved {windows:?}");
 }
 
 /// Whether a process whose command line contains `marker` lives.
