@@ -11,7 +11,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use helpers::*;
+use mesos_qos::clock::ManualClock;
 use mesos_qos::events::store::verify;
+use mesos_qos::qos::units::Timestamp;
 use serde_json::{Value, json};
 
 const HEAD: &str = "ade614685b6ec11b653b3c3de861e718892c7dffcf742056347e7b466a4d3462";
@@ -20,13 +22,18 @@ fn golden(name: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
 }
 
+/// A moment after the old version was killed, for ever: its living job would be overdue by any later clock.
+fn then() -> Arc<ManualClock> {
+    Arc::new(ManualClock::at(Timestamp::from_micros(1_795_178_462_500_000)))
+}
+
 /// A supervisor on a copy of the old log.
 async fn on_the_old_log() -> TestApp {
     let data = Arc::new(tempfile::tempdir().unwrap());
     let dir = data.path().join("data");
     std::fs::DirBuilder::new().mode(0o700).create(&dir).unwrap();
     std::fs::copy(golden("schema-1.db"), dir.join("events.db")).unwrap();
-    TestApp::start_in(data, &[]).await
+    TestApp::start_at(data, &[], then()).await
 }
 
 #[test]
@@ -71,7 +78,7 @@ fn old_events_are_brought_up_to_date_when_read_and_stay_as_they_are_on_disk() {
         let data = app.stop().await;
         let log = data.path().join("data/events.db");
         assert_eq!(verify(&log, Some(HEAD.parse().unwrap())).unwrap().fault, None, "the old chain goes on");
-        let app = TestApp::start_in(data, &[]).await;
+        let app = TestApp::start_at(data, &[], then()).await;
         let (_, page) = app.get(&format!("/api/v1/jobs/{living}/events?limit=1000")).await;
         assert_eq!(page["items"].as_array().unwrap()[..old.len()], old[..]);
         assert!(old.iter().any(|event| event["kind"] == "Rescaled" && event["schema"] == 1));
