@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::task::Poll;
 
 use mesos_qos::events::envelope::{NewEvent, Seq, StreamId, Version};
-use mesos_qos::events::store::{Append, AppendError, DATABASE, EventStore, NewReply, StoreOptions, verify};
+use mesos_qos::events::store::{Append, AppendError, DATABASE, EventStore, NewEffect, NewReply, StoreOptions, verify};
 use mesos_qos::qos::ids::JobId;
 use store_support::{NOW, job, noted, one, open, register};
 
@@ -175,6 +175,15 @@ async fn effects_wait_in_order_until_they_are_resolved() {
     // Superseded: the old one goes and the new one comes in one append. An id that was resolved is not given again.
     let renewed = log.append(Append::at(NOW).resolve(b, "b1").effect(b, "b1", "start", "2")).await.unwrap();
     assert!(renewed.outbox_added[0].id > last.id);
+    let newer =
+        |stream, key: &str| NewEffect { stream, effect_key: key.into(), kind: "start".into(), payload: "3".into() };
+    let replaced = log.append(Append::at(NOW).replace_effect(newer(b, "b1"))).await.unwrap();
+    assert!(replaced.outbox_added[0].id > renewed.outbox_added[0].id);
+    assert_eq!(log.pending_outbox().await.unwrap()[2], replaced.outbox_added[0]);
+    let replaced = log.append(Append::at(NOW).replace_effect(newer(b, "b0"))).await.unwrap();
+    assert_eq!(keys().await, ["a1", "a2", "b1", "b0"]);
+    assert_eq!(log.pending_outbox().await.unwrap()[3], replaced.outbox_added[0]);
+    log.append(Append::at(NOW).resolve(b, "b0")).await.unwrap();
     log.append(Append::at(NOW).resolve(a, "a1").resolve(a, "never was")).await.unwrap();
     assert_eq!(keys().await, ["a2", "b1"]);
     log.append(Append::at(NOW).resolve_all(a)).await.unwrap();

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::events::envelope::{NewEvent, StreamId, Version};
 use crate::events::job::JobEvent;
-use crate::events::store::{Append, JobRow, NewReply, OutboxChange};
+use crate::events::store::{Append, JobRow, NewEffect, NewReply, OutboxChange};
 use crate::qos::ids::JobId;
 use crate::qos::job::{EffectChange, EffectKey, JobState, Recorded, Reply, react};
 use crate::qos::units::Timestamp;
@@ -58,11 +58,18 @@ pub fn append(
             EffectChange::Resolve(key) if pending.remove(&key) => append.resolve(stream, key.as_str()),
             EffectChange::Resolve(_) => append,
             EffectChange::Add(effect) => {
-                let key = effect.key();
-                let payload = serde_json::to_string(&effect).map_err(internal)?;
-                // A newer effect takes the place of an older one of its kind.
-                let append = if pending.insert(key) { append } else { append.resolve(stream, key.as_str()) };
-                append.effect(stream, key.as_str(), key.as_str(), payload)
+                let (key, payload) = (effect.key(), serde_json::to_string(&effect).map_err(internal)?);
+                let name = key.as_str();
+                // A newer effect takes the place of an older one of its kind, also of one that these events have just settled.
+                let settled_now = append.outbox.iter().position(|change| is_resolve(change, name));
+                if let Some(settled_now) = settled_now {
+                    append.outbox.remove(settled_now);
+                }
+                if pending.insert(key) && settled_now.is_none() {
+                    append.effect(stream, name, name, payload)
+                } else {
+                    append.replace_effect(NewEffect { stream, effect_key: name.into(), kind: name.into(), payload })
+                }
             }
         };
     }
@@ -79,11 +86,17 @@ pub fn append(
 /// The effects that `append` settles, of those that waited before it.
 pub fn settled(append: &Append) -> Vec<Settled> {
     let settled = append.outbox.iter().filter_map(|change| match change {
-        OutboxChange::Add { .. } => None,
-        OutboxChange::Resolve { effect_key, .. } => Some(Settled::One(effect_key.clone())),
+        OutboxChange::Add(_) => None,
+        OutboxChange::Resolve { effect_key, .. } | OutboxChange::Replace(NewEffect { effect_key, .. }) => {
+            Some(Settled::One(effect_key.clone()))
+        }
         OutboxChange::ResolveAll { .. } => Some(Settled::All),
     });
     settled.collect()
+}
+
+fn is_resolve(change: &OutboxChange, key: &str) -> bool {
+    matches!(change, OutboxChange::Resolve { effect_key, .. } if effect_key == key)
 }
 
 /// The row is written when what lists and look-ups show has changed, not with every event.

@@ -46,16 +46,9 @@ pub struct StreamAppend {
 #[derive(Debug, Clone, PartialEq)]
 pub enum OutboxChange {
     /// Another effect, behind those of its stream that wait already.
-    Add {
-        /// The stream that wants it.
-        stream: StreamId,
-        /// Names the effect within the stream.
-        effect_key: String,
-        /// What kind of effect it is.
-        kind: String,
-        /// JSON text.
-        payload: String,
-    },
+    Add(NewEffect),
+    /// As `Add`; one with the same key that waits already is no longer wanted.
+    Replace(NewEffect),
     /// An effect is done or no longer wanted; one that is gone already is no error.
     Resolve {
         /// The stream that wanted it.
@@ -68,6 +61,19 @@ pub enum OutboxChange {
         /// The stream.
         stream: StreamId,
     },
+}
+
+/// An effect that is to wait.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewEffect {
+    /// The stream that wants it.
+    pub stream: StreamId,
+    /// Names the effect within the stream.
+    pub effect_key: String,
+    /// What kind of effect it is.
+    pub kind: String,
+    /// JSON text.
+    pub payload: String,
 }
 
 /// A reply to remember: a retry with the same key gets it verbatim.
@@ -106,7 +112,14 @@ impl Append {
         payload: impl Into<String>,
     ) -> Self {
         let (effect_key, kind, payload) = (effect_key.into(), kind.into(), payload.into());
-        self.outbox.push(OutboxChange::Add { stream, effect_key, kind, payload });
+        self.outbox.push(OutboxChange::Add(NewEffect { stream, effect_key, kind, payload }));
+        self
+    }
+
+    /// Adds an effect in the place of the one with its key.
+    #[must_use]
+    pub fn replace_effect(mut self, effect: NewEffect) -> Self {
+        self.outbox.push(OutboxChange::Replace(effect));
         self
     }
 
@@ -150,7 +163,8 @@ impl Append {
             }
         }
         for change in &self.outbox {
-            if let OutboxChange::Add { effect_key, payload, .. } = change
+            if let OutboxChange::Add(NewEffect { effect_key, payload, .. })
+            | OutboxChange::Replace(NewEffect { effect_key, payload, .. }) = change
                 && serde_json::from_str::<&serde_json::value::RawValue>(payload).is_err()
             {
                 return Err(AppendError::Invalid(format!("payload of the effect `{effect_key}` must be JSON text")));

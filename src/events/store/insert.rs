@@ -3,10 +3,11 @@
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 
 use crate::events::chain::Head;
-use crate::events::envelope::{StoredEvent, StreamId, Version};
-use crate::events::store::append::{Append, AppendError, NewReply, OutboxChange, StreamAppend};
+use crate::events::envelope::{StoredEvent, Version};
+use crate::events::store::append::{Append, AppendError, NewEffect, NewReply, OutboxChange, StreamAppend};
 use crate::events::store::read::{self, ReadError};
 use crate::events::store::rows::{JobRow, OutboxRow};
+use crate::events::store::tail::Tail;
 use crate::qos::ids::JobId;
 use crate::qos::units::Timestamp;
 
@@ -43,14 +44,17 @@ impl From<ReadError> for Failure {
     }
 }
 
-/// Writes `append` behind `head`, which moves on; a rejected message leaves database and head as they were.
-pub(super) fn append(conn: &Connection, head: &mut Head, append: Append) -> Result<Written, Failure> {
+/// Writes `append` behind `tail`, which moves on; a rejected message leaves database and tail as they were.
+pub(super) fn append(conn: &Connection, tail: &mut Tail, append: Append) -> Result<Written, Failure> {
     run(conn, "SAVEPOINT message")?;
-    let mut moved = *head;
-    let result = write(conn, &mut moved, append);
+    let before = tail.head;
+    let result = write(conn, tail, append);
     match &result {
-        Ok(_) => *head = moved,
-        Err(Failure::Rejected(_)) => run(conn, "ROLLBACK TO message")?,
+        Ok(_) => {}
+        Err(Failure::Rejected(_)) => {
+            run(conn, "ROLLBACK TO message")?;
+            tail.back_to(before);
+        }
         // The caller rolls everything back.
         Err(Failure::Storage(_)) => return result,
     }
@@ -58,7 +62,7 @@ pub(super) fn append(conn: &Connection, head: &mut Head, append: Append) -> Resu
     result
 }
 
-fn write(conn: &Connection, head: &mut Head, append: Append) -> Result<Written, Failure> {
+fn write(conn: &Connection, tail: &mut Tail, append: Append) -> Result<Written, Failure> {
     let at = append.at;
     if let Some(reply) = append.reply {
         insert_reply(conn, at, &reply)?;
@@ -68,23 +72,23 @@ fn write(conn: &Connection, head: &mut Head, append: Append) -> Result<Written, 
     }
     let mut events = Vec::new();
     for stream in append.streams {
-        insert_events(conn, head, stream, &mut events)?;
+        insert_events(conn, tail, stream, &mut events)?;
     }
     let mut outbox_added = Vec::new();
     for change in append.outbox {
-        change_outbox(conn, at, change, &mut outbox_added)?;
+        change_outbox(conn, tail, at, change, &mut outbox_added)?;
     }
     Ok(Written { events, outbox_added })
 }
 
 fn insert_events(
     conn: &Connection,
-    head: &mut Head,
+    tail: &mut Tail,
     append: StreamAppend,
     stored: &mut Vec<StoredEvent>,
 ) -> Result<(), Failure> {
     let StreamAppend { stream, expected, events } = append;
-    let actual = stream_version(conn, stream)?;
+    let actual = tail.version(conn, stream)?;
     if actual != expected {
         return Err(Failure::Rejected(AppendError::VersionConflict { stream, expected, actual }));
     }
@@ -93,16 +97,16 @@ fn insert_events(
     for new in events {
         version = version.next();
         let mut event = StoredEvent {
-            seq: head.seq.next(),
+            seq: tail.head.seq.next(),
             stream,
             version,
             kind: new.kind.into(),
             schema: new.schema,
             at: new.at,
             data: new.data,
-            hash: head.hash,
+            hash: tail.head.hash,
         };
-        event.hash = head.hash.link(&event);
+        event.hash = tail.head.hash.link(&event);
         // Text, so that every SQLite tool shows it; that it is UTF-8 was checked when the message was sent.
         let data = str::from_utf8(&event.data)
             .map_err(|_| Failure::Rejected(AppendError::Invalid(format!("data of `{}` must be UTF-8", new.kind))))?;
@@ -116,46 +120,54 @@ fn insert_events(
             data,
             event.hash.0
         ])?;
-        *head = Head { seq: event.seq, hash: event.hash };
+        tail.head = Head { seq: event.seq, hash: event.hash };
         stored.push(event);
     }
+    tail.moved(stream, version);
     Ok(())
 }
 
 fn change_outbox(
     conn: &Connection,
+    tail: &mut Tail,
     at: Timestamp,
     change: OutboxChange,
     added: &mut Vec<OutboxRow>,
 ) -> Result<(), Failure> {
-    match change {
+    let (effect, sql) = match change {
         OutboxChange::Resolve { stream, effect_key } => {
             let mut delete = conn.prepare_cached("DELETE FROM outbox WHERE stream = ? AND effect_key = ?")?;
             delete.execute(params![stream.as_bytes(), effect_key])?;
+            return Ok(());
         }
         OutboxChange::ResolveAll { stream } => {
             conn.prepare_cached("DELETE FROM outbox WHERE stream = ?")?.execute(params![stream.as_bytes()])?;
+            return Ok(());
         }
-        OutboxChange::Add { stream, effect_key, kind, payload } => {
-            let version = stream_version(conn, stream)?;
-            let position = added.iter().filter(|row| row.stream == stream).count() as u32;
-            let mut insert = conn.prepare_cached(
-                "INSERT INTO outbox (stream, version, position, effect_key, kind, payload, created_at)
-                 VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (stream, effect_key) DO NOTHING RETURNING id",
-            )?;
-            let sql_version = sql_version(version);
-            let id = insert
-                .query_row(
-                    params![stream.as_bytes(), sql_version, position, effect_key, kind, payload, at.micros()],
-                    |row| row.get(0),
-                )
-                .optional()?;
-            let Some(id) = id else {
-                return Err(Failure::Rejected(AppendError::DuplicateEffect { stream, effect_key }));
-            };
-            added.push(OutboxRow { id, stream, version, position, effect_key, kind, payload, created_at: at });
+        OutboxChange::Add(effect) => {
+            (effect, "INSERT INTO outbox VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING")
         }
+        OutboxChange::Replace(effect) => (effect, "REPLACE INTO outbox VALUES (?, ?, ?, ?, ?, ?, ?, ?)"),
+    };
+    let NewEffect { stream, effect_key, kind, payload } = effect;
+    let version = tail.version(conn, stream)?;
+    let position = added.iter().filter(|row| row.stream == stream).count() as u32;
+    let id = tail.next_effect();
+    let mut insert = conn.prepare_cached(sql)?;
+    let inserted = insert.execute(params![
+        id,
+        stream.as_bytes(),
+        sql_version(version),
+        position,
+        effect_key,
+        kind,
+        payload,
+        at.micros()
+    ])?;
+    if inserted == 0 {
+        return Err(Failure::Rejected(AppendError::DuplicateEffect { stream, effect_key }));
     }
+    added.push(OutboxRow { id, stream, version, position, effect_key, kind, payload, created_at: at });
     Ok(())
 }
 
@@ -206,12 +218,6 @@ fn name_holder(conn: &Connection, job: &JobRow) -> Result<Option<JobId>, Failure
     let holder =
         query.query_row(params![job.framework.as_str(), job.name, job.uuid.as_bytes()], |row| row.get(0)).optional()?;
     Ok(holder.map(JobId::from_bytes))
-}
-
-fn stream_version(conn: &Connection, stream: StreamId) -> Result<Version, Failure> {
-    let mut query = conn.prepare_cached("SELECT coalesce(max(version), 0) FROM events WHERE stream = ?")?;
-    let version: i64 = query.query_row(params![stream.as_bytes()], |row| row.get(0))?;
-    Ok(Version(version.unsigned_abs()))
 }
 
 /// Versions come from the log and count up by one: none is ever beyond SQLite's integers.

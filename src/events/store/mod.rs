@@ -4,7 +4,7 @@
 //!
 //! - [`EventStore`] owns the data directory: its lock, the database, the writer thread
 //! - [`EventLog`] is the handle that everybody else uses; [`Append`] says what goes to disk in one transaction
-//! - `writer` collects messages into transactions (group commit), `insert` writes one message under its savepoint
+//! - `writer` collects messages into transactions (group commit), `insert` writes one message under its savepoint, `tail` is where it writes
 //! - `readers` keeps read-only connections, `read` and `replay` hold the questions, `rows` reads what comes back
 //! - [`OfflineLog`] reads a log file without a store: to verify, export or back it up
 //! - `lock`, `filesystem`, `schema` prepare what [`EventStore::open`] needs
@@ -24,6 +24,7 @@ mod replay;
 mod rows;
 mod schema;
 mod stats;
+mod tail;
 mod verify;
 mod writer;
 #[cfg(test)]
@@ -36,7 +37,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::{broadcast, mpsc};
 
-pub use append::{Append, AppendError, Appended, NewReply, OutboxChange, StreamAppend};
+pub use append::{Append, AppendError, Appended, NewEffect, NewReply, OutboxChange, StreamAppend};
 pub use log::EventLog;
 pub use offline::{BackupError, OfflineLog};
 pub use options::{OpenError, StoreOptions};
@@ -50,6 +51,7 @@ pub use writer::OnUnknownOutcome;
 use lock::DirLock;
 use readers::Readers;
 use stats::Meter;
+use tail::Tail;
 use writer::{Message, Writer};
 
 /// The database's name in the data directory.
@@ -82,15 +84,15 @@ impl EventStore {
         drop(lock::private_file(&path)?);
         let conn = schema::open_writer(&path)?;
         lock::sync_dir(data_dir)?;
-        let head = schema::read_head(&conn)?;
+        let tail = Tail::read(&conn)?;
 
         let (queue, messages) = mpsc::channel(options.queue_capacity.max(1));
         let (committed, _) = broadcast::channel(options.broadcast_capacity.max(1));
-        let meter = Arc::new(Meter::new(head));
+        let meter = Arc::new(Meter::new(tail.head));
         let readers = Readers::new(path.clone(), options.readers);
         let writer = Writer {
             conn,
-            head,
+            tail,
             meter: Arc::clone(&meter),
             committed: committed.clone(),
             on_unknown_outcome: options.on_unknown_outcome,

@@ -13,6 +13,7 @@ use crate::events::envelope::StoredEvent;
 use crate::events::store::append::{Append, AppendError, Appended};
 use crate::events::store::insert::{self, Failure, run};
 use crate::events::store::stats::Meter;
+use crate::events::store::tail::Tail;
 
 /// Messages to a transaction at most: more would make the first one wait for nothing.
 const BATCH: usize = 256;
@@ -36,7 +37,8 @@ pub(super) struct UnknownOutcome(String);
 
 pub(super) struct Writer {
     pub(super) conn: Connection,
-    pub(super) head: Head,
+    /// Where the log ends; within a transaction, where it will end.
+    pub(super) tail: Tail,
     pub(super) meter: Arc<Meter>,
     pub(super) committed: broadcast::Sender<Arc<[StoredEvent]>>,
     pub(super) on_unknown_outcome: OnUnknownOutcome,
@@ -82,7 +84,7 @@ impl Writer {
     pub(super) fn transaction(&mut self, messages: impl Iterator<Item = Message>) -> Result<(), UnknownOutcome> {
         let mut handled = Vec::new();
         let mut broken = run(&self.conn, "BEGIN IMMEDIATE").err();
-        let mut head = self.head;
+        let before = self.tail.head;
         let mut wrote = false;
         for message in messages {
             match message {
@@ -97,7 +99,7 @@ impl Writer {
                 Message::Append(append, reply) => {
                     let result = match &broken {
                         Some(error) => Err(AppendError::Storage(error.to_string())),
-                        None => match insert::append(&self.conn, &mut head, *append) {
+                        None => match insert::append(&self.conn, &mut self.tail, *append) {
                             Ok(written) => {
                                 wrote = true;
                                 Ok(Appended { events: written.events.into(), outbox_added: written.outbox_added })
@@ -124,17 +126,17 @@ impl Writer {
             },
         };
         match broken {
-            None => self.finish(handled, head, wrote, began),
-            Some(error) => self.abandon(handled, &error)?,
+            None => self.finish(handled, before, wrote, began),
+            Some(error) => self.abandon(handled, before, &error)?,
         }
         Ok(())
     }
 
     /// Everything is on disk: say so.
-    fn finish(&mut self, handled: Vec<Handled>, head: Head, wrote: bool, began: Instant) {
+    fn finish(&mut self, handled: Vec<Handled>, before: Head, wrote: bool, began: Instant) {
         let took = began.elapsed();
-        let events = head.seq.0.abs_diff(self.head.seq.0);
-        self.head = head;
+        let head = self.tail.head;
+        let events = head.seq.0.abs_diff(before.seq.0);
         // Rejections alone prove nothing about the disk.
         if wrote {
             self.meter.committed(events as usize, head, took);
@@ -157,7 +159,8 @@ impl Writer {
 
     /// Nothing is on disk: roll back and say so. What was found out about single messages counts no more, since it
     /// rested on others of the same transaction.
-    fn abandon(&mut self, handled: Vec<Handled>, error: &rusqlite::Error) -> Result<(), UnknownOutcome> {
+    fn abandon(&mut self, handled: Vec<Handled>, before: Head, error: &rusqlite::Error) -> Result<(), UnknownOutcome> {
+        self.tail.back_to(before);
         // SQLite has rolled back by itself after some errors.
         if !self.conn.is_autocommit()
             && let Err(rollback) = run(&self.conn, "ROLLBACK")

@@ -13,7 +13,7 @@ const NOW: Timestamp = Timestamp::from_micros(1);
 fn writer(dir: &Path) -> Writer {
     let conn = schema::open_writer(&dir.join(DATABASE)).unwrap();
     Writer {
-        head: schema::read_head(&conn).unwrap(),
+        tail: Tail::read(&conn).unwrap(),
         conn,
         meter: Arc::new(Meter::new(Head::EMPTY)),
         committed: broadcast::channel(16).0,
@@ -53,7 +53,7 @@ fn a_conflict_fails_only_its_own_message_and_leaves_no_gap() {
     );
     assert_eq!(seq(second_outcome.try_recv().unwrap()), 2);
     assert_eq!(writer.meter.stats(0, 1, 0).commits, 1);
-    assert_eq!(verify(&dir.path().join(DATABASE), Some(writer.head.hash)).unwrap().head, writer.head);
+    assert_eq!(verify(&dir.path().join(DATABASE), Some(writer.tail.head.hash)).unwrap().head, writer.tail.head);
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn a_full_database_fails_the_whole_transaction_and_works_again_later() {
     writer.transaction([first].into_iter()).unwrap();
     assert!(outcome.try_recv().unwrap().is_ok());
     let (head, pages): (Head, i64) =
-        (writer.head, writer.conn.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap());
+        (writer.tail.head, writer.conn.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap());
 
     writer.conn.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(())).unwrap();
     let (small, mut small_outcome) = message(1, "b");
@@ -73,7 +73,7 @@ fn a_full_database_fails_the_whole_transaction_and_works_again_later() {
     assert!(matches!(small_outcome.try_recv().unwrap(), Err(AppendError::Storage(_))));
     assert!(matches!(large_outcome.try_recv().unwrap(), Err(AppendError::Storage(_))));
     assert!(matches!(writer.meter.health(), Health::Failing(_)));
-    assert_eq!((writer.head, count(&writer)), (head, 1));
+    assert_eq!((writer.tail.head, count(&writer)), (head, 1));
 
     writer.conn.query_row("PRAGMA max_page_count = 1000000", [], |_| Ok(())).unwrap();
     let (again, mut outcome) = message(1, &"x".repeat(100_000));
