@@ -317,6 +317,7 @@ fn control_groups_v2_hold_what_is_promised_in_a_kernel_that_has_no_others() {
             "what_the_main_process_leaves_is_ended_before_its_exit_is_reported",
             "a_dropped_executor_leaves_no_process_and_no_directory",
             "the_next_start_sweeps_what_a_crash_left",
+            "version_2_leaves_a_group_with_other_processes_alone",
             "version_2_leaves_no_group",
         ],
         &["version_2_works_in_a_delegated_group_without_rights"],
@@ -338,6 +339,27 @@ async fn version_2_limits_two_processes() {
     let directory = tempfile::tempdir().unwrap();
     assert_eq!(executor(directory.path(), Auto).describe(), "process/cgroup-v2", "the first choice");
     limits_hold(CgroupV2, &format!("({BUSY}) & {BUSY}"), "two processes").await;
+}
+
+#[tokio::test]
+#[ignore = "started in a kernel of its own by another test"]
+async fn version_2_leaves_a_group_with_other_processes_alone() {
+    let crowded = Path::new(V2).join("crowded");
+    std::fs::create_dir(&crowded).unwrap();
+    let mut other = std::process::Command::new("sleep").arg("600").spawn().unwrap();
+    for pid in [other.id(), std::process::id()] {
+        std::fs::write(crowded.join("cgroup.procs"), pid.to_string()).unwrap();
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let executor = executor(directory.path(), CgroupV2);
+    let task = executor.launch(shell(directory.path(), "busy", BUSY, 0.5)).await.unwrap();
+    assert_rate(&task, 0.5, "beside a group with other processes").await;
+    assert_eq!(groups(Path::new(V2)).len(), 1, "the next group upwards that can be divided is the root");
+    let read = |file: &str| std::fs::read_to_string(crowded.join(file)).unwrap();
+    assert_eq!((read("cgroup.type").as_str(), read("cgroup.subtree_control").as_str()), ("domain\n", ""));
+    assert_eq!(read("cgroup.procs").lines().count(), 2, "and whoever was in it still is");
+    other.kill().unwrap();
+    other.wait().unwrap();
 }
 
 #[test]
