@@ -27,12 +27,13 @@ pub fn run(as_root: &[&str], as_user: &[&str]) {
     let init = directory.path().join("init");
     std::fs::write(&init, INIT).expect("the guest's first program");
     make_executable(&init);
+    // Its path may hold what a kernel's command line cannot.
     let own = std::env::current_exe().expect("the path of this test");
+    std::os::unix::fs::symlink(own, directory.path().join("test")).expect("a link to this test");
     let mut kernel = Command::new("linux.uml");
     kernel.args(["mem=768M", "rootfstype=hostfs", "rootflags=/", "ro", "quiet", "con=null", "con0=null,fd:1"]);
     kernel.arg(format!("init={}", init.display())).arg(format!("uml_dir={}", directory.path().display()));
     // What the kernel does not know it hands on to its first process: variables of its environment.
-    kernel.arg(format!("TEST={}", own.display()));
     kernel.arg(format!("AS_ROOT={}", as_root.join(","))).arg(format!("AS_USER={}", as_user.join(",")));
     kernel.env("TMPDIR", directory.path()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut kernel = kernel.process_group(0).spawn().unwrap_or_else(|error| {

@@ -1,12 +1,13 @@
 #!/bin/sh
-# The first process in a kernel of its own: see own_kernel.rs. TEST, AS_ROOT and AS_USER are its environment.
+# The first process in a kernel of its own: see own_kernel.rs. AS_ROOT and AS_USER are its environment,
+# and the test's program is beside it.
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin TMPDIR=/run/tmp RUST_BACKTRACE=0
 
 prepare() {
     mount -t proc proc /proc && mount -t sysfs sysfs /sys && mount -t tmpfs tmpfs /run &&
         mount -t cgroup2 cgroup2 /sys/fs/cgroup && mkdir -m 1777 /run/tmp &&
         # Whoever has no rights may not be let through to where it lies.
-        cp "$TEST" /run/test && cd /run/tmp
+        cp "${0%/*}/test" /run/test && cd /run/tmp
 }
 
 # passes NAME WORDS..: the words before the test's own command line.
