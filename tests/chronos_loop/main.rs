@@ -5,6 +5,8 @@
 #[path = "../api/helpers.rs"]
 #[allow(dead_code, reason = "shared with the API tests, which use more of it")]
 mod helpers;
+#[path = "../support/small_disk.rs"]
+mod small_disk;
 
 mod adopted;
 mod endings;
