@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 use super::chronos::ChronosStatus;
 use super::directory::Directory;
 use super::job::repeated;
-use super::registry::{FindOrMake, Registry, Retire};
+use super::registry::{Register, Registry};
 use super::submit::{Answer, Receipt, Submit, SubmitError};
 use super::view::job_view;
 use crate::api::register::RegisterRequest;
@@ -57,13 +57,9 @@ impl Supervisor {
             return Ok(repeated(job, &receipt, &stored.digest, &stored.reply)?);
         }
         let registered = validate(request, self.clock.now(), &self.defaults).map_err(RegisterError::Invalid)?;
-        let _permit = self.permits.try_acquire().map_err(|_| SubmitError::Overloaded)?;
-        let command = Command::Register(Box::new(registered));
-        let entry = self.registry.send(FindOrMake(job)).await.map_err(|_| SubmitError::Closed)?;
-        let answer = entry.actor.send(Submit { command, receipt: Some(receipt) }).await;
-        if entry.state.load().is_none() {
-            self.registry.do_send(Retire(job));
-        }
+        let permit = Arc::clone(&self.permits).try_acquire_owned().map_err(|_| SubmitError::Overloaded)?;
+        let submit = Submit { command: Command::Register(Box::new(registered)), receipt: Some(receipt) };
+        let answer = self.registry.send(Register { job, submit, permit }).await;
         match answer.map_err(|_| SubmitError::Closed)? {
             Err(SubmitError::Rejected(Rejection::AlreadyRegistered)) => Err(SubmitError::Conflict.into()),
             answer => Ok(answer?),
