@@ -17,6 +17,8 @@ mod registry;
 mod start;
 mod submit;
 mod supervisor;
+#[cfg(test)]
+mod tests;
 pub mod view;
 
 pub use chronos::{ChronosPatience, ChronosStatus};

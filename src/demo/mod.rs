@@ -5,7 +5,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`options`] | what the user chose |
-//! | [`scaling`], [`calibrate`], [`overhead`] | published time and CPUs on this machine: how fast, how much work, how much wrapper |
+//! | [`scaling`], [`calibrate`](mod@calibrate), [`overhead`] | published time and CPUs on this machine: how fast, how much work, how much wrapper |
 //! | [`testbed`], [`settings`] | the cluster and the supervisor, in this process |
 //! | [`runner`] | processes or containers |
 //! | [`jobs`] | the job files and their launch |

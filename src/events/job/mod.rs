@@ -13,7 +13,7 @@ pub use ending::{Cancelled, Completed, Failed, Removal, Removed, Withdrawn};
 pub use iteration::{IterationFinished, IterationLost, IterationStarted, LossReason, Outcome, RunKey};
 pub use marathon::{MarathonEnded, MarathonStarted};
 pub use registered::{Origin, Registered, Supervision};
-pub use resize::{CpuObserved, RescaleApplied, RescaleFailed, Rescaled};
+pub use resize::{CpuObserved, RescaleApplied, RescaleFailed, RescaleUnanswered, Rescaled};
 pub use start::{Activity, LookedUp, Overdue, SeenInFramework, StartAttempted, StartDropped, Starter};
 
 use super::upcast::Upcasters;
@@ -119,6 +119,8 @@ job_events! {
     RescaleApplied = 1,
     /// The framework has not taken the new CPU.
     RescaleFailed = 1,
+    /// A request for another CPU may still be carried out by the framework.
+    RescaleUnanswered = 1,
     /// Somebody else changed the job's CPU.
     CpuObserved = 1,
     /// The configured policy changed under a running job.

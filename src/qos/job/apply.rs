@@ -12,6 +12,7 @@ use crate::events::job::{
 };
 use crate::qos::admission::Verdict;
 use crate::qos::ids::Framework;
+use crate::qos::units::Timestamp;
 
 impl JobState {
     /// The state after a job's first event.
@@ -33,11 +34,13 @@ impl JobState {
             work: Work::None,
             cpus: registered.cpus,
             resizing_to: None,
+            unanswered: false,
             rescales: 0,
             done: 0,
             last_attempt: (0, 0),
             failures_in_row: 0,
             runs: RedBlackTreeMapSync::new_sync(),
+            surplus_runs: 0,
             last: None,
             decision: None,
             flags,
@@ -76,6 +79,7 @@ impl JobState {
                     error_count: start.error_count,
                     at: recorded.at,
                     overdue: 0,
+                    overdue_at: None,
                 });
             }
             JobEvent::StartDropped(dropped) => self.drop_attempt(dropped.iteration, dropped.attempt),
@@ -92,7 +96,7 @@ impl JobState {
                     LossReason::Vanished => {}
                 }
             }
-            JobEvent::Overdue(_) => self.overdue(),
+            JobEvent::Overdue(_) => self.overdue(recorded.at),
             JobEvent::LookedUp(_) => {
                 if let Work::Running(run) = &mut self.work {
                     run.looking_up = false;
@@ -116,6 +120,7 @@ impl JobState {
                 self.resizing_to = None;
                 self.flags.insert(Flag::RescaleFailed);
             }
+            JobEvent::RescaleUnanswered(_) => self.unanswered = true,
             JobEvent::CpuObserved(observed) => {
                 self.cpus = Some(observed.cpus);
                 self.flags.insert(Flag::CpuChangedOutside);
@@ -158,7 +163,8 @@ impl JobState {
         if self.ending().is_none() {
             self.phase = Phase::Ended(ending);
             self.work = Work::None;
-            self.resizing_to = None;
+            // A request for another CPU may be under way at this moment.
+            self.unanswered |= self.resizing_to.take().is_some();
         }
     }
 
@@ -211,20 +217,23 @@ impl JobState {
                 self.flags.remove(&Flag::Overdue);
             }
             Outcome::Surplus => {
+                self.surplus_runs = self.surplus_runs.saturating_add(1);
                 self.flags.insert(Flag::SurplusRun);
             }
         }
     }
 
-    fn overdue(&mut self) {
+    fn overdue(&mut self, at: Timestamp) {
         self.flags.insert(Flag::Overdue);
-        match &mut self.work {
-            Work::None => {}
-            Work::Attempted(attempt) => attempt.overdue = attempt.overdue.saturating_add(1),
+        let attempt = match &mut self.work {
+            Work::None => return,
+            Work::Attempted(attempt) => attempt,
             Work::Running(run) => {
-                run.attempt.overdue = run.attempt.overdue.saturating_add(1);
                 run.looking_up = true;
+                &mut run.attempt
             }
-        }
+        };
+        attempt.overdue = attempt.overdue.saturating_add(1);
+        attempt.overdue_at = Some(at);
     }
 }

@@ -70,10 +70,20 @@ pub enum Command {
         /// Why.
         reason: String,
     },
+    /// A request to set the CPU may still be carried out by the framework.
+    CpusUnanswered {
+        /// What was asked for.
+        cpus: Cpus,
+        /// What is known about the request.
+        reason: String,
+    },
     /// The framework's job was dealt with.
     JobRemoved(Removal),
-    /// Time has passed: is a report overdue?
-    Tick,
+    /// The wait for a report is over, by a clock that nobody sets.
+    ReportAwaited {
+        /// When the report was due, by the wall clock.
+        due: Timestamp,
+    },
     /// The configuration changed.
     SetPolicy(PolicySettings),
 }
@@ -189,6 +199,9 @@ pub enum Rejection {
         /// The report's.
         expected: &'static str,
     },
+    /// A run that nobody asked for, of a job of which enough such runs are recorded.
+    #[error("a run that nobody asked for; the job has more of them than are recorded")]
+    SurplusNotRecorded,
     /// The command comes too late.
     #[error("{0}")]
     TooLate(String),

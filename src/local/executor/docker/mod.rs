@@ -1,8 +1,8 @@
 //! Tasks as Docker containers under a hard CPU quota.
 //!
-//! Containers are created by the `docker` command ([`create`]), which knows every option that a job may name, and run
-//! over the daemon's API ([`api`]), which costs a tenth of a process for each call. CPU time is read from the kernel
-//! ([`cgroup`]), output goes to the sandbox ([`logs`]).
+//! Containers are created by the `docker` command (`create`), which knows every option that a job may name, and run
+//! over the daemon's API (`api`), which costs a tenth of a process for each call. CPU time is read from the kernel
+//! (`cgroup`), output goes to the sandbox (`logs`).
 
 mod api;
 mod cgroup;

@@ -5,6 +5,9 @@ mod framework;
 mod marathon;
 mod reports;
 
+#[cfg(test)]
+pub use reports::MOST_SURPLUS_RUNS;
+
 use super::command::{Command, Rejection, Reply, Ruling};
 use super::patience::{allowed, report_due};
 use super::state::{JobState, Work};
@@ -48,8 +51,9 @@ pub fn decide(state: Option<&JobState>, command: Command, now: Timestamp) -> Res
             Some(_) => Ok(Ruling::done([RescaleFailed { cpus, reason }.into()])),
             None => Err(Rejection::Stale("no resize is pending")),
         },
+        Command::CpusUnanswered { cpus, reason } => framework::cpus_unanswered(state, cpus, reason),
         Command::JobRemoved(how) => ending::removed(state, how),
-        Command::Tick => Ok(tick(state, now)),
+        Command::ReportAwaited { due } => Ok(report_awaited(state, due, now)),
         Command::SetPolicy(policy) => Ok(set_policy(state, policy)),
     }
 }
@@ -59,8 +63,9 @@ fn register(registered: Registered) -> Ruling {
     Ruling { events: vec![JobEvent::Registered(registered)], reply: Reply::Registered { admission } }
 }
 
-fn tick(state: &JobState, now: Timestamp) -> Ruling {
-    if report_due(state).is_none_or(|due| due > now) {
+/// Overdue, although the wall clock may have been set back during the wait; not when another report is waited for by now.
+fn report_awaited(state: &JobState, awaited: Timestamp, now: Timestamp) -> Ruling {
+    if report_due(state).is_none_or(|due| due > now && due != awaited) {
         return Ruling::nothing();
     }
     let (iteration, since) = match &state.work {
