@@ -1,0 +1,294 @@
+//! The network and the ports, in the form of Marathon 1.1 to 1.4 and in that of 1.5 and later.
+//!
+//! The container is not Marathon's any more, so its ports are asked for as those of a task in the host's network; the n-th
+//! port of the container gets the n-th port of the task.
+
+use serde_json::{Map, Value};
+
+use super::features::is_blank;
+use super::spec::Port;
+use crate::launcher::fields::Fields;
+
+/// What Marathon is asked for as to ports.
+#[derive(Debug, Clone, PartialEq)]
+pub enum PortPlan {
+    /// What the author wrote: the program is in the host's network.
+    AsWritten,
+    /// One for each port of the container.
+    Definitions {
+        /// `portDefinitions`.
+        list: Vec<Value>,
+        /// Whether they are these very ports of the agent.
+        fixed: bool,
+    },
+}
+
+/// Network and ports, as far as they are right.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NetworkParts {
+    /// `host`, `bridge`, `none` or the name of a Docker network.
+    pub name: String,
+    /// The container's ports.
+    pub ports: Vec<Port>,
+    /// The task's ports.
+    pub plan: PortPlan,
+}
+
+/// Takes network and ports out of the app and its container.
+pub fn take(fields: &mut Fields<'_>) -> NetworkParts {
+    let mappings = mappings(fields);
+    let name = name(fields).unwrap_or_else(|| "host".into());
+    if name == "host" {
+        if !mappings.is_empty() {
+            fields.error(
+                "portMappings",
+                "are for a network of the container's own; in the host's network write portDefinitions",
+            );
+        }
+        task_ports(fields);
+        return NetworkParts { name, ports: Vec::new(), plan: PortPlan::AsWritten };
+    }
+    for key in ["ports", "portDefinitions", "requirePorts"] {
+        if fields.members.shift_remove(key).is_some_and(|value| !is_blank(&value)) {
+            fields.warn(key, "is left out: the container's portMappings say its ports");
+        }
+    }
+    if name == "none" && !mappings.is_empty() {
+        fields.error("portMappings", "a container without a network has no ports: leave them out");
+    }
+    let (ports, plan) = plan(fields, &name, mappings);
+    NetworkParts { name, ports, plan }
+}
+
+fn name(fields: &mut Fields<'_>) -> Option<String> {
+    let old = docker(fields).and_then(|docker| docker.shift_remove("network"));
+    let address = fields.members.shift_remove("ipAddress").filter(|value| !is_blank(value));
+    let new = fields.members.shift_remove("networks").filter(|value| !is_blank(value));
+    match (old, new) {
+        (Some(_), Some(_)) => {
+            fields.error("networks", "must not stand beside container.docker.network: keep one of the two forms");
+            None
+        }
+        (Some(old), None) => old_name(fields, &old, address.as_ref()),
+        (None, new) => {
+            if address.is_some() {
+                fields.error(
+                    "ipAddress",
+                    "is for containers of Mesos: write \"networks\": [{\"mode\": \"container\", \"name\": \"..\"}]",
+                );
+            }
+            new.and_then(|new| new_name(fields, &new))
+        }
+    }
+}
+
+/// `container.docker.network`, with `ipAddress` for the name of a network.
+fn old_name(fields: &mut Fields<'_>, network: &Value, address: Option<&Value>) -> Option<String> {
+    let name = match network.as_str() {
+        Some("HOST") => "host",
+        Some("BRIDGE") => "bridge",
+        Some("NONE") => "none",
+        Some("USER") => {
+            let address = address.and_then(Value::as_object);
+            let others = address.into_iter().flatten().find(|(key, value)| *key != "networkName" && !is_blank(value));
+            if let Some((key, _)) = others {
+                fields.error("ipAddress", format!("{key} is not handed to Docker: leave it out"));
+            }
+            let name = address.and_then(|address| address.get("networkName")).and_then(Value::as_str);
+            return own_network(fields, "ipAddress.networkName", name);
+        }
+        _ => {
+            let message = format!("should be \"HOST\", \"BRIDGE\", \"USER\" or \"NONE\", found {network}");
+            fields.error("container.docker.network", message);
+            return None;
+        }
+    };
+    if address.is_some() {
+        fields.error("ipAddress", "goes with \"network\": \"USER\" only: leave it out");
+    }
+    Some(name.to_owned())
+}
+
+/// `networks`.
+fn new_name(fields: &mut Fields<'_>, networks: &Value) -> Option<String> {
+    let network = match networks.as_array().map(Vec::as_slice) {
+        Some([network]) => network,
+        Some(_) => {
+            fields.error("networks", "a container is put into one network: name one");
+            return None;
+        }
+        None => {
+            fields.error("networks", "should be a list in brackets: write [{\"mode\": \"host\"}]");
+            return None;
+        }
+    };
+    if network.get("labels").is_some_and(|labels| !is_blank(labels)) {
+        fields.error("networks", "labels are not handed to Docker: leave them out");
+    }
+    match network.get("mode").and_then(Value::as_str) {
+        Some("host") => Some("host".into()),
+        Some("container/bridge") => Some("bridge".into()),
+        // Marathon's own default.
+        Some("container") | None => {
+            own_network(fields, "networks[0].name", network.get("name").and_then(Value::as_str))
+        }
+        Some(mode) => {
+            let message = format!("mode should be \"host\", \"container/bridge\" or \"container\", found {mode:?}");
+            fields.error("networks", message);
+            None
+        }
+    }
+}
+
+/// The name of a network that somebody made in Docker.
+fn own_network(fields: &mut Fields<'_>, field: &str, name: Option<&str>) -> Option<String> {
+    let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+    match name {
+        Some("host" | "bridge" | "none" | "default") => {
+            fields.error(field, "is a word of Docker's own: write the network's mode in place of its name");
+            None
+        }
+        Some(name) if name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.chars().all(word) => {
+            Some(name.to_owned())
+        }
+        Some(name) => {
+            fields.error(field, format!("{name:?} is no name of a Docker network"));
+            None
+        }
+        None => {
+            fields.error(field, "missing: name the Docker network, the same on all agents");
+            None
+        }
+    }
+}
+
+fn docker<'a>(fields: &'a mut Fields<'_>) -> Option<&'a mut Map<String, Value>> {
+    container(fields)?.get_mut("docker")?.as_object_mut()
+}
+
+fn container<'a>(fields: &'a mut Fields<'_>) -> Option<&'a mut Map<String, Value>> {
+    fields.members.get_mut("container")?.as_object_mut()
+}
+
+/// One port of the container, as written.
+#[derive(Debug, Clone, Default)]
+struct Mapping {
+    container: u16,
+    host: Option<u16>,
+    service: u16,
+    protocol: String,
+    rest: Map<String, Value>,
+}
+
+fn mappings(fields: &mut Fields<'_>) -> Vec<Mapping> {
+    let old = docker(fields).and_then(|docker| docker.shift_remove("portMappings")).filter(|value| !is_blank(value));
+    let new = container(fields).and_then(|one| one.shift_remove("portMappings")).filter(|value| !is_blank(value));
+    let (prefix, list) = match (old, new) {
+        (Some(_), Some(_)) => {
+            fields.error("container.portMappings", "must not stand beside container.docker.portMappings");
+            return Vec::new();
+        }
+        (Some(old), None) => ("container.docker.portMappings", old),
+        (None, Some(new)) => ("container.portMappings", new),
+        (None, None) => return Vec::new(),
+    };
+    let Value::Array(items) = list else {
+        fields.error(prefix, "should be a list in brackets: write [{\"containerPort\": 80, \"hostPort\": 0}]");
+        return Vec::new();
+    };
+    let read = |(index, item)| mapping(fields, &format!("{prefix}[{index}]."), item);
+    items.into_iter().enumerate().filter_map(read).collect()
+}
+
+fn mapping(fields: &mut Fields<'_>, prefix: &str, item: Value) -> Option<Mapping> {
+    const FIX: &str = "write a port";
+    let Value::Object(mut item) = item else {
+        fields.error(prefix.trim_end_matches('.'), "should be an object with containerPort and hostPort");
+        return None;
+    };
+    let mut item = Fields { members: &mut item, findings: &mut *fields.findings, prefix };
+    let mut port = |key: &str| item.whole(key, 0..=65_535, FIX).map(|port| port as u16);
+    let (container, host, service) = (port("containerPort"), port("hostPort"), port("servicePort"));
+    let protocol = item.text("protocol", "write \"tcp\" or \"udp\"").unwrap_or_else(|| "tcp".into());
+    if !matches!(protocol.as_str(), "tcp" | "udp") {
+        item.error("protocol", format!("should be \"tcp\" or \"udp\", found {protocol:?}: write two entries for both"));
+    }
+    // In Marathon, 0 stands for the port of the agent.
+    let container = container.filter(|port| *port != 0).or(host.filter(|port| *port != 0));
+    if container.is_none() {
+        item.error("containerPort", "missing: write the port that the program listens on");
+    }
+    let mut rest = std::mem::take(item.members);
+    rest.retain(|key, value| matches!(key.as_str(), "name" | "labels") && !is_blank(value));
+    Some(Mapping { container: container?, host, service: service.unwrap_or(0), protocol, rest })
+}
+
+/// One port of the task for each port of the container, in the same order.
+fn plan(fields: &mut Fields<'_>, network: &str, mut mappings: Vec<Mapping>) -> (Vec<Port>, PortPlan) {
+    if network != "bridge" {
+        // In a network of one's own, a port without hostPort is reached at the container's own address.
+        mappings.retain(|mapping| mapping.host.is_some());
+    }
+    let fixed = mappings.iter().filter(|mapping| mapping.host.is_some_and(|port| port != 0)).count();
+    if fixed != 0 && fixed != mappings.len() {
+        fields.error(
+            "portMappings",
+            "some name a hostPort and some leave it to Marathon, which can keep to all or to none of a task's ports: \
+             write hostPort 0 for all, or a port for each",
+        );
+    }
+    let mut hosts: Vec<u16> = mappings.iter().filter_map(|mapping| mapping.host).filter(|port| *port != 0).collect();
+    hosts.sort_unstable();
+    if let Some(twice) = hosts.windows(2).find(|pair| pair[0] == pair[1]) {
+        fields.error("portMappings", format!("hostPort {} is asked for twice", twice[0]));
+    }
+    let mut list = Vec::new();
+    let mut ports = Vec::new();
+    for mapping in mappings {
+        let host = mapping.host.unwrap_or(0);
+        let mut definition = Map::new();
+        definition.insert("port".into(), if host != 0 { host } else { mapping.service }.into());
+        definition.insert("protocol".into(), mapping.protocol.as_str().into());
+        definition.extend(mapping.rest);
+        list.push(Value::Object(definition));
+        ports.push(Port { container: mapping.container, host, protocol: mapping.protocol });
+    }
+    (ports, PortPlan::Definitions { list, fixed: fixed != 0 })
+}
+
+/// `ports` and `portDefinitions` of a program in the host's network; older versions return both and take one.
+fn task_ports(fields: &mut Fields<'_>) {
+    const FIX: &str = "write ports, 0 for any";
+    fields.boolean("requirePorts");
+    let mut definitions = Vec::new();
+    let mut count = fields.list("portDefinitions", FIX).map_or(0, |list| list.len());
+    for index in 0..count {
+        let Some(item) = fields.members["portDefinitions"][index].as_object_mut() else {
+            fields.error("portDefinitions", "should hold objects with a port");
+            return;
+        };
+        let prefix = format!("portDefinitions[{index}].");
+        let mut item = Fields { members: item, findings: &mut *fields.findings, prefix: &prefix };
+        definitions.push(item.whole("port", 0..=65_535, FIX).unwrap_or(0));
+    }
+    let mut ports = Vec::new();
+    count = fields.list("ports", FIX).map_or(0, |list| list.len());
+    for index in 0..count {
+        let value = fields.members["ports"][index].clone();
+        let mut one = Map::from_iter([(format!("ports[{index}]"), value)]);
+        let mut one = Fields { members: &mut one, findings: &mut *fields.findings, prefix: "" };
+        let Some(port) = one.whole(&format!("ports[{index}]"), 0..=65_535, FIX) else { return };
+        fields.members["ports"][index] = port.into();
+        ports.push(port);
+    }
+    if !fields.members.contains_key("portDefinitions") || !fields.members.contains_key("ports") {
+        return;
+    }
+    if ports == definitions || ports.is_empty() {
+        fields.members.shift_remove("ports");
+    } else if definitions.is_empty() {
+        fields.members.shift_remove("portDefinitions");
+    } else {
+        fields.error("ports", "says other ports than portDefinitions: keep one of the two");
+    }
+}
