@@ -153,6 +153,8 @@ async fn an_app_is_read_in_the_form_of_every_version() {
         let running: Vec<_> = app.tasks.iter().filter(|task| task.is_running()).collect();
         assert_eq!((running.len(), running[0].id.as_str(), running[0].ports.as_slice()), (1, task, [31001].as_slice()));
         assert!(app.carries(UUID.parse().unwrap()));
+        assert_eq!(app.env.get("SHELL_TRAP_UUID"), Some(UUID));
+        assert!(!format!("{app:?}").contains(UUID), "the values are secrets");
         assert!(!app.carries("00000000-63b6-4c4d-9c0e-0123456789ab".parse().unwrap()));
         if let Some(failure) = app.last_task_failure {
             assert_eq!((failure.state.as_str(), failure.task_id.as_str()), ("TASK_FAILED", "t1"));

@@ -110,7 +110,7 @@ fn each_odd_app_is_refused_with_its_reason_and_the_fix() {
         (json!({"id": null}), "id", "missing"),
         (json!({"cpus": "many"}), "cpus", "for instance 1"),
         (json!({"cpus": 0}), "cpus", "0.001"),
-        (json!({"mem": 0}), "mem", "above 0"),
+        (json!({"mem": 0}), "mem", "at least 6"),
         (json!({"disk": -1}), "disk", "negative"),
         (json!({"cmd": ""}), "cmd", "empty"),
         (json!({"cmd": "a\u{0}b"}), "cmd", "NUL"),
@@ -153,11 +153,18 @@ fn each_odd_app_is_refused_with_its_reason_and_the_fix() {
         (docker(json!({"privileged": "perhaps"})), "container.docker.privileged", "true or false"),
         (docker(json!({"parameters": [{"key": "--name", "value": "x"}]})), "container.docker.parameters[0]", "uuid"),
         (docker(json!({"parameters": [{"key": "cpus", "value": 2}]})), "container.docker.parameters[0]", "app's cpus"),
+        (docker(json!({"parameters": [{"key": "init", "value": ""}]})), "container.docker.parameters[0]", "restored"),
+        (
+            docker(json!({"parameters": [{"key": "env", "value": "SHELL_TRAP_X=1"}]})),
+            "container.docker.parameters[0]",
+            "SHELL_TRAP_",
+        ),
         (docker(json!({"parameters": ["--rm"]})), "container.docker.parameters[0]", "key and a value"),
         (docker(json!({"network": "bridge"})), "container.docker.network", "\"BRIDGE\""),
         (docker(json!({"network": "USER"})), "ipAddress.networkName", "missing"),
         (volume(json!({"containerPath": "/a", "mode": "RW"})), "container.volumes[0]", "hostPath is missing"),
         (volume(json!({"hostPath": "a", "containerPath": "/a", "mode": "RW"})), "container.volumes[0]", "absolute"),
+        (volume(json!({"hostPath": "/a:b", "containerPath": "/a", "mode": "RW"})), "container.volumes[0]", "colon"),
         (volume(json!({"hostPath": "/a", "containerPath": "/a", "mode": "rw"})), "container.volumes[0]", "\"RW\""),
         (volume(json!({"persistent": {"size": 1}, "containerPath": "a"})), "container.volumes[0]", "one agent"),
         (volume(json!({"external": {"name": "x"}})), "container.volumes[0]", "mounted by Mesos"),
@@ -264,6 +271,7 @@ fn all_errors_are_told_at_once() {
 #[test]
 fn what_can_be_put_right_is_and_is_said() {
     for (change, field, words) in [
+        (json!({"qos": {"duration": 1, "deadline": 2, "desv_deadline": 0.8}}), "qos.desv_deadline", "behind or ahead"),
         (json!({"instances": 3}), "instances", "becomes 1"),
         (json!({"instances": "0"}), "instances", "becomes 1"),
         (json!({"backoffSeconds": 1}), "backoffSeconds", "becomes 300"),
@@ -276,7 +284,7 @@ fn what_can_be_put_right_is_and_is_said() {
         (json!({"upgradeStrategy": {"minimumHealthCapacity": 0}}), "upgradeStrategy", "0 and 0"),
         (json!({"tty": true}), "tty", "terminal"),
         (json!({"version": "2026-11-20T10:00:00.000Z", "tasksRunning": 1}), "version", "version, tasksRunning"),
-        (json!({"uris": ["file:///etc/docker.tar.gz"]}), "uris", "does not see it"),
+        (json!({"uris": ["file:///etc/docker.tar.gz"]}), "fetch", "does not see it"),
         (json!({"healthChecks": [{"protocol": "TCP"}]}), "healthChecks", "maxConsecutiveFailures"),
         (json!({"container": {"type": "MESOS", "docker": {"image": "i"}}}), "container.type", "run by Docker"),
         (json!({"container": null}), "container", "no image"),
@@ -311,11 +319,11 @@ fn the_submitted_app_runs_shell_trap_and_keeps_the_rest() {
     let app = with(json!({
         "instances": 5, "user": "alice", "labels": {"team": "a"}, "constraints": [["hostname", "LIKE", "n.*"]],
         "acceptedResourceRoles": ["*"], "unknownToUs": {"kept": [1, "2"]}, "cpus": "1.5", "mem": "512", "disk": "10",
-        "backoffFactor": "1.2", "env": {"MINE": 7, "PATH": "/opt/bin", "LD_PRELOAD": "/x.so", "FLAG": true}
+        "backoffFactor": "1.2", "env": {"MINE": 7, "PATH": "/opt/bin", "LD_PRELOAD": "/x.so", "FLAG": true, "DOCKER_HOST": "x"}
     }));
     let mut rewritten = rewritten(app);
     let spec = spec_of(&rewritten);
-    assert_eq!(spec.env.keys().collect::<Vec<_>>(), ["FLAG", "LD_PRELOAD", "MINE", "PATH"]);
+    assert_eq!(spec.env.keys().collect::<Vec<_>>(), ["DOCKER_HOST", "FLAG", "LD_PRELOAD", "MINE", "PATH"]);
     assert_eq!((spec.user.as_deref(), spec.memory_mib), (Some("alice"), 512.0));
     rewritten["env"]["SHELL_TRAP_SPEC"].take();
     let wished = json!({
@@ -342,7 +350,7 @@ fn the_spec_is_the_documented_document() {
             "type": "DOCKER",
             "docker": {
                 "image": "linpack", "network": "BRIDGE", "privileged": "true", "forcePullImage": true,
-                "parameters": [{"key": "ulimit", "value": "nofile=1024"}, {"key": "--init", "value": true}],
+                "parameters": [{"key": "ulimit", "value": "nofile=1024"}, {"key": "--read-only", "value": true}],
                 "portMappings": [{"containerPort": "80", "hostPort": 31080, "protocol": "udp", "labels": {"a": "b"}}]
             },
             "volumes": [{"hostPath": "/mnt/a b", "containerPath": "/b", "mode": "RO"}]
@@ -354,7 +362,7 @@ fn the_spec_is_the_documented_document() {
         "version": 1, "image": "linpack", "args": ["--size", "6000"], "user": null, "env": {"A": "b"},
         "volumes": [{"host": "/mnt/a b", "container": "/b", "mode": "RO"}], "network": "bridge",
         "ports": [{"container": 80, "host": 31080, "protocol": "udp"}],
-        "parameters": [{"key": "ulimit", "value": "nofile=1024"}, {"key": "init", "value": "true"}],
+        "parameters": [{"key": "ulimit", "value": "nofile=1024"}, {"key": "read-only", "value": "true"}],
         "privileged": true, "memory_mib": 512.0, "force_pull": true
     });
     assert_eq!(spec, wished);
@@ -411,10 +419,35 @@ fn a_program_in_the_hosts_network_keeps_its_ports_and_one_without_ports_gets_non
     let host = rewritten(app);
     assert_eq!(host["portDefinitions"], json!([{"port": 0, "name": "http"}]));
     assert_eq!((spec_of(&host).ports.len(), &host["requirePorts"]), (0, &json!(false)));
-    assert_eq!(rewritten(with(json!({"ports": ["8080", 0]})))["ports"], json!([8080, 0]));
+    let ports = rewritten(with(json!({"ports": ["8080", 0], "portDefinitions": []})));
+    assert_eq!(ports["portDefinitions"], json!([{"port": 8080, "protocol": "tcp"}, {"port": 0, "protocol": "tcp"}]));
+    assert!(ports.get("ports").is_none(), "1.5 and later do not return it");
+    assert_eq!(rewritten(with(json!({"ports": []})))["portDefinitions"], json!([]), "none is something else than any");
     assert!(rewritten(valid()).get("portDefinitions").is_none(), "Marathon's default: one port");
     assert_eq!(rewritten(old_networked("NONE", json!([])))["portDefinitions"], json!([]));
     assert_eq!(spec_of(&rewritten(old_networked("NONE", json!([])))).network, "none");
+}
+
+#[test]
+fn the_window_for_the_deletion_is_never_cut_short() {
+    for (change, backoff, longest) in [
+        (json!({}), 300, None),
+        (json!({"backoffSeconds": "10"}), 300, None),
+        (json!({"backoffSeconds": 600}), 600, Some(600)),
+        (json!({"backoffSeconds": 600, "maxLaunchDelaySeconds": 900}), 600, Some(900)),
+        (json!({"maxLaunchDelaySeconds": 30}), 300, Some(300)),
+    ] {
+        let rewritten = rewritten(with(change.clone()));
+        assert_eq!(rewritten["backoffSeconds"], backoff, "{change}");
+        assert_eq!(rewritten.get("maxLaunchDelaySeconds"), longest.map(Value::from).as_ref(), "{change}");
+    }
+}
+
+#[test]
+fn what_is_fetched_is_said_in_the_form_that_every_version_takes() {
+    let rewritten = rewritten(with(json!({"uris": ["http://a", "http://b"]})));
+    assert_eq!(rewritten["fetch"], json!([{"uri": "http://a"}, {"uri": "http://b"}]));
+    assert!(rewritten.get("uris").is_none());
 }
 
 #[test]
@@ -528,7 +561,7 @@ proptest! {
         cmd in "[^\\x00]{0,40}[$`\"'\\\\;&|<>*?~!# \n\t][^\\x00]{0,40}x",
         args in prop::collection::vec("[^\\x00]{0,20}", 1..4),
         value in "[^\\x00]{0,40}",
-        host in "/[^\\x00]{0,20}",
+        host in "/[^\\x00:]{0,20}",
     ) {
         let container = json!({
             "docker": {"image": "i", "parameters": [{"key": "label", "value": value}]},

@@ -50,7 +50,7 @@ fn read(qos: &mut Map<String, Value>, framework: Framework, findings: &mut Findi
     let duration = positive_span(&mut fields, "duration", duration_fix);
     let deadline =
         positive_span(&mut fields, "deadline", "write the seconds in which all must be done, for instance 1800");
-    let desv_deadline = desv_deadline(&mut fields);
+    let desv_deadline = desv_deadline(&mut fields, framework);
     let policy = policy(&mut fields);
     let max_failures = max_failures(&mut fields);
     if fields.boolean("chain") == Some(true) {
@@ -94,7 +94,7 @@ fn positive_span(fields: &mut Fields<'_>, key: &str, fix: &str) -> Option<Span> 
     }
 }
 
-fn desv_deadline(fields: &mut Fields<'_>) -> Option<f64> {
+fn desv_deadline(fields: &mut Fields<'_>, framework: Framework) -> Option<f64> {
     const FIX: &str = "write how far ahead of the deadline counts as too fast, for instance 0.2";
     let both = fields.members.contains_key("desv_deadline") && fields.members.contains_key("overprogress");
     if both {
@@ -119,14 +119,17 @@ fn desv_deadline(fields: &mut Fields<'_>) -> Option<f64> {
         return None;
     }
     if desv > 0.5 {
-        fields.warn(
-            "desv_deadline",
-            format!(
-                "{desv} lets the job count as too fast only when it is more than {:.0} % ahead of its deadline; \
-                 if the fraction of the deadline itself is meant, write \"overprogress\": {desv}",
-                desv * 100.0
+        let percent = desv * 100.0;
+        let meaning = match framework {
+            Framework::Chronos => {
+                format!("lets the job count as too fast only when it is more than {percent:.0} % ahead of its deadline")
+            }
+            Framework::Marathon => format!(
+                "lets the job be {percent:.0} % behind or ahead of the CPU time that is due before anything is changed"
             ),
-        );
+        };
+        let hint = "if the fraction of the deadline itself is meant, write \"overprogress\"";
+        fields.warn("desv_deadline", format!("{desv} {meaning}; {hint}: {desv}"));
     }
     Some(desv)
 }

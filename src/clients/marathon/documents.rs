@@ -1,5 +1,7 @@
 //! What Marathon returns, in all versions: unknown members are ignored, and null is the same as absent.
 
+use std::fmt;
+
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
@@ -44,9 +46,9 @@ pub struct MarathonApp {
     /// The shell command.
     #[serde(default)]
     pub cmd: Option<String>,
-    /// Its environment; a value may be a reference to a secret.
+    /// Its environment.
     #[serde(default, deserialize_with = "or_default")]
-    pub env: Map<String, Value>,
+    pub env: AppEnvironment,
     /// The instant of its last change, which names its version.
     #[serde(default)]
     pub version: Option<String>,
@@ -82,7 +84,25 @@ impl MarathonApp {
             let text = text.to_ascii_lowercase();
             text.contains(&dashed) || text.contains(&plain)
         };
-        self.env.values().filter_map(Value::as_str).any(holds) || self.cmd.as_deref().is_some_and(holds)
+        self.env.0.values().filter_map(Value::as_str).any(holds) || self.cmd.as_deref().is_some_and(holds)
+    }
+}
+
+/// The variables of an app. They hold the job's token, so `Debug` shows their names alone.
+#[derive(Clone, Default, PartialEq, Deserialize)]
+#[serde(transparent)]
+pub struct AppEnvironment(Map<String, Value>);
+
+impl AppEnvironment {
+    /// The value of a variable; absent for a reference to a secret, too.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).and_then(Value::as_str)
+    }
+}
+
+impl fmt::Debug for AppEnvironment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
     }
 }
 

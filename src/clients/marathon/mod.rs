@@ -12,7 +12,7 @@ mod id;
 mod version;
 
 pub use client::{Locks, MarathonClient, MarathonClientOptions};
-pub use documents::{Accepted, Deployment, MarathonApp, MarathonInfo, MarathonTask, TaskFailure};
+pub use documents::{Accepted, AppEnvironment, Deployment, MarathonApp, MarathonInfo, MarathonTask, TaskFailure};
 pub use error::MarathonError;
 pub use id::{AppId, AppIdError};
 pub use version::MarathonVersion;

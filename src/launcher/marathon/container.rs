@@ -4,12 +4,12 @@ use serde_json::{Map, Value};
 
 use super::features::is_blank;
 use super::network::NetworkParts;
-use super::spec::{Parameter, Volume};
+use super::spec::{Parameter, Volume, variable};
 use crate::launcher::fields::Fields;
 use crate::launcher::findings::Findings;
 
-/// Options of `docker run` that `shell_trap` sets itself, each with what says it in the app.
-const SET_BY_SHELL_TRAP: [(&str, &str); 22] = [
+/// Options of `docker run` that `shell_trap` does not leave to an app, each with the reason or what says it in the app.
+const SET_BY_SHELL_TRAP: [(&str, &str); 23] = [
     ("name", "the container is named by the job's uuid"),
     ("cpus", "the limit is the app's cpus, and changes with them"),
     ("cpu-shares", "the limit is the app's cpus, and changes with them"),
@@ -31,6 +31,7 @@ const SET_BY_SHELL_TRAP: [(&str, &str); 22] = [
     ("cidfile", "the container is named by the job's uuid"),
     ("cgroup-parent", "it is the agents' own matter"),
     ("runtime", "checkpoints depend on it"),
+    ("init", "a container with Docker's own init cannot be restored"),
     ("tty", "a batch job has no terminal, and one cannot be checkpointed"),
 ];
 
@@ -144,8 +145,9 @@ fn volume(item: Value) -> Result<Volume, String> {
         }
     }
     let mut path = |key: &str| match item.shift_remove(key) {
-        Some(Value::String(path)) if path.starts_with('/') && !path.contains('\0') => Ok(path),
-        Some(other) => Err(format!("{key} should be an absolute path, found {other}")),
+        // A colon parts the paths in Docker's own notation.
+        Some(Value::String(path)) if path.starts_with('/') && !path.contains(['\0', ':']) => Ok(path),
+        Some(other) => Err(format!("{key} should be an absolute path without a colon, found {other}")),
         None => Err(format!("{key} is missing")),
     };
     let (host, container) = (path("hostPath")?, path("containerPath")?);
@@ -169,7 +171,10 @@ fn parameters(docker: &mut Fields<'_>) -> Vec<Parameter> {
         match item.as_object().and_then(parameter) {
             Some(parameter) => {
                 if let Some((key, why)) = SET_BY_SHELL_TRAP.iter().find(|(key, _)| *key == parameter.key) {
-                    docker.error(&name, format!("{key:?} is set by shell_trap: {why}"));
+                    docker.error(&name, format!("{key:?} is not for an app to set: {why}"));
+                }
+                if matches!(parameter.key.as_str(), "env" | "e") && parameter.value.starts_with(variable::PREFIX) {
+                    docker.error(&name, format!("names that begin with {} are not for the app", variable::PREFIX));
                 }
                 parameters.push(parameter);
             }

@@ -1,6 +1,6 @@
 //! What else an app may ask of Marathon: each thing kept, put right or refused, with the reason.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::network::NetworkParts;
 use crate::launcher::fields::Fields;
@@ -69,7 +69,7 @@ pub fn refuse(fields: &mut Fields<'_>) {
     fetched(fields);
 }
 
-/// `uris` and `fetch`: older versions return both and take one.
+/// `uris` and `fetch`: older versions return both and take one; what is submitted is the newer form.
 fn fetched(fields: &mut Fields<'_>) {
     let mirrors = match (fields.members.get("uris"), fields.members.get("fetch")) {
         (Some(Value::Array(uris)), Some(Value::Array(fetch))) => {
@@ -88,9 +88,13 @@ fn fetched(fields: &mut Fields<'_>) {
     let written = |key: &str| fields.members.contains_key(key);
     if written("uris") && written("fetch") {
         fields.error("uris", "Marathon refuses an app with both uris and fetch: keep one of the two");
-    } else if let Some(key) = ["uris", "fetch"].into_iter().find(|key| written(key)) {
+    } else if written("uris") || written("fetch") {
+        if let Some(Value::Array(uris)) = fields.members.shift_remove("uris") {
+            let fetch = uris.into_iter().map(|uri| json!({ "uri": uri }));
+            fields.members.insert("fetch".into(), fetch.collect());
+        }
         fields.warn(
-            key,
+            "fetch",
             "is kept, and fetched into the task's directory on the agent, anew at each restart: the container does not \
              see it, and Docker pulls with the agent's own credentials",
         );

@@ -3,7 +3,7 @@
 //! The container is not Marathon's any more, so its ports are asked for as those of a task in the host's network; the n-th
 //! port of the container gets the n-th port of the task.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::features::is_blank;
 use super::spec::Port;
@@ -256,13 +256,13 @@ fn plan(fields: &mut Fields<'_>, network: &str, mut mappings: Vec<Mapping>) -> (
     (ports, PortPlan::Definitions { list, fixed: fixed != 0 })
 }
 
-/// `ports` and `portDefinitions` of a program in the host's network; older versions return both and take one.
+/// `ports` and `portDefinitions` of a program in the host's network: older versions return both and take one; what is
+/// submitted is the newer form.
 fn task_ports(fields: &mut Fields<'_>) {
     const FIX: &str = "write ports, 0 for any";
     fields.boolean("requirePorts");
     let mut definitions = Vec::new();
-    let mut count = fields.list("portDefinitions", FIX).map_or(0, |list| list.len());
-    for index in 0..count {
+    for index in 0..fields.list("portDefinitions", FIX).map_or(0, |list| list.len()) {
         let Some(item) = fields.members["portDefinitions"][index].as_object_mut() else {
             fields.error("portDefinitions", "should hold objects with a port");
             return;
@@ -271,24 +271,19 @@ fn task_ports(fields: &mut Fields<'_>) {
         let mut item = Fields { members: item, findings: &mut *fields.findings, prefix: &prefix };
         definitions.push(item.whole("port", 0..=65_535, FIX).unwrap_or(0));
     }
+    let Some(items) = fields.list("ports", FIX).map(std::mem::take) else { return };
+    fields.members.shift_remove("ports");
     let mut ports = Vec::new();
-    count = fields.list("ports", FIX).map_or(0, |list| list.len());
-    for index in 0..count {
-        let value = fields.members["ports"][index].clone();
-        let mut one = Map::from_iter([(format!("ports[{index}]"), value)]);
+    for (index, item) in items.into_iter().enumerate() {
+        let name = format!("ports[{index}]");
+        let mut one = Map::from_iter([(name.clone(), item)]);
         let mut one = Fields { members: &mut one, findings: &mut *fields.findings, prefix: "" };
-        let Some(port) = one.whole(&format!("ports[{index}]"), 0..=65_535, FIX) else { return };
-        fields.members["ports"][index] = port.into();
-        ports.push(port);
+        ports.extend(one.whole(&name, 0..=65_535, FIX));
     }
-    if !fields.members.contains_key("portDefinitions") || !fields.members.contains_key("ports") {
-        return;
-    }
-    if ports == definitions || ports.is_empty() {
-        fields.members.shift_remove("ports");
-    } else if definitions.is_empty() {
-        fields.members.shift_remove("portDefinitions");
-    } else {
+    if !fields.members.contains_key("portDefinitions") || (definitions.is_empty() && !ports.is_empty()) {
+        let list = ports.iter().map(|port| json!({"port": port, "protocol": "tcp"}));
+        fields.members.insert("portDefinitions".into(), list.collect());
+    } else if !ports.is_empty() && ports != definitions {
         fields.error("ports", "says other ports than portDefinitions: keep one of the two");
     }
 }

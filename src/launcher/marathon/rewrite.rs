@@ -13,7 +13,8 @@ use crate::qos::ids::JobId;
 /// What a task gets between TERM and KILL where an app cannot say it: Mesos' own default.
 const MESOS_GRACE_SECONDS: u32 = 3;
 
-/// Variables that would act on the agent's shell and loader before they reach the container.
+/// Variables that would act on the agent's shell, loader or Docker client before they reach the container; so would those
+/// that begin with `LD_` or `DOCKER_`.
 const ACTS_ON_THE_AGENT: [&str; 6] = ["PATH", "IFS", "ENV", "BASH_ENV", "SHELLOPTS", "BASHOPTS"];
 
 /// What the submitted app must know of its supervision.
@@ -81,8 +82,7 @@ fn kill_grace(file: &MarathonAppFile, agent: &AgentSettings) -> u32 {
 }
 
 fn environment(file: &MarathonAppFile, trap: &Trap<'_>, grace_seconds: u32) -> Map<String, Value> {
-    let on_the_agent = |name: &str| ACTS_ON_THE_AGENT.contains(&name) || name.starts_with("LD_");
-    let own = file.spec.env.iter().filter(|(name, _)| !on_the_agent(name));
+    let own = file.spec.env.iter().filter(|(name, _)| !acts_on_the_agent(name));
     let mut env: Map<String, Value> = own.map(|(name, value)| (name.clone(), value.as_str().into())).collect();
     let supervisor = trap.supervisor.as_str().trim_end_matches('/');
     let ours = [
@@ -96,6 +96,10 @@ fn environment(file: &MarathonAppFile, trap: &Trap<'_>, grace_seconds: u32) -> M
     ];
     env.extend(ours.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into()))));
     env
+}
+
+fn acts_on_the_agent(name: &str) -> bool {
+    ACTS_ON_THE_AGENT.contains(&name) || name.starts_with("LD_") || name.starts_with("DOCKER_")
 }
 
 fn quote(path: &str) -> String {

@@ -9,6 +9,9 @@ use crate::qos::units::Cpus;
 const DEFAULT_CPUS: f64 = 1.0;
 const DEFAULT_MEMORY_MIB: f64 = 128.0;
 
+/// Docker's own lower limit.
+const LEAST_MEMORY_MIB: f64 = 6.0;
+
 /// An app that has ended is started again this much later, unless it is deleted first. As published.
 pub const BACKOFF_SECONDS: f64 = 300.0;
 
@@ -60,8 +63,8 @@ fn memory(fields: &mut Fields<'_>) -> f64 {
         return DEFAULT_MEMORY_MIB;
     }
     let memory = fields.number("mem", FIX);
-    if memory.is_some_and(|memory| memory <= 0.0) {
-        fields.error("mem", format!("should be above 0, because it limits the container: {FIX}"));
+    if memory.is_some_and(|memory| memory < LEAST_MEMORY_MIB) {
+        fields.error("mem", format!("should be at least {LEAST_MEMORY_MIB}, because it limits the container: {FIX}"));
     }
     memory.unwrap_or(DEFAULT_MEMORY_MIB)
 }
@@ -84,9 +87,12 @@ fn backoff(fields: &mut Fields<'_>) {
     let backoff = written.unwrap_or(0.0).max(BACKOFF_SECONDS);
     fields.members.insert("backoffSeconds".into(), whole_if_it_is(backoff));
     fields.number("backoffFactor", "write a factor from 1, or leave it out");
-    // Marathon refuses a longest delay below the first.
-    if let Some(longest) = fields.number("maxLaunchDelaySeconds", FIX).filter(|longest| *longest < backoff) {
+    // Later versions cap the first delay at the longest, and their own default for that is no longer.
+    let longest = fields.number("maxLaunchDelaySeconds", FIX);
+    if let Some(longest) = longest.filter(|longest| *longest < backoff) {
         fields.warn("maxLaunchDelaySeconds", format!("becomes {backoff}, found {longest}: as long as backoffSeconds"));
+    }
+    if longest.map_or(backoff > BACKOFF_SECONDS, |longest| longest < backoff) {
         fields.members.insert("maxLaunchDelaySeconds".into(), whole_if_it_is(backoff));
     }
 }
