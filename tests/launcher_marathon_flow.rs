@@ -154,7 +154,10 @@ impl Respond for Marathon {
                 let mut deleting = self.deleting.lock().unwrap();
                 let under_way = *deleting > 0;
                 *deleting = deleting.saturating_sub(1);
-                says(200, if under_way { json!([{"id": "d2", "affectedApps": [id]}]) } else { json!([]) })
+                says(
+                    200,
+                    if under_way { json!([{"id": "d2", "affectedApps": ["/openmplinpack1"]}]) } else { json!([]) },
+                )
             }
             ("GET", _) => there.map_or_else(absent, |app| says(200, json!({"app": app}))),
             ("POST", "/v2/apps") => {
@@ -321,6 +324,27 @@ async fn an_app_is_replaced_as_a_whole_on_every_version() {
         let requests = world.marathon.received_requests().await.unwrap();
         assert!(requests.iter().all(|one| !one.url.query().unwrap_or_default().contains("force=true")));
     }
+}
+
+#[tokio::test]
+async fn the_new_app_is_not_submitted_before_the_old_one_is_gone() {
+    let marathon = Marathon::new("1.1.1");
+    marathon.store(other());
+    let mut world = World::new(Registers("feasible"), &marathon).await;
+    world.options.replace = true;
+    // The answer to the first deletion is lost.
+    let lost = marathon.clone();
+    let answer_is_lost = move |request: &Request| {
+        lost.respond(request);
+        ResponseTemplate::new(504)
+    };
+    let first = Mock::given(method("DELETE")).respond_with(answer_is_lost).up_to_n_times(1);
+    first.with_priority(1).mount(&world.marathon).await;
+    world.launch(app()).await.unwrap();
+    assert_eq!(world.changes().await, ["DELETE", "DELETE", "POST"]);
+    let requests = world.marathon.received_requests().await.unwrap();
+    let looks = requests.iter().filter(|one| one.url.path() == "/v2/deployments").count();
+    assert_eq!(looks, 3, "it waits for the deployment that ends the old one");
 }
 
 #[tokio::test]
@@ -666,7 +690,7 @@ async fn settings_that_no_app_can_be_launched_with_are_named() {
         (vec![], "launcher.checkpoint_dir: missing"),
         (vec!["--checkpoint-dir", "relative"], "absolute path"),
         (vec!["--checkpoint-dir", "/c", "--executor-path", "shell_trap"], "absolute path"),
-        (vec!["--checkpoint-dir", "/c", "--task-kill-grace-period", "0"], "from 1 to 3600"),
+        (vec!["--checkpoint-dir", "/c", "--task-kill-grace-period-seconds", "0"], "from 1 to 3600"),
     ] {
         let arguments = ["-j", &app, "-m", &credentials, "-i", "http://127.0.0.1:9", "--config", &empty];
         let (result, _) = run(&[&arguments[..], &more].concat()).await;

@@ -62,7 +62,7 @@ pub struct LaunchArgs {
     pub checkpoint_dir: Option<String>,
     /// Marathon: seconds between TERM and KILL, in which a task writes its checkpoint [default: 60]
     #[arg(long, value_name = "SECONDS")]
-    pub task_kill_grace_period: Option<String>,
+    pub task_kill_grace_period_seconds: Option<String>,
     /// Marathon: configuration file, of which the section [launcher] is used
     #[arg(long, value_name = "FILE", env = "MESOS_QOS_CONFIG")]
     pub config: Option<PathBuf>,
@@ -83,7 +83,11 @@ impl LaunchArgs {
         let given = [
             ("executor_path", "--executor-path", &self.executor_path),
             ("checkpoint_dir", "--checkpoint-dir", &self.checkpoint_dir),
-            ("task_kill_grace_period_seconds", "--task-kill-grace-period", &self.task_kill_grace_period),
+            (
+                "task_kill_grace_period_seconds",
+                "--task-kill-grace-period-seconds",
+                &self.task_kill_grace_period_seconds,
+            ),
         ];
         let flags = given
             .into_iter()

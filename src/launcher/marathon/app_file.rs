@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use super::network::{self, PortPlan};
+use super::ports::PortPlan;
 use super::spec::Spec;
-use super::{container, features, program, sizes};
+use super::{container, features, network, program, sizes};
 use crate::clients::chronos::drop_nulls;
 use crate::clients::marathon::AppId;
 use crate::launcher::declaration::{self, Declaration};

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::agent::AgentSettings;
 use super::app_file::MarathonAppFile;
-use super::network::PortPlan;
+use super::ports::PortPlan;
 use super::spec::variable;
 use crate::clients::marathon::MarathonVersion;
 use crate::qos::ids::JobId;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
-use crate::clients::marathon::{Accepted, AppId, Locks, MarathonClient, MarathonError};
+use crate::clients::marathon::{Accepted, AppId, Deployment, Locks, MarathonClient, MarathonError};
 use crate::launcher::submit::SubmitTiming;
 use crate::qos::ids::JobId;
 
@@ -30,6 +30,9 @@ pub enum AppSubmitError {
     /// Another app of the same id is there.
     #[error("somebody else submitted another app of the same id at the same time")]
     NameTaken,
+    /// No removal of the app that was to be replaced had a known outcome.
+    #[error("it is not known whether the app that was to be replaced is removed; the new one was not submitted: {0}")]
+    RemovalUnknown(MarathonError),
     /// The app that was to be replaced is still there.
     #[error("the app that was to be replaced is being removed, and is not gone after {} s", REMOVED_WITHIN.as_secs())]
     NotRemoved,
@@ -129,26 +132,38 @@ impl AppSubmission<'_> {
         Ok(version.has_patch())
     }
 
-    /// Removes the app that is in the way, and waits until Marathon has forgotten it and its deployment.
+    /// Removes the app that is in the way, and waits until Marathon has forgotten it and no deployment touches it.
     async fn remove(&self) -> Result<(), AppSubmitError> {
-        let deployment = match self.marathon.delete(self.id, Locks::Respect).await {
-            Ok(accepted) => accepted.deployment,
-            Err(error) if error.is_not_found() => return Ok(()),
-            Err(error) if error.is_locked() => return Err(AppSubmitError::Locked(error)),
-            Err(error) => return Err(AppSubmitError::NotSubmitted(error)),
-        };
+        self.ask_for_removal().await?;
         let until = Instant::now() + REMOVED_WITHIN;
         while Instant::now() < until {
-            let deploying = match &deployment {
-                Some(deployment) => self.marathon.is_deploying(deployment).await,
-                None => Ok(false),
-            };
-            if matches!(deploying, Ok(false)) && matches!(self.marathon.find(self.id).await, Ok(None)) {
+            let touches = |one: &Deployment| one.affected_apps.contains(self.id);
+            let idle = self.marathon.deployments().await.is_ok_and(|all| !all.iter().any(touches));
+            if idle && matches!(self.marathon.find(self.id).await, Ok(None)) {
                 return Ok(());
             }
             sleep(self.timing.pause).await;
         }
         Err(AppSubmitError::NotRemoved)
+    }
+
+    async fn ask_for_removal(&self) -> Result<(), AppSubmitError> {
+        let mut unknown = None;
+        for attempt in 0..self.timing.attempts.max(1) {
+            if attempt > 0 {
+                sleep(self.timing.pause).await;
+            }
+            match self.marathon.delete(self.id, Locks::Respect).await {
+                Ok(_) => return Ok(()),
+                Err(error) if error.is_not_found() => return Ok(()),
+                // The removal of an attempt whose answer was lost holds the lock, or somebody else's change does.
+                Err(error) if error.is_locked() && unknown.is_some() => return Ok(()),
+                Err(error) if error.is_locked() => return Err(AppSubmitError::Locked(error)),
+                Err(error) if error.is_retriable() => unknown = Some(error),
+                Err(error) => return Err(AppSubmitError::NotSubmitted(error)),
+            }
+        }
+        Err(unknown.map_or(AppSubmitError::NotRemoved, AppSubmitError::RemovalUnknown))
     }
 
     /// Looks for the app until it is seen or `within` is over.
