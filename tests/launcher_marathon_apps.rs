@@ -553,7 +553,7 @@ fn through_a_shell(variable: &str, app: &Value) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Nothing that an author writes is expanded, split or changed by the agent's shell.
     #[test]

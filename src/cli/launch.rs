@@ -63,7 +63,7 @@ pub struct LaunchArgs {
     /// Marathon: seconds between TERM and KILL, in which a task writes its checkpoint [default: 60]
     #[arg(long, value_name = "SECONDS")]
     pub task_kill_grace_period_seconds: Option<String>,
-    /// Marathon: configuration file, of which the section [launcher] is used
+    /// Marathon: configuration file, of which the section "launcher" is used
     #[arg(long, value_name = "FILE", env = "MESOS_QOS_CONFIG")]
     pub config: Option<PathBuf>,
     /// Print the job as it would be submitted, and touch nothing
