@@ -53,7 +53,13 @@ impl Demo {
             let output = self.command(&[&["--speed", &speed], arguments].concat()).output().unwrap();
             let said = String::from_utf8_lossy(&output.stderr).into_owned();
             match said.split_once("the largest speed that works is ") {
-                Some((_, rest)) => speed = rest.split_whitespace().next().unwrap().to_owned(),
+                Some((_, rest)) => {
+                    speed = rest.split_whitespace().next().unwrap().to_owned();
+                    // With --keep the refused run has left its directory, too.
+                    for left in std::fs::read_dir(self.temporary.path()).unwrap() {
+                        std::fs::remove_dir_all(left.unwrap().path()).unwrap();
+                    }
+                }
                 None => return output,
             }
         }
