@@ -105,6 +105,19 @@ async fn signals_end_it_and_its_tasks() {
 }
 
 #[tokio::test]
+async fn each_framework_has_a_credentials_file_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let mut local = Local::start(dir.path(), "2.4").await;
+    let file = dir.path().join("marathon.json");
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    local.credentials = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    let apps = local.request(reqwest::Method::GET, "/v2/apps").send().await.unwrap();
+    assert_eq!(apps.json::<Value>().await.unwrap(), json!({"apps": []}));
+    local.end(Signal::SIGTERM);
+}
+
+#[tokio::test]
 async fn after_a_sudden_death_jobs_are_there_and_the_task_is_lost() {
     let dir = tempfile::tempdir().unwrap();
     let mut local = Local::start(dir.path(), "2.4").await;
@@ -131,6 +144,9 @@ fn it_says_what_is_wrong_with_its_options() {
         ("--chronos-version=3.1", 2, "2.4 or 3.0"),
         ("--deployment-delay=30s..20s", 2, "the shortest time comes first"),
         ("--cpus=many", 2, "is no number of CPUs"),
+        ("--marathon-version=2.0", 2, "1.1, 1.4 or 1.5"),
+        ("--node-env=A", 2, "NAME=VALUE or NODE:NAME=VALUE is wanted"),
+        ("--node-env=node9:A=b", 1, "there is no such node; they are node1 to node5"),
     ] {
         let output = Command::new(env!("CARGO_BIN_EXE_mesos-qos"))
             .args(["local", "--chronos-port=0", "--marathon-port=0", "--mesos-port=0", option, "--state-dir"])
