@@ -117,6 +117,18 @@ async fn each_framework_has_a_credentials_file_for_its_owner_alone() {
     local.end(Signal::SIGTERM);
 }
 
+#[test]
+fn a_port_in_use_is_named_with_its_option() {
+    let dir = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mesos-qos"));
+    command.args(["local", "--chronos-port=0", "--mesos-port=0", "--marathon-port", &port, "--state-dir"]);
+    let output = command.arg(dir.path()).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && stderr.contains(&format!("{port}: choose another marathon-port")), "{stderr}");
+}
+
 #[tokio::test]
 async fn after_a_sudden_death_jobs_are_there_and_the_task_is_lost() {
     let dir = tempfile::tempdir().unwrap();

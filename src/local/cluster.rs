@@ -76,14 +76,14 @@ impl LocalCluster {
             closing: false,
         };
         let driver = Driver::new(state, options.clock.clone(), options.task_kill_grace, dir.join("sandboxes"));
-        let bind = |port| {
+        let bind = |name: &str, port| {
             let address = SocketAddr::new(options.listen, port);
-            TcpListener::bind(address).with_context(|| format!("cannot listen on {address}"))
+            TcpListener::bind(address).with_context(|| format!("cannot listen on {address}: choose another {name}"))
         };
         let ports = Ports {
-            chronos: bind(options.chronos_port)?,
-            marathon: bind(options.marathon_port)?,
-            mesos: bind(options.mesos_port)?,
+            chronos: bind("chronos-port", options.chronos_port)?,
+            marathon: bind("marathon-port", options.marathon_port)?,
+            mesos: bind("mesos-port", options.mesos_port)?,
         };
         let addresses = ports.addresses()?;
         let credentials = options.credentials.clone();

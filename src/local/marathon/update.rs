@@ -111,7 +111,10 @@ impl Update {
             backoff_seconds: fields.read("backoffSeconds", whole(INT)),
             backoff_factor: fields.read("backoffFactor", number(1.0)),
             max_launch_delay_seconds: fields.read("maxLaunchDelaySeconds", whole(INT)),
-            container: fields.read("container", decode_container::container(version)),
+            // An empty one says nothing up to 1.4.
+            container: fields.read("container", decode_container::container(version)).filter(|_| {
+                version.since_1_5() || body["container"].as_object().is_some_and(|object| !object.is_empty())
+            }),
             networks: fields.read("networks", list(decode_container::network)).filter(|_| version.since_1_5()),
             ip_address: fields.read("ipAddress", object).map(Value::Object),
             health_checks: fields.read("healthChecks", list(raw)),

@@ -152,6 +152,22 @@ fn a_part_keeps_the_rest_and_a_whole_does_not() {
 }
 
 #[test]
+fn a_whole_app_with_a_version_is_no_way_back_and_a_part_is() {
+    for version in ALL {
+        let mut sim = Sim::new(version);
+        sim.create("/a", json!({"version": "2001-01-01T00:00:00.000Z"}));
+        let whole = json!({"version": "2001-01-01T00:00:00.000Z", "cmd": "other"});
+        let part = sim.put("/a", whole.clone(), false);
+        assert_eq!(matches!(part, Err(Refusal::Invalid(_))), version == V1_5, "{part:?}");
+        assert_eq!(matches!(part, Err(Refusal::Requirement(_))), version != V1_5, "{part:?}");
+        assert_eq!(sim.put("/new", whole.clone(), false), part, "be the app there or not");
+        sim.change("/a", whole, false, true, false).unwrap();
+        sim.wait(3.0);
+        assert_eq!(sim.app("/a")["cmd"], "other");
+    }
+}
+
+#[test]
 fn put_creates_what_is_not_there_when_it_can_and_patch_does_not() {
     let mut sim = Sim::new(V1_5);
     assert!(matches!(sim.put("/a", json!({"cpus": 1}), false), Err(Refusal::Invalid(_))), "there is no command");
