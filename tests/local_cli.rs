@@ -147,6 +147,35 @@ async fn after_a_sudden_death_jobs_are_there_and_the_task_is_lost() {
     local.end(Signal::SIGTERM);
 }
 
+#[tokio::test]
+async fn after_a_sudden_death_apps_are_there_and_run_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let pid_file = dir.path().join("pid");
+    let marathon = |local: &mut Local| {
+        local.credentials = serde_json::from_slice(&std::fs::read(dir.path().join("marathon.json")).unwrap()).unwrap();
+    };
+    let pid = || std::fs::read_to_string(&pid_file).ok().and_then(|text| text.trim().parse().ok()).map(Pid::from_raw);
+    let mut local = Local::start(dir.path(), "3.0").await;
+    marathon(&mut local);
+    let cmd = format!("echo $$ > {0}.new; mv {0}.new {0}; exec sleep 1000", pid_file.display());
+    let app = json!({"id": "a", "cmd": cmd, "cpus": 0.5, "backoffSeconds": 3600});
+    assert_eq!(local.request(reqwest::Method::POST, "/v2/apps").json(&app).send().await.unwrap().status(), 201);
+    eventually("the task runs", async || pid().is_some()).await;
+    let first = pid().unwrap();
+    local.end(Signal::SIGKILL);
+    let mut local = Local::start(dir.path(), "3.0").await;
+    marathon(&mut local);
+    eventually("another task runs", async || pid().is_some_and(|pid| pid != first)).await;
+    assert!(!lives(first), "the orphan is gone before its successor comes");
+    let apps = local.request(reqwest::Method::GET, "/v2/apps").send().await.unwrap().json::<Value>().await.unwrap();
+    assert_eq!((&apps["apps"][0]["id"], &apps["apps"][0]["instances"]), (&json!("/a"), &json!(1)));
+    let journal = journal::read(&dir.path().join("journal.jsonl")).unwrap();
+    let lost = |entry: &&Entry| matches!(entry, Entry::End { seq: 1, end: TaskEnd::Lost, job, .. } if job == "/a");
+    assert_eq!(journal.iter().filter(lost).count(), 1, "{journal:?}");
+    local.end(Signal::SIGTERM);
+    assert!(!lives(pid().unwrap()));
+}
+
 #[test]
 fn it_says_what_is_wrong_with_its_options() {
     let dir = tempfile::tempdir().unwrap();
