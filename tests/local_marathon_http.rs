@@ -302,3 +302,56 @@ async fn events_come_as_a_stream_of_server_sent_events() {
         drop(stream);
     }
 }
+
+#[tokio::test]
+async fn what_is_embedded_is_asked_for_by_word() {
+    for version in ALL {
+        let dir = tempfile::tempdir().unwrap();
+        let marathon = Marathon::in_dir(dir.path(), version);
+        marathon.create("/a", json!({"cmd": "sleep 1000"})).await;
+        let list = async |query: &str| marathon.get(&format!("/v2/apps?{query}")).await["apps"][0].clone();
+        let bare = list("embed=nonsense").await;
+        assert_eq!((&bare["tasksRunning"], &bare["deployments"]), (&json!(1), &json!([])), "always there");
+        for key in ["tasks", "lastTaskFailure", "taskStats", "readinessCheckResults"] {
+            assert_eq!(bare.get(key), None, "{key}");
+        }
+        let full = list("embed=apps.tasks&embed=app.taskStats&embed=readiness").await;
+        assert_eq!((full["tasks"].as_array().unwrap().len(), &full["readinessCheckResults"]), (1, &json!([])));
+        let stats = &full["taskStats"];
+        let counts = json!({"staged": 0, "running": 1, "healthy": 0, "unhealthy": 0});
+        for kind in ["startedAfterLastScaling", "withLatestConfig", "totalSummary"] {
+            assert_eq!(stats[kind]["stats"]["counts"], counts, "{kind}");
+            assert!(stats[kind]["stats"]["lifeTime"]["medianSeconds"].as_f64().unwrap() >= 0.0);
+        }
+        assert_eq!(stats.get("withOutdatedConfig"), None);
+        marathon.cluster.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn several_apps_are_put_at_once_and_groups_are_read_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let marathon = Marathon::in_dir(dir.path(), V1_5);
+    let app = |id: &str| json!({"id": id, "cmd": "sleep 1000", "cpus": 0.1});
+    let (status, body) = marathon.with(Method::PUT, "/v2/apps", json!([app("/shop/a"), app("/shop/b")])).await;
+    assert_eq!((status, body["deploymentId"].is_string()), (200, true), "{body}");
+    marathon.at_rest().await;
+    let group = marathon.get("/v2/groups/shop").await;
+    assert_eq!((&group["id"], group["apps"].as_array().unwrap().len()), (&json!("/shop"), 2));
+    assert_eq!(marathon.get("/v2/groups").await["groups"][0]["id"], "/shop");
+    let (status, body) = marathon.with(Method::POST, "/v2/groups", json!({"id": "/shop"})).await;
+    let exists = "Group /shop is already created. Use PUT to change this group.";
+    assert_eq!((status, body), (409, json!({"message": exists})));
+    let bad = json!({"id": "/other", "apps": [{"id": "x", "cmd": 1}]});
+    let (status, body) = marathon.with(Method::POST, "/v2/groups", bad).await;
+    assert_eq!((status, &body["details"][0]["path"]), (422, &json!("/apps(0)/cmd")));
+    assert_eq!(marathon.send(Method::PUT, "/v2/groups/shop/versions/1").await.0, 404);
+    assert_eq!(marathon.send(Method::GET, "/v2/groups/none").await.0, 404);
+    let only_a = json!({"apps": [app("a")]});
+    assert_eq!(marathon.with(Method::PUT, "/v2/groups/shop?force=true", only_a).await.0, 200);
+    marathon.at_rest().await;
+    assert_eq!(marathon.send(Method::GET, "/v2/apps/shop/b").await.0, 404);
+    assert_eq!(marathon.send(Method::DELETE, "/v2/groups/shop").await.0, 200);
+    marathon.at_rest().await;
+    assert_eq!(marathon.get("/v2/groups").await["groups"], json!([]));
+}
