@@ -12,8 +12,9 @@ use actix_web::dev::ServerHandle;
 use crate::actors::{self, ChronosPatience, Running, StartError, Startup, Supervisor};
 use crate::clients::chronos::{ChronosClient, ChronosClientOptions, ChronosError};
 use crate::clock::Clock;
-use crate::config::{AuthMode, PolicyName, Settings};
+use crate::config::{self, AuthMode, PolicyName, Settings};
 use crate::credentials::{CredentialsError, FrameworkCredentials, Loaded, OpenStackCredentials};
+use crate::events::job::RescaleMode;
 use crate::events::store::{EventLog, StoreOptions};
 use crate::http::auth::Gate;
 use crate::http::limits::Limits;
@@ -207,5 +208,10 @@ pub fn defaults(settings: &Settings) -> Defaults {
         policy: PolicySettings::newest(policy, e.sleeping_time, e.deployment_time),
         max_failures: settings.supervisor.max_failures,
         overdue_factor_milli: (settings.supervisor.overdue_factor * 1000.0).round() as u32,
+        monitoring_period: e.monitoring_period,
+        rescale: match e.rescale {
+            config::RescaleMode::Restart => RescaleMode::Restart,
+            config::RescaleMode::InPlace => RescaleMode::InPlace,
+        },
     }
 }

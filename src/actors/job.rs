@@ -11,6 +11,7 @@ use super::commit;
 use super::directory::{Directory, Entry};
 use super::outbox::{Changed, Outbox, Settled};
 use super::registry::{Registry, Retire};
+use super::sample::Newest;
 use super::submit::{Answer, Receipt, Submit, SubmitError};
 use crate::clock::Clock;
 use crate::events::store::{AppendError, Appended, EventLog};
@@ -39,12 +40,14 @@ pub struct JobActor {
     id: JobId,
     context: JobContext,
     registry: Addr<Registry>,
-    state: Option<Arc<JobState>>,
+    pub(super) state: Option<Arc<JobState>>,
     /// Shared with readers, who see each state only once it is on disk.
     published: Arc<ArcSwapOption<JobState>>,
     /// The job's effects that wait on disk.
     pending: BTreeSet<EffectKey>,
     overdue: Option<SpawnHandle>,
+    /// Measurements that are not in the log yet.
+    pub(super) newest: Newest,
 }
 
 impl JobActor {
@@ -59,7 +62,7 @@ impl JobActor {
     ) -> Self {
         let state = state.map(Arc::new);
         published.store(state.clone());
-        JobActor { id, context, registry, state, published, pending, overdue: None }
+        JobActor { id, context, registry, state, published, pending, overdue: None, newest: Newest::default() }
     }
 
     /// Takes what is on disk into account.
@@ -125,6 +128,8 @@ impl Handler<Submit> for JobActor {
     fn handle(&mut self, submit: Submit, ctx: &mut Context<Self>) -> Self::Result {
         let Submit { command, receipt } = submit;
         let rung = command == Command::Tick;
+        let long_running = self.state.as_ref().is_some_and(|state| state.execution.is_some());
+        let command = if rung && long_running { Command::Look(self.newest.facts()) } else { command };
         let now = self.context.clock.now();
         let ruling = match decide(self.state.as_deref(), command, now) {
             Ok(ruling) if !ruling.events.is_empty() => ruling,

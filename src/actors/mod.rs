@@ -4,6 +4,7 @@
 //!
 //! - [`Supervisor`] is the handle that HTTP and the command line use; [`start`] opens the log, replays it and starts the actors
 //! - `job`: one actor per job; a command goes in, `qos::job::decide` answers, the events go to disk, then the answer goes out
+//! - `sample`: measurements of long-running jobs, on their way to the next look
 //! - `registry`: makes and retires the job actors; `directory` finds them
 //! - `outbox`: hands the effects that wait on disk to their performers, one at a time per job
 //! - `chronos`: performs them against Chronos, and brings what became of them back as commands
@@ -14,12 +15,14 @@ mod directory;
 mod job;
 mod outbox;
 mod registry;
+mod sample;
 mod start;
 mod submit;
 mod supervisor;
 pub mod view;
 
 pub use chronos::{ChronosPatience, ChronosStatus};
+pub use sample::Sample;
 pub use start::{Running, StartError, Startup, start};
 pub use submit::{Answer, Receipt, SubmitError};
 pub use supervisor::{RegisterError, Supervisor};

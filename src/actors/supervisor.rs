@@ -10,13 +10,16 @@ use super::chronos::ChronosStatus;
 use super::directory::Directory;
 use super::job::repeated;
 use super::registry::{FindOrMake, Registry, Retire};
+use super::sample::{Sample, allocation};
 use super::submit::{Answer, Receipt, Submit, SubmitError};
 use super::view::job_view;
+use crate::api::agent::AllocationReply;
 use crate::api::register::RegisterRequest;
 use crate::api::view::JobView;
 use crate::clock::Clock;
 use crate::events::store::{EventLog, JobCursor, JobFilter, ReadError};
-use crate::qos::ids::JobId;
+use crate::qos::ids::{Framework, JobId};
+use crate::qos::job::command::SampleFacts;
 use crate::qos::job::registration::{Defaults, InvalidField, validate};
 use crate::qos::job::{Command, JobState, Rejection, Reply};
 
@@ -97,11 +100,41 @@ impl Supervisor {
         match command {
             Command::ReportStart(_)
             | Command::ReportFinish(_)
-            | Command::MarathonStart { .. }
-            | Command::MarathonEnd { .. } => Ok(Answer { reply: Reply::ignored(&row.state), repeated: false }),
+            | Command::MarathonStart(_)
+            | Command::MarathonEnd { .. }
+            | Command::SegmentStart(_)
+            | Command::SegmentEnd(_) => Ok(Answer { reply: Reply::ignored(&row.state), repeated: false }),
             Command::Withdraw { .. } if row.state == "withdrawn" => Ok(Answer { reply: Reply::Done, repeated: true }),
             _ => Err(Rejection::TooLate(format!("the job is {} already", row.state)).into()),
         }
+    }
+
+    /// Notes a measurement of a long-running job; nothing is recorded before the next look. Answers with the job's allocation.
+    ///
+    /// # Errors
+    /// When the job is unknown, or not a long-running one.
+    pub async fn sample(&self, job: JobId, facts: SampleFacts) -> Result<AllocationReply, SubmitError> {
+        let Some(entry) = self.directory.get(job) else {
+            let row = self.log.job_row(job).await.map_err(storage)?.ok_or(Rejection::Unknown)?;
+            return Ok(AllocationReply { ignored: Some(row.state), ..AllocationReply::default() });
+        };
+        let framework = entry.state.load().as_ref().map(|state| state.registered.framework);
+        match framework {
+            None => return Err(Rejection::Unknown.into()),
+            Some(Framework::Marathon) => {}
+            Some(actual) => {
+                let (actual, expected) = (actual.as_str(), Framework::Marathon.as_str());
+                return Err(Rejection::WrongFramework { actual, expected }.into());
+            }
+        }
+        let _permit = self.permits.try_acquire().map_err(|_| SubmitError::Overloaded)?;
+        let reply = entry.actor.send(Sample { facts, free: None }).await.map_err(|_| SubmitError::Closed)?;
+        reply.ok_or_else(|| Rejection::Unknown.into())
+    }
+
+    /// What a living job's agent is to be told; empty for any other.
+    pub fn allocation(&self, job: JobId) -> AllocationReply {
+        self.state(job).as_deref().map(allocation).unwrap_or_default()
     }
 
     /// The latest committed state of a living job.

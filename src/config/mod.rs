@@ -141,9 +141,6 @@ impl Settings {
 
     /// Refuses what later versions will do: a wish that is silently not kept is worse than an error.
     fn check_availability(&self, reader: &mut Reader) {
-        if self.elasticity.rescale == RescaleMode::InPlace {
-            reader.conflict("elasticity", "rescale", "\"in-place\"", "this version can only \"restart\"".into());
-        }
         if self.elasticity.dry_run {
             reader.conflict("elasticity", "dry_run", true, "not available in this version, which would resize".into());
         }

@@ -40,6 +40,10 @@ pub fn report_due(state: &JobState) -> Option<Timestamp> {
     if state.ending().is_some() {
         return None;
     }
+    if let Some(execution) = &state.execution {
+        // A long-running job is looked at once a period; a look without a fresh sample changes nothing, and the next follows soon.
+        return Some(execution.looked_at + state.registered.supervision.monitoring_period);
+    }
     let (since, attempt) = match &state.work {
         Work::None => return None,
         Work::Attempted(attempt) => (attempt.at, attempt),
