@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Instant;
 
 use crate::qos::units::{Span, Timestamp};
 
@@ -22,6 +23,27 @@ impl Clock for SystemClock {
     }
 }
 
+/// A clock that begins at another one's time and is not set from then on: for the lengths of waits, which a wall clock that is
+/// corrected would make longer or shorter.
+#[derive(Debug, Clone, Copy)]
+pub struct SteadyClock {
+    began_at: Timestamp,
+    began: Instant,
+}
+
+impl SteadyClock {
+    /// Begins at what `wall` shows now.
+    pub fn begin(wall: &dyn Clock) -> Self {
+        SteadyClock { began_at: wall.now(), began: Instant::now() }
+    }
+}
+
+impl Clock for SteadyClock {
+    fn now(&self) -> Timestamp {
+        self.began_at + Span::from(self.began.elapsed())
+    }
+}
+
 /// A clock that stands still until it is moved; for tests.
 #[derive(Debug, Clone)]
 pub struct ManualClock(Arc<AtomicI64>);
@@ -32,7 +54,7 @@ impl ManualClock {
         ManualClock(Arc::new(AtomicI64::new(at.micros())))
     }
 
-    /// Moves the clock forward by `span`.
+    /// Moves the clock by `span`; back, when that is negative.
     pub fn advance(&self, span: Span) {
         self.0.fetch_add(span.micros(), Ordering::SeqCst);
     }

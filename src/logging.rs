@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use tracing_appender::non_blocking::WorkerGuard;
 use tracing_appender::rolling::{Builder, InitError, Rotation};
 use tracing_subscriber::Layer;
-use tracing_subscriber::filter::{EnvFilter, ParseError};
+use tracing_subscriber::filter::{EnvFilter, FilterExt, ParseError, filter_fn};
 use tracing_subscriber::fmt::{self, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
@@ -18,6 +18,9 @@ use crate::config::LogFormat;
 
 /// Says what is logged, in the language of `tracing`'s filters; wins over `RUST_LOG`.
 pub const FILTER_VARIABLE: &str = "MESOS_QOS_LOG";
+
+/// The target of lines for the file alone: what the command says on stderr by itself.
+pub const FILE_ONLY: &str = "mesos_qos::file_only";
 
 // What these libraries tell at start says nothing about the jobs.
 const DEFAULT_FILTER: &str = "info,refinery_core=warn,actix_server=warn";
@@ -63,27 +66,39 @@ pub struct LogGuard {
     _file: Option<WorkerGuard>,
 }
 
-/// Logs to stderr and, when there is a `directory`, to `mesos-qos.<date>.log` in it.
+/// Where the daily files go, and how many stay.
+#[derive(Debug, Clone, Copy)]
+pub struct LogFiles<'a> {
+    /// Made when it is missing.
+    pub directory: &'a Path,
+    /// The most files of ours in it; the oldest are deleted at the start and at midnight (UTC).
+    pub most: u32,
+}
+
+/// Logs to stderr and, when there are `files`, to `mesos-qos.<date>.log` in their directory.
 ///
 /// # Errors
 /// When the directory cannot be written to, or the filter in the environment is none.
-pub fn init(format: LogFormat, directory: Option<&Path>) -> Result<LogGuard, LogError> {
+pub fn init(format: LogFormat, files: Option<LogFiles<'_>>) -> Result<LogGuard, LogError> {
     let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let (file, guard) = match directory {
-        Some(directory) => {
-            let (writer, guard) = tracing_appender::non_blocking(daily(directory)?);
+    let (file, guard) = match files {
+        Some(files) => {
+            let (writer, guard) = tracing_appender::non_blocking(daily(files)?);
             (Some(layer(format, false, writer)), Some(guard))
         }
         None => (None, None),
     };
     tracing_subscriber::registry()
         .with(file.with_filter(filter()?))
-        .with(layer(format, colour, io::stderr).with_filter(filter()?))
+        .with(
+            layer(format, colour, io::stderr).with_filter(filter()?.and(filter_fn(|line| line.target() != FILE_ONLY))),
+        )
         .try_init()?;
     Ok(LogGuard { _file: guard })
 }
 
-fn daily(directory: &Path) -> Result<tracing_appender::rolling::RollingFileAppender, LogError> {
+fn daily(files: LogFiles<'_>) -> Result<tracing_appender::rolling::RollingFileAppender, LogError> {
+    let directory = files.directory;
     let path = || directory.to_owned();
     // Private, as the data directory is, which may come to be here.
     DirBuilder::new()
@@ -95,6 +110,7 @@ fn daily(directory: &Path) -> Result<tracing_appender::rolling::RollingFileAppen
         .rotation(Rotation::DAILY)
         .filename_prefix("mesos-qos")
         .filename_suffix("log")
+        .max_log_files(files.most as usize)
         .build(directory)
         .map_err(|source| LogError::File { path: path(), source })
 }

@@ -189,6 +189,7 @@ fn patience(settings: &Settings) -> ChronosPatience {
         submit_timeout: settings.supervisor.submit_timeout,
         resize_patience: c.resize_patience,
         delete_grace: c.delete_grace,
+        late_requests: c.request_timeout + c.late_request_margin,
         removed_after: c.removed_after,
     }
 }

@@ -187,8 +187,36 @@ fn what_cannot_be_used_is_named() {
 
     let first = Running::start(supervisor(dir.path()));
     let (code, errors) = fails(supervisor(dir.path()));
-    assert!(code == 1 && errors.contains("error: "), "{errors}");
+    let told: Vec<_> = errors.lines().filter(|line| line.contains("is in use by process")).collect();
+    assert!(code == 1 && told.len() == 1 && told[0].starts_with("error: "), "told once: {errors}");
+    // The file is for whoever asks later.
+    let (_, logged) = log_file(&dir.path().join("data/log"));
+    assert!(logged.contains(told[0].trim_start_matches("error: ")), "{logged}");
     drop(first);
+}
+
+#[test]
+fn only_so_many_log_files_are_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let logs = dir.path().join("data/log");
+    fs::create_dir_all(&logs).unwrap();
+    fs::set_permissions(dir.path().join("data"), fs::Permissions::from_mode(0o700)).unwrap();
+    let old: Vec<_> = (1..=28).map(|day| logs.join(format!("mesos-qos.2020-02-{day:02}.log"))).collect();
+    for file in &old {
+        fs::write(file, "").unwrap();
+        // The oldest are told by when they were made.
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    fs::write(logs.join("notes.txt"), "").unwrap();
+    let mut command = supervisor(dir.path());
+    command.env("MESOS_QOS_SUPERVISOR_LOG_FILES", "4");
+    let mut running = Running::start(command);
+    running.signal(Signal::SIGTERM);
+    assert_eq!(running.ended(), Some(0));
+    let left: Vec<_> = old.iter().filter(|file| file.exists()).collect();
+    assert_eq!(left, [&old[25], &old[26], &old[27]], "and today's");
+    // Three, today's and the notes.
+    assert_eq!(fs::read_dir(&logs).unwrap().count(), 5);
 }
 
 #[test]

@@ -2,11 +2,14 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests; figures are printed for the reader")]
 
+#[path = "support/docker.rs"]
+mod docker;
+
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use docker::Daemon;
 use mesos_qos::demo::calibrate::{Calibration, Settings};
 use mesos_qos::local::executor::docker::image::{PROGRAM_IN_IMAGE, build_demo_image};
 use mesos_qos::local::executor::docker::{DockerExecutor, DockerOptions};
@@ -16,30 +19,8 @@ use mesos_qos::qos::units::Cpus;
 const FACTOR: f64 = 0.17;
 const BUSY: &str = "while :; do :; done";
 const IMAGE: &str = "mesos-qos-test:latest";
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/dockerd.sh");
-
-/// A daemon of our own, ended with the test.
-struct Daemon {
-    directory: tempfile::TempDir,
-    host: String,
-}
 
 impl Daemon {
-    fn start() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        // Not through a pipe: the daemon would hold its other end open.
-        let answer = directory.path().join("host");
-        let file = std::fs::File::create(&answer).unwrap();
-        let status = Command::new("sh").args([SCRIPT, "start"]).arg(directory.path()).stdout(file).status().unwrap();
-        assert!(status.success(), "a Docker daemon is needed for this test: see tests/support/dockerd.sh");
-        let host = std::fs::read_to_string(answer).unwrap().trim().to_owned();
-        Daemon { directory, host }
-    }
-
-    fn path(&self) -> &Path {
-        self.directory.path()
-    }
-
     async fn executor(&self) -> DockerExecutor {
         let options = DockerOptions {
             cpu_factor: FACTOR,
@@ -49,11 +30,6 @@ impl Daemon {
             env: vec![("COMMON".into(), "to all".into())],
         };
         DockerExecutor::connect(options).await.unwrap()
-    }
-
-    fn docker(&self, arguments: &[&str]) -> String {
-        let output = Command::new("docker").args(["--host", &self.host]).args(arguments).output().unwrap();
-        String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
     fn spec(&self, id: &str, script: &str, cpus: f64) -> TaskSpec {
@@ -67,12 +43,6 @@ impl Daemon {
             sandbox: self.path().join("box:,es").join(id),
             container: None,
         }
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        let _ = Command::new("sh").args([SCRIPT, "stop"]).arg(self.path()).status();
     }
 }
 

@@ -7,11 +7,14 @@
     reason = "helpers of tests; figures are printed for the reader"
 )]
 
+#[path = "support/own_kernel.rs"]
+mod own_kernel;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mesos_qos::local::executor::process::limiter::LimiterChoice::{self, Auto, DutyCycle};
+use mesos_qos::local::executor::process::limiter::LimiterChoice::{self, Auto, CgroupV2, DutyCycle};
 use mesos_qos::local::executor::process::{ProcessExecutor, ProcessOptions};
 use mesos_qos::local::executor::{Executor, Exit, RunningTask, TaskSpec};
 use mesos_qos::qos::units::Cpus;
@@ -299,4 +302,87 @@ async fn the_next_start_sweeps_what_a_crash_left() {
         let files: Vec<_> = std::fs::read_dir(directory.path().join("state")).unwrap().flatten().collect();
         assert_eq!(files.iter().filter(|f| f.file_name().to_string_lossy().contains("victim")).count(), 0);
     }
+}
+
+/// The kernel of this machine may have given its cpu controller to version 1, and it has it once. Here it is version 2 that
+/// really limits, kills and counts.
+#[test]
+#[cfg_attr(not(target_arch = "x86_64"), ignore = "user-mode Linux is for x86 only")]
+fn control_groups_v2_hold_what_is_promised_in_a_kernel_that_has_no_others() {
+    own_kernel::run(
+        &[
+            "version_2_limits_two_processes",
+            "environment_output_and_exit_code_are_the_tasks_own",
+            "a_kill_escalates_through_a_tree_that_ignores_term",
+            "what_the_main_process_leaves_is_ended_before_its_exit_is_reported",
+            "a_dropped_executor_leaves_no_process_and_no_directory",
+            "the_next_start_sweeps_what_a_crash_left",
+            "version_2_leaves_a_group_with_other_processes_alone",
+            "version_2_leaves_no_group",
+        ],
+        &["version_2_works_in_a_delegated_group_without_rights"],
+    );
+}
+
+/// The directories of control groups v2 that executors have made, below `base`.
+fn groups(base: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(base).unwrap().flatten().filter(|entry| entry.path().is_dir());
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names.filter(|name| name.starts_with("mesos-qos")).collect()
+}
+
+const V2: &str = "/sys/fs/cgroup";
+
+#[tokio::test]
+#[ignore = "started in a kernel of its own by another test"]
+async fn version_2_limits_two_processes() {
+    let directory = tempfile::tempdir().unwrap();
+    assert_eq!(executor(directory.path(), Auto).describe(), "process/cgroup-v2", "the first choice");
+    limits_hold(CgroupV2, &format!("({BUSY}) & {BUSY}"), "two processes").await;
+}
+
+#[tokio::test]
+#[ignore = "started in a kernel of its own by another test"]
+async fn version_2_leaves_a_group_with_other_processes_alone() {
+    let crowded = Path::new(V2).join("crowded");
+    std::fs::create_dir(&crowded).unwrap();
+    let mut other = std::process::Command::new("sleep").arg("600").spawn().unwrap();
+    for pid in [other.id(), std::process::id()] {
+        std::fs::write(crowded.join("cgroup.procs"), pid.to_string()).unwrap();
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let executor = executor(directory.path(), CgroupV2);
+    let task = executor.launch(shell(directory.path(), "busy", BUSY, 0.5)).await.unwrap();
+    assert_rate(&task, 0.5, "beside a group with other processes").await;
+    assert_eq!(groups(Path::new(V2)).len(), 1, "the next group upwards that can be divided is the root");
+    let read = |file: &str| std::fs::read_to_string(crowded.join(file)).unwrap();
+    assert_eq!((read("cgroup.type").as_str(), read("cgroup.subtree_control").as_str()), ("domain\n", ""));
+    assert_eq!(read("cgroup.procs").lines().count(), 2, "and whoever was in it still is");
+    other.kill().unwrap();
+    other.wait().unwrap();
+}
+
+#[test]
+#[ignore = "started in a kernel of its own by another test"]
+fn version_2_leaves_no_group() {
+    assert!(Path::new(V2).join("cgroup.controllers").exists(), "version 2 is mounted");
+    assert_eq!(groups(Path::new(V2)), Vec::<String>::new());
+}
+
+#[tokio::test]
+#[ignore = "started in a kernel of its own by another test"]
+async fn version_2_works_in_a_delegated_group_without_rights() {
+    assert!(!nix::unistd::geteuid().is_root());
+    let base = Path::new(V2).join("delegated");
+    let directory = tempfile::tempdir().unwrap();
+    let executor = executor(directory.path(), CgroupV2);
+    let task = executor.launch(shell(directory.path(), "busy", BUSY, 0.5)).await.unwrap();
+    // A group with processes cannot limit groups below it: this process has stepped into a leaf.
+    assert_eq!(std::fs::read_to_string(base.join("cgroup.procs")).unwrap(), "");
+    assert_eq!(groups(&base).len(), 2, "its own leaf, and the one of all tasks: {:?}", groups(&base));
+    assert_rate(&task, 0.5, "delegated").await;
+    task.kill(Duration::from_secs(3)).await;
+    assert_eq!(task.wait().await, Exit::Signal(15));
+    drop(executor);
+    assert_eq!(groups(&base), ["mesos-qos-self"], "its own leaf stays as long as it is in it");
 }

@@ -1,50 +1,22 @@
 //! A full disk takes nothing back, is said, and is over when there is space again.
 
+#[path = "support/small_disk.rs"]
+mod small_disk;
 mod store_support;
-
-use std::path::Path;
-use std::process::Command;
 
 use mesos_qos::events::envelope::{StreamId, Version};
 use mesos_qos::events::store::{AppendError, DATABASE, Health, verify};
 use store_support::{one, open};
 
-const DIR: &str = "STORE_SMALL_DISK";
-
-/// Mounts a file system of one MiB in a mount namespace of its own and runs [`on_a_small_disk`] there.
 #[test]
 fn a_full_disk_is_a_storage_error_until_there_is_space_again() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut unshare = Command::new("unshare");
-    unshare.arg("--mount");
-    if !nix::unistd::geteuid().is_root() {
-        unshare.args(["--user", "--map-root-user"]);
-    }
-    let output = unshare
-        .args([
-            "sh",
-            "-c",
-            r#"mount -t tmpfs -o size=1m none "$1" && exec "$2" --ignored --exact on_a_small_disk"#,
-            "sh",
-        ])
-        .arg(dir.path())
-        .arg(std::env::current_exe().unwrap())
-        .env(DIR, dir.path())
-        .output()
-        .expect("unshare(1) of util-linux");
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        output.status.success() && text.contains("1 passed"),
-        "needs a tmpfs in a mount namespace (root, or user namespaces):\n{text}{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    small_disk::run(1, "on_a_small_disk");
 }
 
 #[tokio::test]
 #[ignore = "started by another test"]
 async fn on_a_small_disk() {
-    let dir = std::env::var(DIR).expect("started by a_full_disk_is_a_storage_error_until_there_is_space_again");
-    let dir = Path::new(&dir);
+    let dir = small_disk::directory();
     let ballast = dir.join("ballast");
     std::fs::write(&ballast, vec![0; 300_000]).unwrap();
     let store = open(&dir.join("data"));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::{Actor, ActorFutureExt, Addr, AsyncContext, AtomicResponse, Context, Handler, SpawnHandle, WrapFuture};
 use arc_swap::ArcSwapOption;
@@ -16,7 +16,8 @@ use super::submit::{Answer, Receipt, Submit, SubmitError};
 use crate::clock::Clock;
 use crate::events::store::{AppendError, Appended, EventLog};
 use crate::qos::ids::JobId;
-use crate::qos::job::{Command, EffectKey, JobState, Rejection, Ruling, decide, report_due};
+use crate::qos::job::command::LookFacts;
+use crate::qos::job::{AwaitedReport, Command, EffectKey, JobState, Rejection, Ruling, awaited_report, decide};
 use crate::qos::units::Timestamp;
 
 /// An alarm that rang and could not be recorded, or rang early, rings again after this time at the soonest.
@@ -48,6 +49,8 @@ pub struct JobActor {
     overdue: Option<SpawnHandle>,
     /// Measurements that are not in the log yet.
     pub(super) newest: Newest,
+    /// What the alarm is for, and when it rings at the latest, by a clock that nobody sets.
+    awaited: Option<(AwaitedReport, Instant)>,
 }
 
 impl JobActor {
@@ -62,7 +65,17 @@ impl JobActor {
     ) -> Self {
         let state = state.map(Arc::new);
         published.store(state.clone());
-        JobActor { id, context, registry, state, published, pending, overdue: None, newest: Newest::default() }
+        JobActor {
+            id,
+            context,
+            registry,
+            state,
+            published,
+            pending,
+            overdue: None,
+            awaited: None,
+            newest: Newest::default(),
+        }
     }
 
     /// Takes what is on disk into account.
@@ -94,9 +107,16 @@ impl JobActor {
         if let Some(alarm) = self.overdue.take() {
             ctx.cancel_future(alarm);
         }
-        if let Some(due) = self.state.as_deref().and_then(report_due) {
-            let wait = due.since(self.context.clock.now()).to_std().max(at_least);
-            self.overdue = Some(ctx.notify_later(Submit::plain(Command::Tick), wait));
+        let before = self.awaited.take();
+        if let Some(report) = self.state.as_deref().and_then(awaited_report) {
+            // A wall clock that is set back puts the alarm off neither beyond the planned wait nor beyond when it was to ring.
+            let left = report.due.since(self.context.clock.now()).min(report.wait).to_std();
+            let now = Instant::now();
+            let ring_at = before.filter(|(same, _)| *same == report).map(|(_, ring_at)| ring_at);
+            let wait = ring_at.map_or(left, |ring_at| left.min(ring_at.saturating_duration_since(now)));
+            self.awaited = now.checked_add(wait).map(|ring_at| (report, ring_at));
+            let rung = Submit::plain(Command::ReportAwaited { due: report.due });
+            self.overdue = Some(ctx.notify_later(rung, wait.max(at_least)));
         }
     }
 }
@@ -127,14 +147,19 @@ impl Handler<Submit> for JobActor {
 
     fn handle(&mut self, submit: Submit, ctx: &mut Context<Self>) -> Self::Result {
         let Submit { command, receipt } = submit;
-        let rung = command == Command::Tick;
+        let rung = matches!(command, Command::ReportAwaited { .. });
         let long_running = self.state.as_ref().is_some_and(|state| state.execution.is_some());
-        let command = if rung && long_running { Command::Look(self.newest.facts()) } else { command };
+        let command = match command {
+            Command::ReportAwaited { due } if long_running => {
+                Command::Look(LookFacts { due: Some(due), ..self.newest.facts() })
+            }
+            command => command,
+        };
         let now = self.context.clock.now();
         let ruling = match decide(self.state.as_deref(), command, now) {
             Ok(ruling) if !ruling.events.is_empty() => ruling,
             nothing => {
-                // The alarm runs by another clock than the wall's: it rang early, or the wall clock was set back.
+                // What was waited for has changed in the meantime.
                 if rung {
                     self.watch_for_overdue(ctx, RING_AGAIN);
                 }

@@ -19,6 +19,8 @@ mod sample;
 mod start;
 mod submit;
 mod supervisor;
+#[cfg(test)]
+mod tests;
 pub mod view;
 
 pub use chronos::{ChronosPatience, ChronosStatus};

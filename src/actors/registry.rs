@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use actix::{Actor, AsyncContext, Context, Handler, Message, MessageResult};
+use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture};
 use arc_swap::ArcSwapOption;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::directory::Entry;
 use super::job::{JobActor, JobContext};
+use super::submit::{Answer, Submit, SubmitError};
 use crate::qos::ids::JobId;
 use crate::qos::job::{EffectKey, JobState};
 
@@ -35,16 +37,35 @@ impl Actor for Registry {
     type Context = Context<Self>;
 }
 
-/// The job's actor; a new one without state when there is none.
+/// A registration, for the job's actor; a new one is made when there is none.
+///
+/// Once here, it is seen through and tidied up after, whether or not anybody still waits for the answer.
 #[derive(Message)]
-#[rtype(result = "Entry")]
-pub struct FindOrMake(pub JobId);
+#[rtype(result = "Result<Answer, SubmitError>")]
+pub struct Register {
+    /// The job.
+    pub job: JobId,
+    /// The registration.
+    pub submit: Submit,
+    /// Counts it as under way.
+    pub permit: OwnedSemaphorePermit,
+}
 
-impl Handler<FindOrMake> for Registry {
-    type Result = MessageResult<FindOrMake>;
+impl Handler<Register> for Registry {
+    type Result = ResponseFuture<Result<Answer, SubmitError>>;
 
-    fn handle(&mut self, FindOrMake(id): FindOrMake, ctx: &mut Context<Self>) -> Self::Result {
-        MessageResult(self.context.directory.get(id).unwrap_or_else(|| self.make(ctx, id, None, BTreeSet::new())))
+    fn handle(&mut self, register: Register, ctx: &mut Context<Self>) -> Self::Result {
+        let Register { job, submit, permit } = register;
+        let entry = self.context.directory.get(job).unwrap_or_else(|| self.make(ctx, job, None, BTreeSet::new()));
+        let registry = ctx.address();
+        Box::pin(async move {
+            let answer = entry.actor.send(submit).await;
+            if entry.state.load().is_none() {
+                registry.do_send(Retire(job));
+            }
+            drop(permit);
+            answer.map_err(|_| SubmitError::Closed)?
+        })
     }
 }
 

@@ -118,13 +118,18 @@ pub async fn start(startup: Startup) -> Result<Running, StartError> {
     let jobs = revived.len();
     for (job, state) in revived {
         let configured = &startup.defaults.policy;
+        let resizing_to = state.resizing_to;
         let follows_configuration = state.registered.policy.policy.name() == configured.policy.name();
         let revive = Revive { state: Box::new(state), pending: keys_of(pending.get(&job)) };
         registry.send(revive).await.map_err(|_| StartError::Actors)?;
-        if let (true, Some(entry)) = (follows_configuration, directory.get(job)) {
-            let changed = Submit::plain(Command::SetPolicy(configured.clone()));
-            if let Ok(Err(error)) = entry.actor.send(changed).await {
-                tracing::warn!(%job, %error, "the changed policy could not be recorded");
+        let Some(entry) = directory.get(job) else { continue };
+        let changed = follows_configuration.then(|| Command::SetPolicy(configured.clone()));
+        // The supervisor may have ended between the request and its answer.
+        let reason = "it may have been under way when the supervisor ended".to_owned();
+        let unanswered = resizing_to.map(|cpus| Command::CpusUnanswered { cpus, reason });
+        for command in changed.into_iter().chain(unanswered) {
+            if let Ok(Err(error)) = entry.actor.send(Submit::plain(command)).await {
+                tracing::warn!(%job, %error, "what the start found could not be recorded");
             }
         }
     }
@@ -146,6 +151,7 @@ pub async fn start(startup: Startup) -> Result<Running, StartError> {
         defaults: Arc::new(startup.defaults),
         permits: Arc::new(Semaphore::new(COMMANDS_UNDER_WAY)),
         outbox_depth: depth,
+        surplus_not_recorded: Arc::default(),
         chronos: chronos.map(|(_, status)| status),
     };
     Ok(Running { supervisor, store, outbox, core })

@@ -1,7 +1,7 @@
 //! The handle on the running supervisor.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use actix::Addr;
 use tokio::sync::Semaphore;
@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 use super::chronos::ChronosStatus;
 use super::directory::Directory;
 use super::job::repeated;
-use super::registry::{FindOrMake, Registry, Retire};
+use super::registry::{Register, Registry};
 use super::sample::{Sample, allocation};
 use super::submit::{Answer, Receipt, Submit, SubmitError};
 use super::view::job_view;
@@ -33,6 +33,7 @@ pub struct Supervisor {
     pub(super) defaults: Arc<Defaults>,
     pub(super) permits: Arc<Semaphore>,
     pub(super) outbox_depth: Arc<AtomicUsize>,
+    pub(super) surplus_not_recorded: Arc<AtomicU64>,
     pub(super) chronos: Option<Arc<ChronosStatus>>,
 }
 
@@ -60,13 +61,9 @@ impl Supervisor {
             return Ok(repeated(job, &receipt, &stored.digest, &stored.reply)?);
         }
         let registered = validate(request, self.clock.now(), &self.defaults).map_err(RegisterError::Invalid)?;
-        let _permit = self.permits.try_acquire().map_err(|_| SubmitError::Overloaded)?;
-        let command = Command::Register(Box::new(registered));
-        let entry = self.registry.send(FindOrMake(job)).await.map_err(|_| SubmitError::Closed)?;
-        let answer = entry.actor.send(Submit { command, receipt: Some(receipt) }).await;
-        if entry.state.load().is_none() {
-            self.registry.do_send(Retire(job));
-        }
+        let permit = Arc::clone(&self.permits).try_acquire_owned().map_err(|_| SubmitError::Overloaded)?;
+        let submit = Submit { command: Command::Register(Box::new(registered)), receipt: Some(receipt) };
+        let answer = self.registry.send(Register { job, submit, permit }).await;
         match answer.map_err(|_| SubmitError::Closed)? {
             Err(SubmitError::Rejected(Rejection::AlreadyRegistered)) => Err(SubmitError::Conflict.into()),
             answer => Ok(answer?),
@@ -80,7 +77,17 @@ impl Supervisor {
     pub async fn submit(&self, job: JobId, command: Command, receipt: Option<Receipt>) -> Result<Answer, SubmitError> {
         let Some(entry) = self.directory.get(job) else { return self.submit_closed(job, command, receipt).await };
         let _permit = self.permits.try_acquire().map_err(|_| SubmitError::Overloaded)?;
-        entry.actor.send(Submit { command, receipt }).await.map_err(|_| SubmitError::Closed)?
+        match entry.actor.send(Submit { command, receipt }).await.map_err(|_| SubmitError::Closed)? {
+            // Answered like those that are recorded: its container can do nothing about it.
+            Err(SubmitError::Rejected(Rejection::SurplusNotRecorded)) => {
+                let reports = self.surplus_not_recorded.fetch_add(1, Ordering::Relaxed) + 1;
+                if reports.is_power_of_two() {
+                    tracing::warn!(%job, reports, "reports of runs that nobody asked for are no longer recorded");
+                }
+                Ok(Answer { reply: Reply::exit(), repeated: false })
+            }
+            answer => answer,
+        }
     }
 
     async fn submit_closed(
@@ -191,6 +198,11 @@ impl Supervisor {
     /// How many effects wait for their outcome.
     pub fn outbox_depth(&self) -> usize {
         self.outbox_depth.load(Ordering::Relaxed)
+    }
+
+    /// Reports, since the start, of runs that nobody had asked for and that were not recorded any more.
+    pub fn surplus_not_recorded(&self) -> u64 {
+        self.surplus_not_recorded.load(Ordering::Relaxed)
     }
 
     /// How Chronos does; `None` without Chronos credentials.

@@ -1,10 +1,10 @@
 //! A job's state as operators see it.
 
 use crate::api::register::AdmissionView;
-use crate::api::view::{JobState as StateName, JobView, QosView};
+use crate::api::view::{JobState as StateName, JobView, OverdueView, QosView};
 use crate::qos::chronos::bounds;
 use crate::qos::ids::Framework;
-use crate::qos::job::{Ending, Flag, JobState, Phase};
+use crate::qos::job::{Ending, Flag, JobState, Phase, report_due};
 use crate::qos::units::{Cpus, Span, Timestamp};
 
 /// The document of `GET /api/v1/jobs/{uuid}`.
@@ -52,6 +52,8 @@ pub fn job_view(state: &JobState) -> JobView {
         last_duration_seconds: state.last.map(|last| last.duration.seconds()),
         margin_seconds: margin.map(Span::seconds),
         failures_in_row: state.failures_in_row,
+        overdue: overdue(state),
+        surplus_runs: Some(state.surplus_runs).filter(|runs| *runs > 0),
         reason,
         flags: state.flags.iter().copied().map(Flag::as_str).map(str::to_owned).collect(),
         policy: state.policy.policy.name().to_owned(),
@@ -66,6 +68,11 @@ pub fn finished_at(state: &JobState) -> Option<Timestamp> {
         Some(Ending::Completed { finished_at, .. }) => Some(*finished_at),
         _ => None,
     }
+}
+
+fn overdue(state: &JobState) -> Option<OverdueView> {
+    let times = state.attempt().map(|attempt| attempt.overdue).filter(|times| *times > 0)?;
+    Some(OverdueView { times, next_at: report_due(state).map(Into::into) })
 }
 
 fn state_name(state: &JobState) -> StateName {

@@ -77,6 +77,15 @@ pub struct QosView {
     pub desv_deadline: f64,
 }
 
+/// A report that did not come in time.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct OverdueView {
+    /// How often it was found overdue; the pauses between grow.
+    pub times: u32,
+    /// When it is looked at again; null while its framework is being asked.
+    pub next_at: Option<Instant>,
+}
+
 /// One job, now.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct JobView {
@@ -141,6 +150,12 @@ pub struct JobView {
     pub margin_seconds: Option<f64>,
     /// Failed iterations since the last good one.
     pub failures_in_row: u32,
+    /// The report that is overdue, while one is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overdue: Option<OverdueView>,
+    /// Runs that nobody had asked for, as far as they are recorded: the first 100. Left out when there were none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub surplus_runs: Option<u32>,
     /// Why it failed, was cancelled or withdrawn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,

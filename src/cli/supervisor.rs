@@ -8,7 +8,7 @@ use anyhow::Context;
 use super::supervisor_args::SupervisorArgs;
 use crate::clock::SystemClock;
 use crate::config::Settings;
-use crate::logging;
+use crate::logging::{self, LogFiles};
 use crate::shutdown::Shutdown;
 use crate::supervise;
 
@@ -21,9 +21,14 @@ pub fn run(args: &SupervisorArgs, mut out: impl Write) -> anyhow::Result<()> {
     if args.print_config {
         return Ok(out.write_all(settings.to_toml()?.as_bytes())?);
     }
-    let _written_at_the_end = logging::init(settings.supervisor.log_format, Some(&settings.supervisor.log_directory))?;
+    let s = &settings.supervisor;
+    let files = LogFiles { directory: &s.log_directory, most: s.log_files };
+    let _written_at_the_end = logging::init(s.log_format, Some(files))?;
     settings.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
-    actix::System::new().block_on(serve(&settings, out)).inspect_err(|error| tracing::error!("{error:#}"))
+    actix::System::new().block_on(serve(&settings, out)).inspect_err(|error| {
+        // Every command's error is told on stderr; here it is wanted in the file too.
+        tracing::error!(target: logging::FILE_ONLY, "{error:#}");
+    })
 }
 
 async fn serve(settings: &Settings, mut out: impl Write) -> anyhow::Result<()> {

@@ -9,8 +9,8 @@ use crate::config::{ConfigError, FlagValue, Settings};
 
 /// Supervise jobs: take their reports, predict their finish, resize and start them
 ///
-/// Every setting can be given in a file (--config, or mesos-qos.toml in the working directory) and as
-/// MESOS_QOS_<SECTION>_<KEY> in the environment; a flag wins over the environment, that over the file.
+/// Every setting can be given in a file (--config, or mesos-qos.toml in the working directory) and in the environment, such as
+/// MESOS_QOS_SUPERVISOR_PORT for `port` in `[supervisor]`; a flag wins over the environment, that over the file.
 #[derive(Debug, Clone, Default, Args)]
 pub struct SupervisorArgs {
     /// Chronos credentials file; without it, Chronos jobs are refused

@@ -31,10 +31,14 @@ pub struct ChronosSettings {
     /// How long setting the CPU may fail before the next start goes ahead at the old one.
     #[serde(serialize_with = "render::seconds")]
     pub resize_patience: Span,
-    /// How long the deletion of a finished job waits for it to be idle: deleting kills a task whose last report still
-    /// waits for its answer.
+    /// How long, beyond the job's own callback window, the deletion of a finished job waits for it to be idle: deleting kills a task
+    /// whose last report still waits for its answer.
     #[serde(serialize_with = "render::seconds")]
     pub delete_grace: Span,
+    /// How long, beyond `request_timeout`, a request to set the CPU that was not answered may still be carried out after the job's
+    /// deletion: for that long the deletion looks again.
+    #[serde(serialize_with = "render::seconds")]
+    pub late_request_margin: Span,
     /// A job that was seen once and is absent in two reads this far apart was removed by somebody else.
     #[serde(serialize_with = "render::seconds")]
     pub removed_after: Span,
@@ -51,6 +55,7 @@ impl ChronosSettings {
             settle_time: s.span("settle_time", 10.0, 0.0..=86_400.0),
             resize_patience: s.span("resize_patience", 60.0, 0.0..=86_400.0),
             delete_grace: s.span("delete_grace", 20.0, 0.0..=86_400.0),
+            late_request_margin: s.span("late_request_margin", 20.0, 0.0..=86_400.0),
             removed_after: s.span("removed_after", 30.0, 0.01..=86_400.0),
         }
     }

@@ -45,6 +45,8 @@ pub struct SupervisorSettings {
     pub log_directory: PathBuf,
     /// How log lines are written.
     pub log_format: LogFormat,
+    /// The most daily log files that are kept, the present one included.
+    pub log_files: u32,
     /// A job that its framework has not seen this long after its registration counts as withdrawn.
     #[serde(serialize_with = "render::seconds")]
     pub submit_timeout: Span,
@@ -81,6 +83,8 @@ impl SupervisorSettings {
             log_directory: s.optional_path("log_directory").unwrap_or_else(|| data_dir.join("log")),
             data_dir,
             log_format: s.choice("log_format", LogFormat::Text),
+            // With one, each start would delete the lines of the same day.
+            log_files: s.whole("log_files", 30, 2..=100_000),
             submit_timeout: s.span("submit_timeout", 300.0, 1.0..=604_800.0),
             max_failures: s.whole("max_failures", 3, 1..=1_000_000),
             overdue_factor: s.real("overdue_factor", 3.0, 1.0..=1000.0),

@@ -5,12 +5,12 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`options`] | what the user chose |
-//! | [`scaling`], [`calibrate`], [`overhead`] | published time and CPUs on this machine: how fast, how much work, how much wrapper |
+//! | [`scaling`], [`calibrate`](mod@calibrate), [`overhead`] | published time and CPUs on this machine: how fast, how much work, how much wrapper |
 //! | [`testbed`], [`settings`] | the cluster and the supervisor, in this process |
 //! | [`runner`] | processes or containers |
 //! | [`jobs`] | the job files and their launch |
 //! | [`case`](mod@case) | one case from launch to figures |
-//! | [`watch`], [`snapshot`], [`progress`] | what the jobs are doing, and whether anything is |
+//! | [`watch`], [`watchdog`], [`snapshot`], [`progress`] | what the jobs are doing, and whether anything is |
 //! | [`evidence`], [`timing`], [`agreement`] | what really happened, and whether the witnesses agree |
 //! | [`result`], [`table`] | what is printed |
 //! | [`interrupt`] | stopping in order |
@@ -34,6 +34,7 @@ pub mod table;
 pub mod testbed;
 pub mod timing;
 pub mod watch;
+pub mod watchdog;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -194,10 +194,106 @@ impl DemoResult {
             if !job.is_completed() {
                 failures.push(format!("{name}: {}: {}", job.state, job.reason.as_deref().unwrap_or("no reason given")));
             } else if strict && job.is_feasible() && !job.on_time {
-                failures.push(format!("{name}: feasible, and late (--strict)"));
+                let done = job.finished_s.unwrap_or_default();
+                let by = done - job.deadline_s;
+                failures.push(format!(
+                    "{name}: {by:.1} s late, done at {done:.1} s of {:.1} s, although the deadline was {} (--strict)",
+                    job.deadline_s, job.admission
+                ));
             }
             failures.extend(job.problems.iter().map(|problem| format!("{name}: {problem}")));
         }
         failures
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job(name: &str, admission: &str, finished_s: Option<f64>) -> JobResult {
+        JobResult {
+            case: Case::One,
+            name: name.to_owned(),
+            uuid: JobId::random(),
+            iterations: 4,
+            deadline_s: 120.0,
+            finished_s,
+            on_time: finished_s.is_some_and(|at| at <= 120.0),
+            cpu_seconds_allocated: 9.0,
+            cpu_seconds_used: 8.0,
+            rescales: 1,
+            iterations_wanted: 4,
+            state: if finished_s.is_some() { "completed" } else { "failed" },
+            reason: None,
+            admission: admission.to_owned(),
+            cpu_seconds_workload: 7.5,
+            cpu_seconds_wrapper: 0.5,
+            launches: 4,
+            gap_mean_s: None,
+            wait_mean_s: None,
+            slowdown: None,
+            problems: Vec::new(),
+        }
+    }
+
+    fn failures(jobs: Vec<JobResult>, strict: bool) -> Vec<String> {
+        let result = DemoResult {
+            on_time: jobs.iter().filter(|job| job.on_time).count(),
+            total: jobs.len(),
+            jobs,
+            cases: Vec::new(),
+            speed: 15.0,
+            policy: "step",
+            virtual_cpu_cores: 0.17,
+            executor: "process/cgroup-v1".to_owned(),
+            chronos_version: "3.0",
+            seed: 1,
+            wrapper: Overhead { launch_s: 0.01, own_s: 0.05, limited_s: 0.14, cpu_s: 0.025 },
+            calibration: Calibration { seconds_per_factorisation: 0.01, matrix_order: 32, measured_under: 1 },
+        };
+        result.failures(strict)
+    }
+
+    const NONE: [String; 0] = [];
+
+    #[test]
+    fn a_demo_whose_feasible_jobs_are_on_time_succeeds_strictly() {
+        let jobs = || vec![job("a", "feasible", Some(120.0)), job("b", "tight", Some(100.0))];
+        assert_eq!(failures(jobs(), true), NONE);
+        assert_eq!(failures(jobs(), false), NONE);
+    }
+
+    #[test]
+    fn a_late_job_fails_the_demo_only_strictly_and_only_when_its_deadline_could_be_kept() {
+        let jobs = || {
+            let late = |name, admission| job(name, admission, Some(134.46));
+            vec![late("a", "feasible"), late("b", "tight"), late("c", "infeasible"), job("d", "feasible", Some(9.0))]
+        };
+        assert_eq!(failures(jobs(), false), NONE);
+        let sentence = |name: &str, admission: &str| {
+            format!(
+                "case i, {name}: 14.5 s late, done at 134.5 s of 120.0 s, although the deadline was {admission} (--strict)"
+            )
+        };
+        assert_eq!(failures(jobs(), true), [sentence("a", "feasible"), sentence("b", "tight")]);
+    }
+
+    #[test]
+    fn a_job_that_did_not_complete_fails_the_demo_always_feasible_or_not() {
+        for strict in [false, true] {
+            let mut failed = job("a", "infeasible", None);
+            failed.reason = Some("gave up after 3 failed attempts".to_owned());
+            let jobs = vec![failed, job("b", "feasible", None)];
+            let wished = ["case i, a: failed: gave up after 3 failed attempts", "case i, b: failed: no reason given"];
+            assert_eq!(failures(jobs, strict), wished);
+        }
+    }
+
+    #[test]
+    fn figures_that_do_not_agree_fail_the_demo_although_every_job_is_on_time() {
+        let mut doubted = job("a", "feasible", Some(100.0));
+        doubted.problems = vec!["the journal has launched x twice".to_owned()];
+        assert_eq!(failures(vec![doubted], false), ["case i, a: the journal has launched x twice"]);
     }
 }

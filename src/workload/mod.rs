@@ -1,7 +1,7 @@
 //! What the demo's jobs run: an LU factorisation whose time depends on the CPUs it gets as the published one's does.
 //!
 //! Its size is a fixed number of factorisations of a small matrix ([`settings`]), part of them on one thread and part on
-//! two ([`team`]), each thread held to one virtual CPU ([`pace`]). At c virtual CPUs of its container it therefore takes
+//! two (`team`), each thread held to one virtual CPU ([`pace`]). At c virtual CPUs of its container it therefore takes
 //! T1 ((1 - p) + p / c) for 1 <= c <= 2, and T1 / c below 1 ([`published`]).
 
 pub mod calibrate;

@@ -236,3 +236,33 @@ fn a_chronos_report_for_a_marathon_job_is_refused() {
         assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
     });
 }
+
+/// Whoever can report for a job can invent run ids; nobody asked for these.
+#[test]
+fn reports_of_runs_that_nobody_asked_for_do_not_fill_the_log() {
+    on_actix(async {
+        let app = TestApp::start().await;
+        let uuid = app.registered("a").await;
+        let surplus = |n: u32| {
+            let mut body = report(&uuid, now() - 10.0, now());
+            body["run"] = json!(format!("by-hand-{n}"));
+            body
+        };
+        for n in 0..130 {
+            let (status, reply) = app.post("/updateTask", surplus(n)).await;
+            assert_eq!((status, reply), (StatusCode::OK, json!({"next": "exit"})), "{n}");
+        }
+        let job = app.job(&uuid).await;
+        assert_eq!(
+            (&job["remaining"], &job["surplus_runs"], &job["flags"]),
+            (&json!(4), &json!(100), &json!(["surplus_run"]))
+        );
+        // The registration, and the first hundred of them.
+        assert_eq!(job["version"], 101);
+        let response = app.send(Method::GET, "/metrics", Some(&app.operator), None).await;
+        let metrics = response.text().await.unwrap();
+        assert!(metrics.contains("mesos_qos_surplus_reports_not_recorded_total 30\n"), "{metrics}");
+        let recorded = metrics.lines().find(|line| line.starts_with("mesos_qos_surplus_runs{")).unwrap();
+        assert!(recorded.ends_with(" 100.0"), "{recorded}");
+    });
+}

@@ -71,3 +71,35 @@ fn a_job_of_the_2017_launcher_is_resized_without_a_run_too_many() {
         }
     });
 }
+
+/// In the pause before the next start its own schedule is quicker: a run that it starts is the iteration that was wanted.
+#[test]
+fn runs_that_the_schedule_of_a_2017_launchers_job_starts_in_a_pause_are_not_wasted() {
+    on_actix(async {
+        let settings = [("auth", "mode", "off"), ("elasticity", "sleeping_time", "3")];
+        let world = World::start_with(VERSIONS[0], &settings).await;
+        let uuid = uuid::Uuid::new_v4().simple().to_string();
+        let callback = format!(
+            "/usr/bin/curl -s -H 'Content-type: application/json' -X POST {}/updateTask -d \
+             '{{\"name\":\"ticking\",\"uuid\":\"{uuid}\",\"hostname\":\"h\",\"started_at\":'$begin',\"finished_at\":'$(date +%s)'}}'",
+            world.app.url
+        );
+        let job = json!({
+            "name": "ticking", "command": format!("begin=$(date +%s); sleep 1.6; {callback}"), "schedule": "R//PT1S",
+            "cpus": "1", "mem": "64", "owner": "me", "disabled": false, "async": "false"
+        });
+        world.chronos.post_job(&job).await.unwrap();
+        let mut registration = legacy_registration(&uuid, "ticking");
+        registration["iterations"] = json!(5);
+        let (status, reply) = world.app.post("/initTask", registration).await;
+        assert_eq!(status, 200, "{reply}");
+        let job = world.wait_for_state(&uuid, "completed").await;
+        world.wait_until_settled(&uuid).await;
+        // One more may have begun before the deletion.
+        let launches = world.launches("ticking").len();
+        assert!((5..=6).contains(&launches), "{launches} runs for 5 iterations, {job}");
+        let asked = world.app.kinds(&uuid).await.iter().filter(|kind| *kind == "StartAttempted").count();
+        assert!(asked < 5, "the schedule was never quicker than the supervisor: {asked} starts");
+        world.stop().await;
+    });
+}

@@ -13,16 +13,28 @@ struct State {
     rules: Vec<Rule>,
     /// Method and path of every request.
     seen: Vec<(String, String)>,
+    held: Vec<Held>,
 }
 
 struct Rule {
     method: &'static str,
     part: &'static str,
-    /// What is answered; a request that is passed on all the same ends with 504.
+    /// What is answered.
     status: u16,
-    passed_on: bool,
+    carried_out: CarriedOut,
     left: usize,
 }
+
+/// Whether a request is carried out although it was answered with an error.
+#[derive(Clone, Copy, PartialEq)]
+enum CarriedOut {
+    Never,
+    AtOnce,
+    WhenReleased,
+}
+
+/// A request that Chronos will carry out late.
+struct Held(reqwest::RequestBuilder);
 
 struct Proxy {
     faults: Faults,
@@ -33,12 +45,34 @@ struct Proxy {
 impl Faults {
     /// The next `times` requests of this method with `part` in their path are answered with `status` and not carried out.
     pub fn answer(&self, method: &'static str, part: &'static str, status: u16, times: usize) {
-        self.0.lock().unwrap().rules.push(Rule { method, part, status, passed_on: false, left: times });
+        self.0.lock().unwrap().rules.push(Rule { method, part, status, carried_out: CarriedOut::Never, left: times });
     }
 
     /// The next `times` requests are carried out, and answered with 504 all the same.
     pub fn lose_answer(&self, method: &'static str, part: &'static str, times: usize) {
-        self.0.lock().unwrap().rules.push(Rule { method, part, status: 504, passed_on: true, left: times });
+        self.0.lock().unwrap().rules.push(Rule {
+            method,
+            part,
+            status: 504,
+            carried_out: CarriedOut::AtOnce,
+            left: times,
+        });
+    }
+
+    /// The next `times` requests are answered with 504, and carried out when they are released.
+    pub fn hold(&self, method: &'static str, part: &'static str, times: usize) {
+        let carried_out = CarriedOut::WhenReleased;
+        self.0.lock().unwrap().rules.push(Rule { method, part, status: 504, carried_out, left: times });
+    }
+
+    /// Carries out what was held; how many requests that were.
+    pub async fn release(&self) -> usize {
+        let held = std::mem::take(&mut self.0.lock().unwrap().held);
+        let count = held.len();
+        for Held(request) in held {
+            assert!(request.send().await.unwrap().status().is_success());
+        }
+        count
     }
 
     /// All is well again.
@@ -80,20 +114,20 @@ impl Faults {
         format!("http://{address}")
     }
 
-    /// The status to answer with, and whether to pass the request on.
-    fn decide(&self, method: &str, path: &str) -> Option<(u16, bool)> {
+    /// The status to answer with, and whether to carry the request out.
+    fn decide(&self, method: &str, path: &str) -> Option<(u16, CarriedOut)> {
         let mut state = self.0.lock().unwrap();
         state.seen.push((method.to_owned(), path.to_owned()));
         let rule = state.rules.iter_mut().find(|r| r.left > 0 && r.method == method && path.contains(r.part))?;
         rule.left -= 1;
-        Some((rule.status, rule.passed_on))
+        Some((rule.status, rule.carried_out))
     }
 }
 
 async fn pass(request: HttpRequest, body: Bytes, proxy: Data<Proxy>) -> HttpResponse {
     let fault = proxy.faults.decide(request.method().as_str(), request.path());
     let answer = |status: u16| HttpResponse::build(status.try_into().unwrap());
-    if let Some((status, false)) = fault {
+    if let Some((status, CarriedOut::Never)) = fault {
         return answer(status).finish();
     }
     let method = reqwest::Method::from_bytes(request.method().as_str().as_bytes()).unwrap();
@@ -103,6 +137,10 @@ async fn pass(request: HttpRequest, body: Bytes, proxy: Data<Proxy>) -> HttpResp
         if let Some(value) = request.headers().get(name) {
             forwarded = forwarded.header(name, value.as_bytes());
         }
+    }
+    if let Some((status, CarriedOut::WhenReleased)) = fault {
+        proxy.faults.0.lock().unwrap().held.push(Held(forwarded));
+        return answer(status).finish();
     }
     let Ok(response) = forwarded.send().await else { return answer(502).finish() };
     let status = fault.map_or(response.status().as_u16(), |(status, _)| status);

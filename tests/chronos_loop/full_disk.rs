@@ -1,8 +1,6 @@
 //! A full disk while jobs run: 503 until there is space again, nothing taken back, nothing forgotten.
 
 use std::io::Write;
-use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use mesos_qos::events::store::Health;
@@ -10,42 +8,20 @@ use reqwest::{Method, StatusCode};
 use serde_json::json;
 
 use crate::helpers::{legacy_registration, new_uuid, now, on_actix, registration, report};
+use crate::small_disk;
 use crate::world::{VERSIONS, World};
 
-const DIR: &str = "CHRONOS_LOOP_SMALL_DISK";
-
-/// Mounts a file system of two MiB in a mount namespace of its own and runs [`on_a_small_disk`] there.
 #[test]
 fn a_full_disk_is_answered_with_503_and_the_jobs_go_on_when_there_is_space_again() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut unshare = Command::new("unshare");
-    unshare.arg("--mount");
-    if !nix::unistd::geteuid().is_root() {
-        unshare.args(["--user", "--map-root-user"]);
-    }
-    let script = r#"mount -t tmpfs -o size=2m none "$1" && exec "$2" --ignored --exact full_disk::on_a_small_disk"#;
-    let output = unshare
-        .args(["sh", "-c", script, "sh"])
-        .arg(dir.path())
-        .arg(std::env::current_exe().unwrap())
-        .env(DIR, dir.path())
-        .output()
-        .expect("unshare(1) of util-linux");
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        output.status.success() && text.contains("1 passed"),
-        "needs a tmpfs in a mount namespace (root, or user namespaces):\n{text}{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    small_disk::run(2, "full_disk::on_a_small_disk");
 }
 
 #[test]
 #[ignore = "started by another test"]
 fn on_a_small_disk() {
     on_actix(async {
-        let dir = std::env::var(DIR).expect("started by another test");
-        let dir = Path::new(&dir);
-        let world = World::start_on(VERSIONS[1], dir, &[("supervisor", "overdue_factor", "1")]).await;
+        let dir = small_disk::directory();
+        let world = World::start_on(VERSIONS[1], &dir, &[("supervisor", "overdue_factor", "1")]).await;
         let legacy = new_uuid();
         world.app.post("/initTask", legacy_registration(&legacy, "legacy")).await;
         let (go, other) = (tempfile::tempdir().unwrap(), new_uuid());

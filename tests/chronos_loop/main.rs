@@ -5,13 +5,18 @@
 #[path = "../api/helpers.rs"]
 #[allow(dead_code, reason = "shared with the API tests, which use more of it")]
 mod helpers;
+#[path = "../support/small_disk.rs"]
+mod small_disk;
 
 mod adopted;
 mod endings;
 mod faults;
 mod full_disk;
+mod late_requests;
 mod liveness;
 mod native;
 mod original_defects;
+mod set_clock;
 mod unreported;
+mod window;
 mod world;

@@ -48,6 +48,16 @@ impl World {
         Self::assemble(version, settings, None, clock, tempfile::tempdir().unwrap()).await
     }
 
+    /// Both of it.
+    pub async fn start_behind_at(
+        version: ChronosVersion,
+        faults: &Faults,
+        clock: Arc<dyn Clock>,
+        settings: &[(&str, &str, &str)],
+    ) -> Self {
+        Self::assemble(version, settings, Some(faults), clock, tempfile::tempdir().unwrap()).await
+    }
+
     /// The supervisor's data, and nothing else, is in a directory below `dir`.
     pub async fn start_on(version: ChronosVersion, dir: &std::path::Path, settings: &[(&str, &str, &str)]) -> Self {
         let data = tempfile::tempdir_in(dir).unwrap();
@@ -192,6 +202,8 @@ async fn supervisor(
         ("chronos", "judge_interval", "0.5"),
         ("chronos", "settle_time", "0.5"),
         ("chronos", "removed_after", "0.5"),
+        ("chronos", "request_timeout", "5"),
+        ("chronos", "late_request_margin", "0.5"),
         ("elasticity", "deployment_time", "0.3"),
     ];
     settings.extend(more);

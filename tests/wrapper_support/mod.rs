@@ -2,6 +2,10 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+mod shells;
+
+pub use shells::shells;
+
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -124,21 +128,6 @@ fn serve(state: &State, mut stream: TcpStream) -> std::io::Result<()> {
         "HTTP/1.1 {status} Status\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
         body.len()
     )
-}
-
-/// The shells that the wrapper must run in: `sh` always, the others where they are installed.
-pub fn shells() -> Vec<Vec<String>> {
-    let candidates: [&[&str]; 4] = [&["sh"], &["dash"], &["bash", "--posix"], &["busybox", "ash"]];
-    let shells: Vec<Vec<String>> = candidates
-        .iter()
-        .filter(|candidate| candidate[0] == "sh" || in_path(candidate[0]))
-        .map(|candidate| candidate.iter().map(|part| (*part).to_owned()).collect())
-        .collect();
-    shells
-}
-
-fn in_path(program: &str) -> bool {
-    std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).any(|dir| dir.join(program).is_file())
 }
 
 /// One run of a command in a shell, in a directory of its own.

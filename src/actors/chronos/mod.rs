@@ -19,7 +19,7 @@ use actix::{Actor, Context, Handler};
 use super::directory::Directory;
 use super::outbox::Perform;
 use crate::clients::chronos::ChronosClient;
-use crate::clock::Clock;
+use crate::clock::{Clock, SteadyClock};
 use crate::qos::units::Span;
 use poll::Poll;
 use session::Session;
@@ -38,8 +38,10 @@ pub struct ChronosPatience {
     pub submit_timeout: Span,
     /// Setting the CPU may fail for this long; then the job starts at the old one.
     pub resize_patience: Span,
-    /// A job that is to be removed may stay busy for this long.
+    /// A job that is to be removed may stay busy for its own callback window and this long on top.
     pub delete_grace: Span,
+    /// A request to set the CPU that was not answered may still be carried out for this long after the job's removal.
+    pub late_requests: Span,
     /// Between the two reads that show a job removed by somebody else.
     pub removed_after: Span,
 }
@@ -88,6 +90,7 @@ impl Handler<Perform> for ChronosActor {
             patience: self.patience,
             status: Arc::clone(&self.status),
             clock: Arc::clone(&self.clock),
+            steady: SteadyClock::begin(self.clock.as_ref()),
             poll,
             entry,
             job: request.job,

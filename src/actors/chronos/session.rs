@@ -11,7 +11,7 @@ use super::{ChronosPatience, ChronosStatus};
 use crate::actors::directory::Entry;
 use crate::actors::submit::{Submit, SubmitError};
 use crate::clients::chronos::{ChronosClient, ChronosError, ChronosJob, JobActivity};
-use crate::clock::Clock;
+use crate::clock::{Clock, SteadyClock};
 use crate::events::job::Activity;
 use crate::qos::ids::JobId;
 use crate::qos::job::command::FrameworkFacts;
@@ -26,7 +26,10 @@ pub struct Session {
     pub client: Arc<ChronosClient>,
     pub patience: ChronosPatience,
     pub status: Arc<ChronosStatus>,
+    /// The wall clock.
     pub clock: Arc<dyn Clock>,
+    /// Measures waits.
+    pub steady: SteadyClock,
     pub poll: Poll,
     pub entry: Entry,
     pub job: JobId,
@@ -68,9 +71,9 @@ impl Session {
         self.entry.state.load_full().ok_or(Stopped)
     }
 
-    /// Now.
+    /// Now, by a clock that is not set while the performer lives.
     pub fn now(&self) -> Timestamp {
-        self.clock.now()
+        self.steady.now()
     }
 
     /// Waits, unless the performer is stopped.
@@ -81,10 +84,14 @@ impl Session {
         }
     }
 
-    /// Waits until an instant has come.
-    pub async fn sleep_until(&self, instant: Timestamp) -> Result<(), Stopped> {
+    /// Waits until the wall clock shows an instant, but not for longer than `at_most`.
+    pub async fn sleep_until(&self, instant: Timestamp, at_most: Option<Span>) -> Result<(), Stopped> {
+        let give_up = at_most.map(|span| self.now() + span);
         loop {
-            let left = instant.since(self.now());
+            let mut left = instant.since(self.clock.now());
+            if let Some(give_up) = give_up {
+                left = left.min(give_up.since(self.now()));
+            }
             if left <= Span::ZERO {
                 return if self.stop.is_cancelled() { Err(Stopped) } else { Ok(()) };
             }
@@ -129,7 +136,7 @@ impl Session {
     /// Records a failed call where people look.
     pub fn failed(&self, call: &str, error: &ChronosError) {
         if error.is_retriable() || error.is_outcome_unknown() {
-            self.status.failed(&error.to_string(), self.now());
+            self.status.failed(&error.to_string(), self.clock.now());
         } else {
             // It answers: one job's request is not to its taste.
             self.status.refused();

@@ -40,6 +40,16 @@ pub struct RescaleFailed {
     pub reason: String,
 }
 
+/// A request for another CPU ended without an answer, or may have been under way when the supervisor ended: the framework may carry
+/// it out much later, and a request for a job that is gone makes it anew.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RescaleUnanswered {
+    /// CPU asked for.
+    pub cpus: Cpus,
+    /// What is known about the request.
+    pub reason: String,
+}
+
 /// The framework has another CPU than the log: somebody changed it by hand.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CpuObserved {

@@ -104,11 +104,6 @@ impl EventLog {
         self.readers.run(move |conn| read::reply(conn, stream, &key)).await
     }
 
-    /// All replies of `stream`, the oldest first.
-    pub async fn replies_of(&self, stream: StreamId) -> Result<Vec<StoredReply>, ReadError> {
-        self.readers.run(move |conn| read::replies(conn, stream)).await
-    }
-
     /// The job with this id.
     pub async fn job_row(&self, uuid: JobId) -> Result<Option<JobRow>, ReadError> {
         self.readers.run(move |conn| read::job(conn, uuid)).await

@@ -85,12 +85,6 @@ pub(super) fn reply(conn: &Connection, stream: StreamId, key: &str) -> Result<Op
     query.query_row(params![stream.as_bytes(), key], |row| Ok(stored_reply(row))).optional()?.transpose()
 }
 
-pub(super) fn replies(conn: &Connection, stream: StreamId) -> Result<Vec<StoredReply>, ReadError> {
-    let sql = format!("SELECT {REPLY_COLUMNS} FROM idempotency WHERE stream = ? ORDER BY at, key");
-    let mut query = conn.prepare_cached(&sql)?;
-    collect(query.query(params![stream.as_bytes()])?, stored_reply)
-}
-
 pub(super) fn job(conn: &Connection, uuid: JobId) -> Result<Option<JobRow>, ReadError> {
     let mut query = conn.prepare_cached(&format!("SELECT {JOB_COLUMNS} FROM jobs WHERE uuid = ?"))?;
     let found = query.query_row(params![uuid.as_bytes()], |row| Ok(job_row(row))).optional()?.transpose()?;

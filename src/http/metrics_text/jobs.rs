@@ -27,7 +27,7 @@ struct State {
 /// One figure of a job; a job that does not have it is left out.
 type Figure = fn(&JobView) -> Option<f64>;
 
-const FIGURES: [(&str, &str, Figure); 9] = [
+const FIGURES: [(&str, &str, Figure); 10] = [
     ("remaining_iterations", "Iterations left", |job| job.remaining.map(f64::from)),
     ("prediction_deadline", "Predicted finish, seconds since 1970", |job| Some(job.prediction?.0.epoch_seconds())),
     ("deadline", "The deadline, seconds since 1970", |job| Some(job.deadline_at.0.epoch_seconds())),
@@ -40,6 +40,7 @@ const FIGURES: [(&str, &str, Figure); 9] = [
     ("last_job_duration", "Seconds that the iteration counted last took", |job| job.last_duration_seconds),
     ("current_cpu", "CPUs reserved", |job| job.cpus),
     ("marathon_ratio_progress", "CPU time used over CPU time due", |job| job.progress_ratio),
+    ("surplus_runs", "Runs recorded that nobody had asked for", |job| job.surplus_runs.map(f64::from)),
     ("rescales", "Changes of the job's CPU", |job| Some(f64::from(job.rescales))),
 ];
 

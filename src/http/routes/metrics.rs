@@ -68,6 +68,12 @@ impl Collector for SupervisorCollector {
         counter("event_log_commits", "Transactions committed", stats.commits)?;
         counter("event_log_failed_commits", "Transactions that could not be committed", stats.failed_commits)?;
         counter("event_log_overloaded", "Appends refused because the queue was full", stats.overloaded)?;
+        let surplus = self.0.surplus_not_recorded();
+        counter(
+            "surplus_reports_not_recorded",
+            "Reports of runs that nobody asked for, beyond those recorded",
+            surplus,
+        )?;
         if let Some(chronos) = self.0.chronos() {
             counter("chronos_errors", "Calls to Chronos that failed", chronos.errors())?;
             counter("chronos_starts", "Starts asked for", chronos.starts())?;

@@ -12,6 +12,7 @@ use crate::events::job::{
     IterationFinished, IterationStarted, JobEvent, LossReason, Origin, Outcome, Registered, Removal, SegmentStarted,
 };
 use crate::qos::admission::Verdict;
+use crate::qos::units::Timestamp;
 
 impl JobState {
     /// The state after a job's first event.
@@ -32,11 +33,13 @@ impl JobState {
             cpus: registered.cpus,
             limit: None,
             resizing_to: None,
+            unanswered: false,
             rescales: 0,
             done: 0,
             last_attempt: (0, 0),
             failures_in_row: 0,
             runs: RedBlackTreeMapSync::new_sync(),
+            surplus_runs: 0,
             last: None,
             decision: None,
             flags,
@@ -75,6 +78,7 @@ impl JobState {
                     error_count: start.error_count,
                     at: recorded.at,
                     overdue: 0,
+                    overdue_at: None,
                 });
             }
             JobEvent::StartDropped(dropped) => self.drop_attempt(dropped.iteration, dropped.attempt),
@@ -91,7 +95,7 @@ impl JobState {
                     LossReason::Vanished => {}
                 }
             }
-            JobEvent::Overdue(_) => self.overdue(),
+            JobEvent::Overdue(_) => self.overdue(recorded.at),
             JobEvent::LookedUp(_) => {
                 if let Work::Running(run) = &mut self.work {
                     run.looking_up = false;
@@ -124,6 +128,7 @@ impl JobState {
                 self.resizing_to = None;
                 self.flags.insert(Flag::RescaleFailed);
             }
+            JobEvent::RescaleUnanswered(_) => self.unanswered = true,
             JobEvent::CpuObserved(observed) => {
                 self.cpus = Some(observed.cpus);
                 self.flags.insert(Flag::CpuChangedOutside);
@@ -191,7 +196,8 @@ impl JobState {
         if self.ending().is_none() {
             self.phase = Phase::Ended(ending);
             self.work = Work::None;
-            self.resizing_to = None;
+            // A request for another CPU may be under way at this moment.
+            self.unanswered |= self.resizing_to.take().is_some();
         }
     }
 
@@ -263,20 +269,23 @@ impl JobState {
                 self.flags.remove(&Flag::Overdue);
             }
             Outcome::Surplus => {
+                self.surplus_runs = self.surplus_runs.saturating_add(1);
                 self.flags.insert(Flag::SurplusRun);
             }
         }
     }
 
-    fn overdue(&mut self) {
+    fn overdue(&mut self, at: Timestamp) {
         self.flags.insert(Flag::Overdue);
-        match &mut self.work {
-            Work::None => {}
-            Work::Attempted(attempt) => attempt.overdue = attempt.overdue.saturating_add(1),
+        let attempt = match &mut self.work {
+            Work::None => return,
+            Work::Attempted(attempt) => attempt,
             Work::Running(run) => {
-                run.attempt.overdue = run.attempt.overdue.saturating_add(1);
                 run.looking_up = true;
+                &mut run.attempt
             }
-        }
+        };
+        attempt.overdue = attempt.overdue.saturating_add(1);
+        attempt.overdue_at = Some(at);
     }
 }

@@ -77,10 +77,20 @@ pub enum Command {
         /// Why.
         reason: String,
     },
+    /// A request to set the CPU may still be carried out by the framework.
+    CpusUnanswered {
+        /// What was asked for.
+        cpus: Cpus,
+        /// What is known about the request.
+        reason: String,
+    },
     /// The framework's job was dealt with.
     JobRemoved(Removal),
-    /// Time has passed: is a report overdue?
-    Tick,
+    /// The wait for a report is over, by a clock that nobody sets.
+    ReportAwaited {
+        /// When the report was due, by the wall clock.
+        due: Timestamp,
+    },
     /// The configuration changed.
     SetPolicy(PolicySettings),
 }
@@ -192,6 +202,8 @@ pub struct LookFacts {
     pub sample: Option<SampleFacts>,
     /// CPU of its node that nobody has reserved, when that is known.
     pub free: Option<Cpus>,
+    /// The instant for which the look was planned, if it was: it has come by a clock that nobody sets, whatever the wall clock says.
+    pub due: Option<Timestamp>,
 }
 
 /// What a framework says of a job at one instant.
@@ -277,6 +289,9 @@ pub enum Rejection {
         /// The report's.
         expected: &'static str,
     },
+    /// A run that nobody asked for, of a job of which enough such runs are recorded.
+    #[error("a run that nobody asked for; the job has more of them than are recorded")]
+    SurplusNotRecorded,
     /// The command comes too late.
     #[error("{0}")]
     TooLate(String),

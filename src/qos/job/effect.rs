@@ -157,6 +157,7 @@ fn react_to(state: &JobState, event: &JobEvent, settled: &mut Vec<EffectChange>,
         | JobEvent::StartDropped(_)
         | JobEvent::IterationFinished(_)
         | JobEvent::Decided(_)
+        | JobEvent::RescaleUnanswered(_)
         | JobEvent::CpuObserved(_)
         | JobEvent::PolicyChanged(_)
         | JobEvent::MarathonStarted(_)

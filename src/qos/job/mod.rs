@@ -21,7 +21,7 @@ pub mod state;
 pub use command::{Command, Rejection, Reply, Ruling};
 pub use decide::decide;
 pub use effect::{Effect, EffectChange, EffectKey, react};
-pub use patience::report_due;
+pub use patience::{AwaitedReport, awaited_report, longest_wait_for_start, report_due};
 pub use state::{Attempt, Ending, Flag, JobState, Phase, Recorded, Run, Work};
 
 /// Version of the fold from events to state; a changed meaning of an event is a new version.

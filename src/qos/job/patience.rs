@@ -1,6 +1,6 @@
-//! When the next report should have come.
+//! How long to wait: for the next report, and before the next start.
 
-use super::state::{JobState, Work};
+use super::state::{JobState, Phase, Work};
 use crate::qos::units::{Cpus, Span, Timestamp};
 
 /// How long one run is expected to take, from its start being asked for to its report.
@@ -35,20 +35,61 @@ pub fn allowed(state: &JobState) -> Span {
     Span::from_micros(i64::try_from(allowed).unwrap_or(i64::MAX))
 }
 
-/// When the present run's report becomes overdue, or overdue once more; `None` when none is expected or it is being looked into.
-pub fn report_due(state: &JobState) -> Option<Timestamp> {
+/// An unconfirmed start is found overdue ever more rarely, down to once in this time: while the framework is away, nothing new is
+/// to be learned.
+const LONGEST_PAUSE_UNCONFIRMED: Span = Span::from_secs(3600);
+
+/// The same for a run that has reported its start. Each time it is looked up, and one that was killed is found out.
+const LONGEST_PAUSE_RUNNING: Span = Span::from_secs(600);
+
+/// A report that is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AwaitedReport {
+    /// When it is overdue, or overdue once more, by the wall clock.
+    pub due: Timestamp,
+    /// How long that is after the start, or after it was found overdue last.
+    pub wait: Span,
+}
+
+/// The report that the present run owes; `None` when none is expected or it is being looked into.
+///
+/// It is overdue after the time allowed, then after as long again, then after double that, and so on up to a limit.
+pub fn awaited_report(state: &JobState) -> Option<AwaitedReport> {
     if state.ending().is_some() {
         return None;
     }
     if let Some(execution) = &state.execution {
         // A long-running job is looked at once a period; a look without a fresh sample changes nothing, and the next follows soon.
-        return Some(execution.looked_at + state.registered.supervision.monitoring_period);
+        let period = state.registered.supervision.monitoring_period;
+        return Some(AwaitedReport { due: execution.looked_at + period, wait: period });
     }
-    let (since, attempt) = match &state.work {
+    let (since, attempt, longest) = match &state.work {
         Work::None => return None,
-        Work::Attempted(attempt) => (attempt.at, attempt),
+        Work::Attempted(attempt) => (attempt.at, attempt, LONGEST_PAUSE_UNCONFIRMED),
         Work::Running(run) if run.looking_up => return None,
-        Work::Running(run) => (run.since, &run.attempt),
+        Work::Running(run) => (run.since, &run.attempt, LONGEST_PAUSE_RUNNING),
     };
-    Some(since + allowed(state) * i64::from(attempt.overdue.saturating_add(1)))
+    let allowed = allowed(state);
+    let wait = match attempt.overdue.checked_sub(1) {
+        None => allowed,
+        Some(doublings) => {
+            let doubled = allowed * 1i64.checked_shl(doublings).filter(|times| *times > 0).unwrap_or(i64::MAX);
+            doubled.min(longest.max(allowed))
+        }
+    };
+    Some(AwaitedReport { due: attempt.overdue_at.unwrap_or(since) + wait, wait })
+}
+
+/// When the present run's report becomes overdue, or overdue once more; `None` when none is expected or it is being looked into.
+pub fn report_due(state: &JobState) -> Option<Timestamp> {
+    awaited_report(state).map(|report| report.due)
+}
+
+/// How long the start of an iteration may be put off, whatever the wall clock says; `None` when the wall clock alone decides.
+///
+/// The pause after a report is a length of time, and a clock that is set back does not make it longer. A date that the user gave for
+/// the first start is one of the calendar.
+pub fn longest_wait_for_start(state: &JobState) -> Option<Span> {
+    let has_date = state.phase == Phase::Registered && state.registered.t0 > state.registered_at;
+    (!has_date).then_some(state.policy.sleeping_time)
 }

@@ -45,6 +45,8 @@ pub struct JobState {
     pub limit: Option<Cpus>,
     /// A CPU that is intended and whose outcome is not known yet.
     pub resizing_to: Option<Cpus>,
+    /// A request for another CPU may still be carried out, long after it was given up here.
+    pub unanswered: bool,
     /// How often the CPU was changed.
     pub rescales: u32,
     /// Iterations done.
@@ -55,6 +57,8 @@ pub struct JobState {
     pub failures_in_row: u32,
     /// Runs that were reported, by their key. Shares its memory between the states before and after an event.
     pub runs: RedBlackTreeMapSync<RunKey, ReportedRun>,
+    /// Runs that were recorded although nobody had asked for them.
+    pub surplus_runs: u32,
     /// The last counted iteration.
     pub last: Option<LastIteration>,
     /// The latest decision.
@@ -133,6 +137,8 @@ pub struct Attempt {
     pub at: Timestamp,
     /// How often its report was found overdue.
     pub overdue: u32,
+    /// When it was found overdue last.
+    pub overdue_at: Option<Timestamp>,
 }
 
 /// A run that reported its start.

@@ -5,7 +5,10 @@ use crate::events::job::Activity;
 use crate::qos::job::Command;
 
 pub async fn perform(session: &Session) -> Result<(), Stopped> {
-    let give_up = session.state()?.registered_at + session.patience.submit_timeout;
+    // What is left of its time; never more than that, though the wall clock be set back.
+    let submit_timeout = session.patience.submit_timeout;
+    let left = (session.state()?.registered_at + submit_timeout).since(session.now()).min(submit_timeout);
+    let give_up = session.now() + left;
     loop {
         match session.find().await? {
             Some(job) if job.carries(session.job) => {

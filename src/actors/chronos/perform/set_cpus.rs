@@ -24,9 +24,19 @@ pub async fn perform(session: &Session, target: Cpus) -> Result<(), Stopped> {
         if let Submitted::Overtaken = session.submit(Command::ObserveCpus(job.cpus())).await? {
             return Ok(());
         }
+        if session.state()?.resizing_to != Some(target) {
+            // The job has ended, or wants another CPU: no request may come after the deletion.
+            return Ok(());
+        }
         if let Err(error) = session.client.post_job(&job.with_cpus(target)).await {
             session.failed("set cpus", &error);
             problem = error.to_string();
+            if error.is_outcome_unknown() {
+                let unanswered = Command::CpusUnanswered { cpus: target, reason: problem.clone() };
+                if let Submitted::Overtaken = session.submit(unanswered).await? {
+                    return Ok(());
+                }
+            }
             // The read below tells whether it was done all the same.
             session.sleep(backoff.next().unwrap_or(Duration::from_secs(30))).await?;
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::watch::{Watched, watch};
 use crate::actors::chronos::session::{Session, Stopped, Submitted};
-use crate::qos::job::{Command, JobState, Work};
+use crate::qos::job::{Command, JobState, Work, longest_wait_for_start};
 use crate::qos::units::{Span, Timestamp};
 
 /// Attempts at one iteration that follow each other without a pause.
@@ -30,7 +30,7 @@ pub async fn perform(session: &Session, iteration: u32, not_before: Timestamp) -
                 Watched::Active | Watched::Over => return Ok(()),
             },
             Work::None => {
-                session.sleep_until(not_before).await?;
+                session.sleep_until(not_before, longest_wait_for_start(&state)).await?;
                 session.sleep(pause_before(&state, iteration, session.patience.judge_interval)).await?;
                 let Some((facts, _)) = super::wait_idle(session).await? else { return Ok(()) };
                 match session.submit(Command::AttemptStart(facts)).await? {

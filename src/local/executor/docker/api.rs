@@ -7,6 +7,7 @@ use reqwest::{Client, Method, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::clients::transport::innermost;
 use crate::local::executor::ExecutorError;
 use crate::local::executor::limit::Bandwidth;
 
@@ -60,7 +61,7 @@ impl Api {
     /// When it does not.
     pub async fn info(&self) -> Result<Info, ExecutorError> {
         let response = self.call(Method::GET, "/info", None).await?;
-        response.json().await.map_err(|e| about("/info", e))
+        response.json().await.map_err(failed("/info"))
     }
 
     /// Starts a created container.
@@ -78,7 +79,7 @@ impl Api {
     pub async fn main_process(&self, id: &str) -> Result<i32, ExecutorError> {
         let path = format!("/containers/{id}/json");
         let response = self.call(Method::GET, &path, None).await?;
-        let container: Value = response.json().await.map_err(|e| about(&path, e))?;
+        let container: Value = response.json().await.map_err(failed(&path))?;
         let pid = container["State"]["Pid"].as_i64().and_then(|pid| i32::try_from(pid).ok());
         pid.ok_or_else(|| about(&path, "an answer without State.Pid"))
     }
@@ -89,8 +90,8 @@ impl Api {
     /// When it is gone, or the connection breaks.
     pub async fn wait(&self, id: &str) -> Result<i32, ExecutorError> {
         let path = format!("/containers/{id}/wait");
-        let sent = self.client.post(format!("{}{path}", self.base)).send().await.map_err(|e| about(&path, e))?;
-        let answer: Value = checked(&path, sent).await?.json().await.map_err(|e| about(&path, e))?;
+        let sent = self.client.post(format!("{}{path}", self.base)).send().await.map_err(failed(&path))?;
+        let answer: Value = checked(&path, sent).await?.json().await.map_err(failed(&path))?;
         let code = answer["StatusCode"].as_i64().and_then(|code| i32::try_from(code).ok());
         code.ok_or_else(|| about(&path, "an answer without StatusCode"))
     }
@@ -102,7 +103,7 @@ impl Api {
     /// When the container is gone, or the daemon does not answer.
     pub async fn attach(&self, id: &str) -> Result<Response, ExecutorError> {
         let path = format!("/containers/{id}/attach?stream=1&stdout=1&stderr=1");
-        let sent = self.client.post(format!("{}{path}", self.base)).send().await.map_err(|e| about(&path, e))?;
+        let sent = self.client.post(format!("{}{path}", self.base)).send().await.map_err(failed(&path))?;
         checked(&path, sent).await
     }
 
@@ -153,8 +154,8 @@ impl Api {
         let path = "/containers/json";
         let filters = json!({ "label": [label] }).to_string();
         let request = self.client.get(format!("{}{path}", self.base)).query(&[("all", "1"), ("filters", &filters)]);
-        let sent = request.timeout(TIMEOUT).send().await.map_err(|e| about(path, e))?;
-        let list: Vec<Value> = checked(path, sent).await?.json().await.map_err(|e| about(path, e))?;
+        let sent = request.timeout(TIMEOUT).send().await.map_err(failed(path))?;
+        let list: Vec<Value> = checked(path, sent).await?.json().await.map_err(failed(path))?;
         Ok(list.iter().filter_map(|container| container["Id"].as_str()).map(str::to_owned).collect())
     }
 
@@ -163,7 +164,7 @@ impl Api {
         if let Some(body) = body {
             request = request.json(&body);
         }
-        checked(path, request.send().await.map_err(|e| about(path, e))?).await
+        checked(path, request.send().await.map_err(failed(path))?).await
     }
 }
 
@@ -175,6 +176,11 @@ async fn checked(path: &str, response: Response) -> Result<Response, ExecutorErr
     let text = response.text().await.unwrap_or_default();
     let message = serde_json::from_str::<Value>(&text).ok().and_then(|v| v["message"].as_str().map(str::to_owned));
     Err(about(path, format_args!("{status}: {}", message.unwrap_or(text))))
+}
+
+/// The innermost cause: that a request could not be sent says nothing.
+fn failed(path: &str) -> impl Fn(reqwest::Error) -> ExecutorError {
+    move |error| about(path, innermost(&error))
 }
 
 fn about(path: &str, error: impl std::fmt::Display) -> ExecutorError {

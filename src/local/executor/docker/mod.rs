@@ -1,8 +1,8 @@
 //! Tasks as Docker containers under a hard CPU quota.
 //!
-//! Containers are created by the `docker` command ([`create`]), which knows every option that a job may name, and run
-//! over the daemon's API ([`api`]), which costs a tenth of a process for each call. CPU time is read from the kernel
-//! ([`cgroup`]), output goes to the sandbox ([`logs`]).
+//! Containers are created by the `docker` command (`create`), which knows every option that a job may name, and run
+//! over the daemon's API (`api`), which costs a tenth of a process for each call. CPU time is read from the kernel
+//! (`cgroup`), output goes to the sandbox (`logs`).
 
 mod api;
 mod cgroup;
@@ -80,7 +80,9 @@ impl DockerExecutor {
         let factor = CpuFactor::new(options.cpu_factor)?;
         let host = host_or_usual(options.host.as_deref());
         let api = Api::at(&host)?;
-        let hierarchies = Hierarchies::of(&api.info().await?)?;
+        let unreachable =
+            |error| ExecutorError(format!("no Docker daemon at {host} (DOCKER_HOST names another): {error}"));
+        let hierarchies = Hierarchies::of(&api.info().await.map_err(unreachable)?)?;
         let (state, killed) = StateDir::open(&options.state_dir)?;
         // The directory is what names an executor over its restarts.
         let directory = options.state_dir.canonicalize().unwrap_or_else(|_| options.state_dir.clone());

@@ -1,7 +1,7 @@
 //! Tasks as process groups under a real CPU limit.
 //!
 //! Each task has a thread that starts its main process, waits for it, ends whatever it left behind, and only then
-//! reports the exit. The limit and the CPU counters are a [`limiter`]'s; [`orphans`] makes sure that a crash of this
+//! reports the exit. The limit and the CPU counters are a [`limiter`]'s; `orphans` makes sure that a crash of this
 //! process leaves nothing running once it is started again. Memory is not limited.
 
 mod identity;

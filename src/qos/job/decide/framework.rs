@@ -1,8 +1,8 @@
 //! Facts that the framework's client brings.
 
 use crate::events::job::{
-    Activity, CpuObserved, Failed, IterationLost, JobEvent, LookedUp, LossReason, Origin, SeenInFramework,
-    StartAttempted, StartDropped, Starter,
+    Activity, CpuObserved, Failed, IterationLost, JobEvent, LookedUp, LossReason, Origin, RescaleUnanswered,
+    SeenInFramework, StartAttempted, StartDropped, Starter,
 };
 use crate::qos::ids::Framework;
 use crate::qos::job::command::{FrameworkFacts, Rejection, Ruling};
@@ -69,6 +69,17 @@ pub fn observe_cpus(state: &JobState, cpus: Cpus) -> Ruling {
         return Ruling::nothing();
     }
     Ruling::done([CpuObserved { cpus }.into()])
+}
+
+/// A request for another CPU that may still be carried out. One is enough to be on guard.
+pub fn cpus_unanswered(state: &JobState, cpus: Cpus, reason: String) -> Result<Ruling, Rejection> {
+    if state.ending().is_some() || state.resizing_to.is_none() {
+        return Err(Rejection::Stale("no resize is pending"));
+    }
+    if state.unanswered {
+        return Ok(Ruling::nothing());
+    }
+    Ok(Ruling::done([RescaleUnanswered { cpus, reason }.into()]))
 }
 
 /// What became of a start or of an overdue run.

@@ -15,7 +15,8 @@ pub fn look(state: &JobState, facts: LookFacts, now: Timestamp) -> Result<Ruling
     let Some(execution) = state.execution.as_ref().filter(|_| state.ending().is_none()) else {
         return Ok(Ruling::nothing());
     };
-    if now < execution.looked_at + period {
+    let due = execution.looked_at + period;
+    if now < due && facts.due != Some(due) {
         return Ok(Ruling::nothing());
     }
     let Some(sample) = facts.sample.and_then(|sample| fresh(execution, sample)) else {

@@ -7,6 +7,9 @@ mod marathon;
 mod reports;
 mod segment;
 
+#[cfg(test)]
+pub use reports::MOST_SURPLUS_RUNS;
+
 use super::command::{Command, Rejection, Reply, Ruling};
 use super::patience::{allowed, report_due};
 use super::state::{JobState, Work};
@@ -56,8 +59,9 @@ pub fn decide(state: Option<&JobState>, command: Command, now: Timestamp) -> Res
             Some(_) => Ok(Ruling::done([RescaleFailed { cpus, reason }.into()])),
             None => Err(Rejection::Stale("no resize is pending")),
         },
+        Command::CpusUnanswered { cpus, reason } => framework::cpus_unanswered(state, cpus, reason),
         Command::JobRemoved(how) => ending::removed(state, how),
-        Command::Tick => Ok(tick(state, now)),
+        Command::ReportAwaited { due } => Ok(report_awaited(state, due, now)),
         Command::SetPolicy(policy) => Ok(set_policy(state, policy)),
     }
 }
@@ -67,8 +71,9 @@ fn register(registered: Registered) -> Ruling {
     Ruling { events: vec![JobEvent::Registered(registered)], reply: Reply::Registered { admission } }
 }
 
-fn tick(state: &JobState, now: Timestamp) -> Ruling {
-    if report_due(state).is_none_or(|due| due > now) {
+/// Overdue, although the wall clock may have been set back during the wait; not when another report is waited for by now.
+fn report_awaited(state: &JobState, awaited: Timestamp, now: Timestamp) -> Ruling {
+    if report_due(state).is_none_or(|due| due > now && due != awaited) {
         return Ruling::nothing();
     }
     let (iteration, since) = match &state.work {

@@ -7,6 +7,9 @@ use crate::qos::job::prediction::decide_cpus;
 use crate::qos::job::state::{JobState, Work};
 use crate::qos::units::{Span, Timestamp};
 
+/// Runs of one job that are recorded although nobody had asked for them. Whoever can report for the job can invent run ids.
+pub const MOST_SURPLUS_RUNS: u32 = 100;
+
 /// An iteration began.
 pub fn start(state: &JobState, facts: StartFacts, now: Timestamp) -> Result<Ruling, Rejection> {
     chronos_only(state)?;
@@ -45,6 +48,9 @@ pub fn finish(state: &JobState, facts: FinishFacts, now: Timestamp) -> Result<Ru
         (true, 0) => Outcome::Counted,
         (true, _) => Outcome::Failed,
     };
+    if outcome == Outcome::Surplus && state.surplus_runs >= MOST_SURPLUS_RUNS {
+        return Err(Rejection::SurplusNotRecorded);
+    }
     let finished = corrected(state, facts, now, iteration, outcome);
     let mut events: Vec<JobEvent> = Vec::with_capacity(3);
     match outcome {

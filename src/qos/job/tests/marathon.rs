@@ -73,7 +73,7 @@ fn look(number: u64, seconds: i64, cpu: i64) -> Command {
 fn look_with_limit(number: u64, seconds: i64, cpu: i64, limit: Option<Cpus>) -> Command {
     let cpu = Span::from_secs(cpu);
     let sample = SampleFacts { segment: Some(number), at: at(seconds), cpu, limit };
-    Command::Look(LookFacts { sample: Some(sample), free: None })
+    Command::Look(LookFacts { sample: Some(sample), ..LookFacts::default() })
 }
 
 fn end(seconds: i64, exit_code: i32) -> Command {
@@ -227,7 +227,7 @@ fn in_place_more_than_the_reservation_needs_free_cpu_on_the_node() {
     let mut job = running(RescaleMode::InPlace);
     let sample = SampleFacts { segment: Some(1), at: at(130), cpu: Span::from_secs(10), limit: None };
     let free = Some(Cpus::from_milli(300));
-    job.run(130, Command::Look(LookFacts { sample: Some(sample), free })).unwrap();
+    job.run(130, Command::Look(LookFacts { sample: Some(sample), free, due: None })).unwrap();
     assert_eq!(job.state().resizing_to, Some(Cpus::from_milli(1300)));
 }
 
@@ -255,7 +255,7 @@ fn the_published_agent_has_one_segment_without_a_number() {
     job.run(10, published(10)).unwrap();
     assert!(job.run(11, published(10)).unwrap().0.is_empty());
     let sample = SampleFacts { segment: None, at: at(130), cpu: Span::from_secs(100), limit: None };
-    job.run(130, Command::Look(LookFacts { sample: Some(sample), free: None })).unwrap();
+    job.run(130, Command::Look(LookFacts { sample: Some(sample), ..LookFacts::default() })).unwrap();
     assert_eq!(cpu_current(&job), 100);
 }
 

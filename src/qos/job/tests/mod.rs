@@ -1,5 +1,6 @@
 //! Given a history, when something happens, then these events follow.
 
+mod limits;
 mod marathon;
 mod properties;
 mod scenarios;

@@ -107,6 +107,7 @@ fn any_event() -> impl Strategy<Value = JobEvent> {
         (cpus(), cpus()).prop_map(|(from, to)| Rescaled { from, to, decision: None }.into()),
         cpus().prop_map(|cpus| RescaleApplied { cpus }.into()),
         cpus().prop_map(|cpus| RescaleFailed { cpus, reason: String::new() }.into()),
+        cpus().prop_map(|cpus| RescaleUnanswered { cpus, reason: String::new() }.into()),
         cpus().prop_map(|cpus| CpuObserved { cpus }.into()),
         (instant(), span()).prop_map(|(finished_at, margin)| Completed { finished_at, on_time: true, margin }.into()),
         Just(Failed { reason: String::new() }.into()),
@@ -187,7 +188,8 @@ fn any_command() -> impl Strategy<Value = Command> {
         2 => (100u32..2000).prop_map(|milli| Command::CpusApplied(Cpus::from_milli(milli))),
         1 => Just(Command::CpusRefused { cpus: Cpus::from_milli(1), reason: String::new() }),
         1 => (100u32..3000).prop_map(|milli| Command::ObserveCpus(Cpus::from_milli(milli))),
-        2 => Just(Command::Tick),
+        2 => (0i64..5000).prop_map(|due| Command::ReportAwaited { due: at(due) }),
+        1 => Just(Command::CpusUnanswered { cpus: Cpus::from_milli(1), reason: String::new() }),
         1 => Just(Command::Cancel { reason: String::new() }),
         1 => Just(Command::Withdraw { reason: String::new() }),
         1 => Just(Command::RemovedOutside),
@@ -208,9 +210,9 @@ proptest! {
         if let Some(state) = JobState::replay(stream) {
             let _ = report_due(&state);
             let _ = react(&state, &events);
-            let _ = decide(Some(&state), Command::Tick, at(1));
+            let _ = decide(Some(&state), Command::ReportAwaited { due: at(1) }, at(1));
             let sample = SampleFacts { segment: None, at: at(100_000), cpu: Span::from_secs(1), limit: None };
-            let _ = decide(Some(&state), Command::Look(LookFacts { sample: Some(sample), free: None }), at(100_000));
+            let _ = decide(Some(&state), Command::Look(LookFacts { sample: Some(sample), free: None, due: None }), at(100_000));
             let _ = decide(Some(&state), Command::ReportFinish(finish(0, 1, "new", 0)), at(1));
         }
     }

@@ -167,8 +167,8 @@ fn a_run_that_is_overdue_is_looked_up_and_a_vanished_one_started_again() {
     let due = report_due(job.state()).unwrap();
     // 3 x (400 + 45) after the start report
     assert_eq!(due, at(2 + 1335));
-    assert!(job.run(1336, Command::Tick).unwrap().0.is_empty());
-    assert_eq!(job.run(1337, Command::Tick).unwrap().0, ["Overdue"]);
+    assert!(job.run(1336, Command::ReportAwaited { due: at(0) }).unwrap().0.is_empty());
+    assert_eq!(job.run(1337, Command::ReportAwaited { due: at(0) }).unwrap().0, ["Overdue"]);
     assert_eq!(job.effects, [EffectChange::Add(Effect::LookUp { iteration: 1, attempt: 1 })]);
     assert_eq!(report_due(job.state()), None, "it is being looked into");
 
@@ -194,7 +194,7 @@ fn a_clock_that_was_set_during_a_run_does_not_put_off_the_next_alarm_for_decades
 fn a_run_that_is_overdue_and_still_running_is_left_alone_for_as_long_again() {
     let mut job = Job::seen(native());
     job.start(2, "ct:1");
-    job.run(1337, Command::Tick).unwrap();
+    job.run(1337, Command::ReportAwaited { due: at(0) }).unwrap();
     let verdict = Verdict::Active(Activity::Running);
     let judged = Command::Judged { iteration: 1, attempt: 1, verdict, facts: idle(0, 0) };
     assert_eq!(job.run(1340, judged).unwrap().0, ["LookedUp"]);
@@ -207,7 +207,7 @@ fn the_late_report_of_a_run_given_up_for_lost_still_counts_once() {
     let mut job = Job::seen(native());
     job.start(2, "first");
     let verdict = Verdict::Lost(LossReason::Vanished);
-    job.run(1337, Command::Tick).unwrap();
+    job.run(1337, Command::ReportAwaited { due: at(0) }).unwrap();
     job.run(1350, Command::Judged { iteration: 1, attempt: 1, verdict, facts: idle(0, 0) }).unwrap();
     job.start(1360, "second");
     job.run(1400, Command::ReportFinish(finish(2, 1390, "first", 0))).unwrap();

@@ -5,6 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nix::unistd::Pid;
+
 use super::cgroup::{CgroupGroup, Interface, Reading};
 use super::{Group, Limiter, files, probe};
 use crate::local::executor::ExecutorError;
@@ -63,18 +65,26 @@ fn enable_cpu(base: &Path) -> Result<(), ExecutorError> {
     if !has_cpu("cgroup.controllers") {
         return Err(files::about(base, "the cpu controller is not available in this control group"));
     }
-    let control = base.join("cgroup.subtree_control");
-    let Err(refused) = files::write(&control, "+cpu") else { return Ok(()) };
+    step_out_of(base)?;
+    files::write(&base.join("cgroup.subtree_control"), "+cpu")
+}
+
+/// Makes sure that `base` has no process of its own. With one, the kernel would take the controller all the same and make it a
+/// threaded group, whose groups take no processes. The root group, which has no type, may have both.
+fn step_out_of(base: &Path) -> Result<(), ExecutorError> {
+    let members = files::members(base);
+    if members.is_empty() || !base.join("cgroup.type").exists() {
+        return Ok(());
+    }
     // Delegated, and this process sits in it: stepping into a leaf is allowed, moving others about is not our business.
-    if files::members(base) != [nix::unistd::Pid::this()] {
-        return Err(refused);
+    if members != [Pid::this()] {
+        return Err(files::about(base, "other processes are in this control group, so none below it can be limited"));
     }
     let leaf = base.join(OWN_LEAF);
     match fs::create_dir(&leaf) {
-        Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => return Err(files::about(&leaf, e)),
-        _ => files::write(&leaf.join("cgroup.procs"), 0)?,
+        Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => Err(files::about(&leaf, e)),
+        _ => files::write(&leaf.join("cgroup.procs"), 0),
     }
-    files::write(&control, "+cpu")
 }
 
 impl Limiter for CgroupV2 {
@@ -131,6 +141,7 @@ fn parse_stat(text: &str) -> Option<Reading> {
     })
 }
 
+/// What a kernel has to say to all of this is tested in `tests/executor_process.rs`, in a kernel of its own where need be.
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -149,6 +160,22 @@ mod tests {
         fs::write(base.path().join("cgroup.controllers"), "hugetlb pids\n").unwrap();
         let error = enable_cpu(base.path()).unwrap_err().to_string();
         assert!(error.contains("cpu controller") && error.contains(&base.path().display().to_string()), "{error}");
+    }
+
+    #[test]
+    fn a_group_with_other_processes_is_left_as_it_is() {
+        let base = tempfile::tempdir().unwrap();
+        for (file, text) in [("cgroup.controllers", "cpu pids\n"), ("cgroup.type", "domain\n"), ("cgroup.procs", "1\n")]
+        {
+            fs::write(base.path().join(file), text).unwrap();
+        }
+        let error = enable_cpu(base.path()).unwrap_err().to_string();
+        assert!(error.contains("other processes are in this control group"), "{error}");
+        assert!(!base.path().join("cgroup.subtree_control").exists(), "nothing was enabled");
+        // The root group has processes always, and no type.
+        fs::remove_file(base.path().join("cgroup.type")).unwrap();
+        enable_cpu(base.path()).unwrap();
+        assert_eq!(fs::read_to_string(base.path().join("cgroup.subtree_control")).unwrap(), "+cpu");
     }
 
     #[test]
