@@ -35,6 +35,11 @@ fn one_master_or_several() {
     let two = chronos(r#"{"url": ["http://a:1/scheduler/", "https://b/x/v1/scheduler"]}"#).unwrap().value;
     assert_eq!(two.urls.iter().map(|url| url.as_str()).collect::<Vec<_>>(), ["http://a:1/", "https://b/x"]);
     assert_eq!(two.user, "");
+    let (_directory, path) =
+        file(r#"{"url": ["http://a:8080/v2/apps/", "http://a:8080/v2", "http://a/marathon"]}"#, 0o600);
+    let marathon = FrameworkCredentials::read_marathon(&path).unwrap().value;
+    let urls: Vec<&str> = marathon.urls.iter().map(|url| url.as_str()).collect();
+    assert_eq!(urls, ["http://a:8080/", "http://a:8080/", "http://a/marathon"]);
 }
 
 #[test]

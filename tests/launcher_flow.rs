@@ -485,17 +485,12 @@ async fn a_dry_run_prints_the_job_and_touches_nobody() {
 }
 
 #[tokio::test]
-async fn marathon_is_said_to_come_later() {
+async fn a_marathon_app_is_no_chronos_job() {
     let directory = tempfile::tempdir().unwrap();
     let app = write(directory.path(), "app.json", &json!({"id": "/a", "cmd": "true"}).to_string());
-    let good = write(directory.path(), "m.json", r#"{"url": "http://m:8080"}"#);
-    let old = write(directory.path(), "o.json", r#"{"keystone_url": "http://k/v3"}"#);
-    let (result, _) = run(&["-j", &app, "-m", &good, "-i", "http://127.0.0.1:9"]).await;
-    assert!(result.unwrap_err().to_string().contains("not supported yet"));
-    let (result, _) = run(&["-j", &app, "-m", &old, "-i", "http://127.0.0.1:9"]).await;
-    assert!(result.unwrap_err().to_string().contains("older README"));
-    let (result, _) = run(&["-j", &app, "-c", &good, "-i", "http://127.0.0.1:9"]).await;
-    assert!(result.unwrap_err().to_string().contains("Marathon app"));
+    let credentials = write(directory.path(), "c.json", r#"{"url": "http://127.0.0.1:9"}"#);
+    let (result, _) = run(&["-j", &app, "-c", &credentials, "-i", "http://127.0.0.1:9"]).await;
+    assert!(result.unwrap_err().to_string().contains("launch it with -m"));
 }
 
 #[tokio::test]

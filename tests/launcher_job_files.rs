@@ -208,7 +208,7 @@ fn a_marathon_app_is_named_as_one() {
     let app = json!({"id": "/openmplinpack1", "cmd": "true", "cpus": 1, "qos": {}});
     let error = load(app).unwrap_err();
     assert_eq!(error, JobFileError::Marathon);
-    assert!(error.to_string().contains("later release"));
+    assert!(error.to_string().contains("launch it with -m"));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! `mesos-qos launch`: registers a job with the supervisor and submits it to its framework.
 
+use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,10 +10,15 @@ use anyhow::{Context, bail};
 use reqwest::Url;
 use secrecy::SecretString;
 
-use crate::clients::chronos::{ChronosClient, ChronosClientOptions};
+use crate::clients::chronos::ChronosClient;
+use crate::clients::marathon::MarathonClient;
+use crate::clients::transport::TransportOptions;
 use crate::clock::Clock;
-use crate::credentials::FrameworkCredentials;
-use crate::launcher::{JobSource, LaunchOptions, SupervisorApi, dry_run, launch};
+use crate::config::{FlagValue, Settings};
+use crate::credentials::{FrameworkCredentials, Loaded};
+use crate::launcher::{
+    AgentSettings, JobSource, LaunchOptions, Launched, SupervisorApi, dry_run, dry_run_app, launch, launch_app,
+};
 
 /// The port of a supervisor that is named without one.
 const DEFAULT_PORT: u16 = 30000;
@@ -36,18 +42,30 @@ pub struct LaunchArgs {
     /// File that holds the operator token
     #[arg(long, value_name = "FILE", env = "MESOS_QOS_TOKEN_FILE")]
     pub token_file: Option<PathBuf>,
-    /// PEM certificates to trust, here and (at the same path) in the job's image
+    /// PEM certificates to trust, here and (at the same path) in the job's image, or on the agents of Marathon
     #[arg(long, value_name = "FILE")]
     pub cacert: Option<PathBuf>,
-    /// Replace a job of the same name
+    /// Replace a job of the same name, or an app of the same id
     #[arg(long)]
     pub replace: bool,
     /// Submit only if the supervisor does not call the deadline infeasible
     #[arg(long)]
     pub require_feasible: bool,
-    /// Seconds for which a task reports its end again while the supervisor does not answer
+    /// Chronos: seconds for which a task reports its end again while the supervisor does not answer
     #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(0..=86_400))]
     pub callback_window: u64,
+    /// Marathon: where shell_trap lies on the agents [default: /usr/local/bin/shell_trap]
+    #[arg(long, value_name = "PATH")]
+    pub executor_path: Option<String>,
+    /// Marathon: directory of the checkpoints, which all agents share
+    #[arg(long, value_name = "PATH")]
+    pub checkpoint_dir: Option<String>,
+    /// Marathon: seconds between TERM and KILL, in which a task writes its checkpoint [default: 60]
+    #[arg(long, value_name = "SECONDS")]
+    pub task_kill_grace_period_seconds: Option<String>,
+    /// Marathon: configuration file, of which the section "launcher" is used
+    #[arg(long, value_name = "FILE", env = "MESOS_QOS_CONFIG")]
+    pub config: Option<PathBuf>,
     /// Print the job as it would be submitted, and touch nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -56,57 +74,115 @@ pub struct LaunchArgs {
     pub json: bool,
 }
 
+impl LaunchArgs {
+    /// What the agents are known by. `variables` is the environment.
+    ///
+    /// # Errors
+    /// When the settings are wrong or do not say enough.
+    fn agent(&self, variables: impl IntoIterator<Item = (OsString, OsString)>) -> anyhow::Result<AgentSettings> {
+        let given = [
+            ("executor_path", "--executor-path", &self.executor_path),
+            ("checkpoint_dir", "--checkpoint-dir", &self.checkpoint_dir),
+            (
+                "task_kill_grace_period_seconds",
+                "--task-kill-grace-period-seconds",
+                &self.task_kill_grace_period_seconds,
+            ),
+        ];
+        let flags = given
+            .into_iter()
+            .filter_map(|(key, flag, value)| Some(FlagValue { section: "launcher", key, flag, value: value.clone()? }));
+        let settings = Settings::load(flags.collect(), variables, self.config.clone())?;
+        Ok(AgentSettings::new(&settings.launcher)?)
+    }
+}
+
+/// Gets the lines of standard error.
+type Say = Arc<dyn Fn(&str) + Send + Sync>;
+
 /// Runs the command. Returns what belongs on standard output; `say` gets the lines of standard error.
 ///
 /// # Errors
 /// When the job was not launched; the text says why and what state that leaves.
-pub async fn execute(
-    args: LaunchArgs,
-    clock: Arc<dyn Clock>,
-    say: Arc<dyn Fn(&str) + Send + Sync>,
-) -> anyhow::Result<String> {
+pub async fn execute(args: LaunchArgs, clock: Arc<dyn Clock>, say: Say) -> anyhow::Result<String> {
     let mut options = LaunchOptions::new(clock);
     options.callback_window = Duration::from_secs(args.callback_window);
     options.task_cacert = args.cacert.as_deref().map(task_path).transpose()?;
     options.replace = args.replace;
     options.require_feasible = args.require_feasible;
     options.progress = say.clone();
-    let source = JobSource::File(args.job_file);
-    let Some(credentials) = &args.credentials_chronos else {
-        return marathon(args.credentials_marathon.as_deref());
-    };
+    let source = JobSource::File(args.job_file.clone());
+    match (&args.credentials_chronos, &args.credentials_marathon) {
+        (Some(credentials), _) => on_chronos(&args, credentials, source, options, &say).await,
+        (None, Some(credentials)) => on_marathon(&args, credentials, source, options, &say).await,
+        (None, None) => bail!("-c or -m: one of the two names the framework"),
+    }
+}
+
+async fn on_chronos(
+    args: &LaunchArgs,
+    credentials: &Path,
+    source: JobSource,
+    options: LaunchOptions,
+    say: &Say,
+) -> anyhow::Result<String> {
     if args.dry_run {
         let (job, warnings) = dry_run(source, &args.supervisor, &options)?;
         warnings.iter().for_each(|warning| say(&format!("warning: {warning}")));
         return Ok(serde_json::to_string_pretty(&job)?);
     }
-    let credentials = FrameworkCredentials::read_chronos(credentials)?;
-    credentials.warnings.iter().for_each(|warning| say(&format!("warning: {warning}")));
-    let token = args.token_file.as_deref().map(|path| read_token(path, &*say)).transpose()?;
+    let credentials = warned(FrameworkCredentials::read_chronos(credentials)?, say);
+    let (supervisor, transport) = supervisor(args, say)?;
+    let chronos = ChronosClient::new(credentials, transport)?;
+    report(args, &launch(source, &chronos, &supervisor, options).await?)
+}
+
+async fn on_marathon(
+    args: &LaunchArgs,
+    credentials: &Path,
+    source: JobSource,
+    options: LaunchOptions,
+    say: &Say,
+) -> anyhow::Result<String> {
+    // Read first: a file for something else is a more likely mistake than a missing setting.
+    let credentials = warned(FrameworkCredentials::read_marathon(credentials)?, say);
+    let agent = args.agent(std::env::vars_os())?;
+    if args.dry_run {
+        let (app, warnings) = dry_run_app(source, &args.supervisor, &agent, &options)?;
+        warnings.iter().for_each(|warning| say(&format!("warning: {warning}")));
+        say("this is the app for Marathon 1.5 and later; older ones get it without \"networks\"");
+        return Ok(serde_json::to_string_pretty(&app)?);
+    }
+    let (supervisor, transport) = supervisor(args, say)?;
+    let marathon = MarathonClient::new(credentials, transport)?;
+    report(args, &launch_app(source, &marathon, &supervisor, &agent, options).await?)
+}
+
+fn supervisor(args: &LaunchArgs, say: &Say) -> anyhow::Result<(SupervisorApi, TransportOptions)> {
+    let token = args.token_file.as_deref().map(|path| read_token(path, &**say)).transpose()?;
     if token.is_some() && args.supervisor.scheme() == "http" && !is_loopback(&args.supervisor) {
         say("warning: the token goes over plain HTTP to another machine: use https");
     }
-    let transport = ChronosClientOptions { cacert: args.cacert, ..ChronosClientOptions::default() };
-    let chronos = ChronosClient::new(credentials.value, transport.clone())?;
-    let supervisor = SupervisorApi::new(args.supervisor, token, &transport)?;
-    let launched = launch(source, &chronos, &supervisor, options).await?;
+    let transport = TransportOptions { cacert: args.cacert.clone(), ..TransportOptions::default() };
+    Ok((SupervisorApi::new(args.supervisor.clone(), token, &transport)?, transport))
+}
+
+fn report(args: &LaunchArgs, launched: &Launched) -> anyhow::Result<String> {
     if args.json {
-        return Ok(serde_json::to_string(&launched)?);
+        return Ok(serde_json::to_string(launched)?);
     }
     Ok(format!("{} {} launched: {}", launched.uuid, launched.name, launched.admission.reason))
+}
+
+fn warned(loaded: Loaded<FrameworkCredentials>, say: &Say) -> FrameworkCredentials {
+    loaded.warnings.iter().for_each(|warning| say(&format!("warning: {warning}")));
+    loaded.value
 }
 
 /// The path of the certificates as a task, which runs in another directory, has to name it.
 fn task_path(path: &Path) -> anyhow::Result<String> {
     let path = std::path::absolute(path).with_context(|| format!("cacert {}", path.display()))?;
     path.into_os_string().into_string().map_err(|path| anyhow::anyhow!("cacert {path:?}: should be UTF-8"))
-}
-
-fn marathon(credentials: Option<&Path>) -> anyhow::Result<String> {
-    if let Some(path) = credentials {
-        FrameworkCredentials::read_marathon(path)?;
-    }
-    bail!("-m: launching Marathon apps comes with a later release and is not supported yet; -c launches Chronos jobs")
 }
 
 pub(super) fn parse_supervisor(text: &str) -> Result<Url, String> {

@@ -7,6 +7,7 @@ mod choice;
 mod elasticity;
 mod error;
 mod file;
+mod launcher;
 mod layers;
 mod outside;
 mod reader;
@@ -22,8 +23,9 @@ use serde::Serialize;
 pub use choice::Choice;
 pub use elasticity::{Arbitration, ElasticitySettings, PolicyName, RescaleMode};
 pub use error::{ConfigError, Problem};
+pub use launcher::LauncherSettings;
 pub use layers::{ENV_PREFIX, FlagValue, Layers, OTHER_VARIABLES};
-pub use outside::{ChronosSettings, CpuSourceKind, CpuSourceSettings, LauncherSettings, MetricsSettings};
+pub use outside::{ChronosSettings, CpuSourceKind, CpuSourceSettings, MetricsSettings};
 pub use supervisor::{AuthMode, AuthSettings, LogFormat, SupervisorSettings, TlsSettings};
 pub use value::Source;
 
@@ -89,6 +91,7 @@ impl Settings {
         settings.elasticity.check(&mut reader);
         settings.chronos.check(&mut reader);
         settings.cpu_source.check(&mut reader);
+        settings.launcher.check(&mut reader);
         settings.check_exposure(&mut reader);
         settings.check_availability(&mut reader);
         let problems = reader.finish();

@@ -1,6 +1,4 @@
-//! `[chronos]`, `[cpu_source]`, `[metrics]`, `[launcher]`: the systems around the supervisor.
-
-use std::path::PathBuf;
+//! `[chronos]`, `[cpu_source]`, `[metrics]`: the systems around the supervisor.
 
 use reqwest::Url;
 use serde::Serialize;
@@ -131,31 +129,6 @@ impl MetricsSettings {
             monasca: s.boolean("monasca", true),
             batch_size: s.whole("batch_size", 100, 1..=10_000),
             batch_interval: s.span("batch_interval", 5.0, 0.1..=3600.0),
-        }
-    }
-}
-
-/// `[launcher]`: what is written into Marathon apps.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct LauncherSettings {
-    /// Where `shell_trap` lies on the agents.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub executor_path: Option<PathBuf>,
-    /// Where checkpoints go; all agents must see it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub checkpoint_dir: Option<PathBuf>,
-    /// Time a task gets between TERM and KILL to write its checkpoint.
-    #[serde(serialize_with = "render::seconds")]
-    pub task_kill_grace_period_seconds: Span,
-}
-
-impl LauncherSettings {
-    pub(super) fn read(reader: &mut Reader) -> Self {
-        let mut s = reader.section("launcher");
-        LauncherSettings {
-            executor_path: s.optional_path("executor_path"),
-            checkpoint_dir: s.optional_path("checkpoint_dir"),
-            task_kill_grace_period_seconds: s.span("task_kill_grace_period_seconds", 60.0, 1.0..=3600.0),
         }
     }
 }

@@ -77,8 +77,8 @@ fn urls(document: &Document) -> Result<Vec<Url>, CredentialsError> {
 /// The API prefix is found out; one written into the file would be doubled.
 fn without_api_path(mut url: Url) -> Url {
     let path = url.path().trim_end_matches('/');
-    let base = path.strip_suffix("/v1/scheduler").or_else(|| path.strip_suffix("/scheduler")).unwrap_or(path);
-    let base = base.to_owned();
+    let prefixes = ["/v1/scheduler", "/scheduler", "/v2/apps", "/v2"];
+    let base = prefixes.iter().find_map(|prefix| path.strip_suffix(prefix)).unwrap_or(path).to_owned();
     url.set_path(&base);
     url
 }

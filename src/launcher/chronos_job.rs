@@ -8,6 +8,7 @@ use super::fields::Fields;
 use super::findings::{Finding, Findings};
 use super::schedule;
 use crate::clients::chronos::drop_nulls;
+use crate::qos::ids::Framework;
 use crate::qos::units::{Cpus, Timestamp};
 
 /// A Chronos job that can be supervised.
@@ -38,17 +39,7 @@ pub struct ChronosJobFile {
 pub fn check(mut job: Map<String, Value>, now: Timestamp) -> Result<ChronosJobFile, Vec<Finding>> {
     let mut findings = Findings::default();
     remove_nulls(&mut job, &mut findings);
-    let qos = match job.shift_remove("qos") {
-        Some(Value::Object(mut qos)) => declaration::read(&mut qos, &mut findings),
-        Some(_) => {
-            findings.error("qos", "should be an object with duration, deadline and desv_deadline");
-            None
-        }
-        None => {
-            findings.error("qos", "missing: add {\"duration\": .., \"deadline\": .., \"desv_deadline\": ..}");
-            None
-        }
-    };
+    let qos = declaration::take(&mut job, Framework::Chronos, &mut findings);
     let schedule = if job.contains_key("parents") {
         refuse_parents(&mut job, now, &mut findings)
     } else {

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::fields::Fields;
 use super::findings::{Findings, nearest};
+use crate::qos::ids::Framework;
 use crate::qos::units::Span;
 
 const KNOWN: [&str; 7] = ["duration", "deadline", "desv_deadline", "overprogress", "policy", "chain", "max_failures"];
@@ -11,9 +12,9 @@ const KNOWN: [&str; 7] = ["duration", "deadline", "desv_deadline", "overprogress
 /// What the author declares about time, checked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Declaration {
-    /// Expected time of one iteration at the submitted CPU.
+    /// Chronos: expected time of one iteration at the submitted CPU. Marathon: CPU time of the whole execution.
     pub duration: Span,
-    /// The interval in which all iterations must finish.
+    /// Chronos: the interval in which all iterations must finish. Marathon: longest time of the execution.
     pub deadline: Span,
     /// How far ahead of the deadline counts as too fast, as a fraction of it; 0 <= d < 1.
     pub desv_deadline: f64,
@@ -23,19 +24,40 @@ pub struct Declaration {
     pub max_failures: Option<u32>,
 }
 
-/// Reads the object; `None` when there are errors.
-pub fn read(qos: &mut Map<String, Value>, findings: &mut Findings) -> Option<Declaration> {
+/// Takes `qos` out of a job file and reads it; `None` when there are errors.
+pub fn take(job: &mut Map<String, Value>, framework: Framework, findings: &mut Findings) -> Option<Declaration> {
+    match job.shift_remove("qos") {
+        Some(Value::Object(mut qos)) => read(&mut qos, framework, findings),
+        Some(_) => {
+            findings.error("qos", "should be an object with duration, deadline and desv_deadline");
+            None
+        }
+        None => {
+            findings.error("qos", "missing: add {\"duration\": .., \"deadline\": .., \"desv_deadline\": ..}");
+            None
+        }
+    }
+}
+
+fn read(qos: &mut Map<String, Value>, framework: Framework, findings: &mut Findings) -> Option<Declaration> {
     let errors = findings.errors.len();
     let mut fields = Fields { members: qos, findings, prefix: "qos." };
     unknown_keys(&mut fields);
-    let duration = positive_span(&mut fields, "duration", "write the seconds of one iteration, for instance 400");
+    let duration_fix = match framework {
+        Framework::Chronos => "write the seconds of one iteration, for instance 400",
+        Framework::Marathon => "write the CPU seconds that the job needs in all, for instance 400",
+    };
+    let duration = positive_span(&mut fields, "duration", duration_fix);
     let deadline =
         positive_span(&mut fields, "deadline", "write the seconds in which all must be done, for instance 1800");
-    let desv_deadline = desv_deadline(&mut fields);
+    let desv_deadline = desv_deadline(&mut fields, framework);
     let policy = policy(&mut fields);
     let max_failures = max_failures(&mut fields);
     if fields.boolean("chain") == Some(true) {
-        fields.warn("chain", "not supported yet: each iteration is a task of its own");
+        match framework {
+            Framework::Chronos => fields.warn("chain", "not supported yet: each iteration is a task of its own"),
+            Framework::Marathon => fields.error("chain", "is for Chronos jobs, which have iterations: leave it out"),
+        }
     }
     if findings.errors.len() > errors {
         return None;
@@ -72,7 +94,7 @@ fn positive_span(fields: &mut Fields<'_>, key: &str, fix: &str) -> Option<Span> 
     }
 }
 
-fn desv_deadline(fields: &mut Fields<'_>) -> Option<f64> {
+fn desv_deadline(fields: &mut Fields<'_>, framework: Framework) -> Option<f64> {
     const FIX: &str = "write how far ahead of the deadline counts as too fast, for instance 0.2";
     let both = fields.members.contains_key("desv_deadline") && fields.members.contains_key("overprogress");
     if both {
@@ -97,14 +119,17 @@ fn desv_deadline(fields: &mut Fields<'_>) -> Option<f64> {
         return None;
     }
     if desv > 0.5 {
-        fields.warn(
-            "desv_deadline",
-            format!(
-                "{desv} lets the job count as too fast only when it is more than {:.0} % ahead of its deadline; \
-                 if the fraction of the deadline itself is meant, write \"overprogress\": {desv}",
-                desv * 100.0
+        let percent = desv * 100.0;
+        let meaning = match framework {
+            Framework::Chronos => {
+                format!("lets the job count as too fast only when it is more than {percent:.0} % ahead of its deadline")
+            }
+            Framework::Marathon => format!(
+                "lets the job be {percent:.0} % behind or ahead of the CPU time that is due before anything is changed"
             ),
-        );
+        };
+        let hint = "if the fraction of the deadline itself is meant, write \"overprogress\"";
+        fields.warn("desv_deadline", format!("{desv} {meaning}; {hint}: {desv}"));
     }
     Some(desv)
 }
@@ -135,7 +160,7 @@ mod tests {
 
     fn read_json(qos: Value) -> (Option<Declaration>, Findings) {
         let mut findings = Findings::default();
-        let declaration = read(qos.clone().as_object_mut().unwrap(), &mut findings);
+        let declaration = read(qos.clone().as_object_mut().unwrap(), Framework::Chronos, &mut findings);
         (declaration, findings)
     }
 

@@ -2,9 +2,11 @@
 
 use crate::api::register::AdmissionView;
 use crate::clients::chronos::ChronosError;
+use crate::clients::marathon::{AppId, MarathonError};
 use crate::qos::ids::JobId;
 
 use super::job_file::JobFileError;
+use super::marathon::submit::AppSubmitError;
 use super::submit::SubmitError;
 use super::supervisor::SupervisorError;
 use super::wrapper::WrapError;
@@ -22,6 +24,12 @@ pub enum LaunchError {
     /// The framework has a job of this name.
     #[error("name: Chronos has a job {0:?} already: choose another name, or replace it with --replace")]
     NameTaken(String),
+    /// Marathon has an app of this id.
+    #[error("id: Marathon has an app {0} already: choose another id, or replace it with --replace")]
+    AppExists(AppId),
+    /// Marathon cannot be asked; nothing was changed.
+    #[error("nothing was changed, because Marathon cannot be asked: {0}")]
+    Marathon(MarathonError),
     /// Chronos cannot be asked; nothing was changed.
     #[error("nothing was changed, because Chronos cannot be asked: {0}")]
     Chronos(ChronosError),
@@ -44,6 +52,14 @@ pub enum LaunchError {
     Submission {
         /// What happened.
         cause: SubmitError,
+        /// Why the registration could not be taken back, if it could not.
+        withdrawal: Option<SupervisorError>,
+    },
+    /// The submission of an app failed and the registration was taken back.
+    #[error("{cause}{}", note(.withdrawal))]
+    AppSubmission {
+        /// What happened.
+        cause: AppSubmitError,
         /// Why the registration could not be taken back, if it could not.
         withdrawal: Option<SupervisorError>,
     },

@@ -2,6 +2,8 @@
 //!
 //! Each accessor checks the member, puts it into its proper type in place, and says what is wrong with it.
 
+use std::ops::RangeInclusive;
+
 use serde_json::{Map, Number, Value};
 
 use super::findings::{Findings, nearest};
@@ -13,7 +15,7 @@ pub struct Fields<'a> {
     /// Where findings go.
     pub findings: &'a mut Findings,
     /// Precedes the name of each member in a finding.
-    pub prefix: &'static str,
+    pub prefix: &'a str,
 }
 
 impl Fields<'_> {
@@ -63,6 +65,19 @@ impl Fields<'_> {
             return None;
         }
         number
+    }
+
+    /// A whole number within `range`, or text that is one.
+    pub fn whole(&mut self, key: &str, range: RangeInclusive<u32>, fix: &str) -> Option<u32> {
+        let number = self.number(key, fix)?;
+        if number.fract() != 0.0 || !(f64::from(*range.start())..=f64::from(*range.end())).contains(&number) {
+            let (from, to) = range.into_inner();
+            self.error(key, format!("should be a whole number from {from} to {to}, found {number}: {fix}"));
+            return None;
+        }
+        let whole = number as u32;
+        self.members.insert(key.to_owned(), whole.into());
+        Some(whole)
     }
 
     /// `true` or `false`, or the text of one.

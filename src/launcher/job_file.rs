@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::chronos_job::{self, ChronosJobFile};
 use super::findings::Finding;
+use super::marathon::app_file::{self, MarathonAppFile};
 use crate::qos::units::Timestamp;
 
 /// A job file is a few kilobytes; more is a mistake.
@@ -32,8 +33,10 @@ pub enum JobFileError {
         /// What is wrong and what would be right.
         problem: String,
     },
-    /// It is a Marathon app.
+    /// It is a Marathon app, and a Chronos job was wanted.
     Marathon,
+    /// It is a Chronos job, and a Marathon app was wanted.
+    Chronos,
     /// Fields are wrong: all of them.
     Invalid(Vec<Finding>),
 }
@@ -43,11 +46,12 @@ impl fmt::Display for JobFileError {
         match self {
             JobFileError::Unreadable { path: Some(path), problem } => write!(f, "{}: {problem}", path.display()),
             JobFileError::Unreadable { path: None, problem } => write!(f, "job: {problem}"),
-            JobFileError::Marathon => write!(
-                f,
-                "id: this is a Marathon app; supervising Marathon apps comes with a later release and is not \
-                 supported yet"
-            ),
+            JobFileError::Marathon => {
+                write!(f, "id: this is a Marathon app: launch it with -m and the credentials of Marathon")
+            }
+            JobFileError::Chronos => {
+                write!(f, "name: this is a Chronos job: launch it with -c and the credentials of Chronos")
+            }
             JobFileError::Invalid(errors) => {
                 write!(f, "the job file has {} error{}:", errors.len(), if errors.len() == 1 { "" } else { "s" })?;
                 errors.iter().try_for_each(|error| write!(f, "\n  {error}"))
@@ -64,19 +68,37 @@ impl JobSource {
     /// # Errors
     /// When it is no Chronos job that can be supervised; every wrong field is told.
     pub fn load(self, now: Timestamp) -> Result<ChronosJobFile, JobFileError> {
-        let members = match self {
-            JobSource::File(path) => {
-                object(read(&path)?).map_err(|problem| JobFileError::Unreadable { path: Some(path), problem })?
-            }
-            JobSource::Json(value) => {
-                object(value).map_err(|problem| JobFileError::Unreadable { path: None, problem })?
-            }
-        };
-        if members.contains_key("id") && !members.contains_key("name") && !members.contains_key("schedule") {
+        let members = self.members()?;
+        if looks_like_marathon(&members) {
             return Err(JobFileError::Marathon);
         }
         chronos_job::check(members, now).map_err(JobFileError::Invalid)
     }
+
+    /// Reads and checks a Marathon app.
+    ///
+    /// # Errors
+    /// When it is no Marathon app that can be supervised; every wrong field is told.
+    pub fn load_app(self) -> Result<MarathonAppFile, JobFileError> {
+        let members = self.members()?;
+        if !members.contains_key("id") && ["name", "schedule", "parents"].iter().any(|key| members.contains_key(*key)) {
+            return Err(JobFileError::Chronos);
+        }
+        app_file::check(members).map_err(JobFileError::Invalid)
+    }
+
+    fn members(self) -> Result<Map<String, Value>, JobFileError> {
+        match self {
+            JobSource::File(path) => {
+                object(read(&path)?).map_err(|problem| JobFileError::Unreadable { path: Some(path), problem })
+            }
+            JobSource::Json(value) => object(value).map_err(|problem| JobFileError::Unreadable { path: None, problem }),
+        }
+    }
+}
+
+fn looks_like_marathon(members: &Map<String, Value>) -> bool {
+    members.contains_key("id") && !members.contains_key("name") && !members.contains_key("schedule")
 }
 
 fn object(value: Value) -> Result<Map<String, Value>, String> {

@@ -1,4 +1,4 @@
-//! The order of things: look, register, submit, verify; and back again when the submission fails.
+//! The order of things for a Chronos job: look, register, submit, verify; and back again when the submission fails.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::chronos_job::ChronosJobFile;
 use super::error::LaunchError;
 use super::findings::Finding;
+use super::introduce::{Introduced, introduce};
 use super::job_file::JobSource;
 use super::rewrite::{Callback, rewrite};
 use super::submit::{Submission, SubmitError, SubmitTiming};
@@ -111,19 +112,8 @@ pub async fn launch(
         say(&format!("replacing the job {:?}", file.name));
     }
 
-    let reply = supervisor.register(&registration(&file, uuid, &options)).await.map_err(LaunchError::Registration)?;
-    let admission = reply.admission;
-    say(&format!("registered {:?} as {uuid}: {} ({})", file.name, admission.verdict, admission.reason));
-    if options.require_feasible && admission.verdict == "infeasible" {
-        let withdrawal = supervisor.withdraw(uuid, "infeasible, and only a feasible job was wanted").await.err();
-        return Err(LaunchError::Infeasible { admission: Box::new(admission), withdrawal });
-    }
-    let token = reply.callback_token.as_deref();
-    if !token.is_none_or(is_bearer_token) {
-        return Err(LaunchError::Token(supervisor.withdraw(uuid, "unusable callback token").await.err()));
-    }
-
-    let job = rewritten(&file, uuid, supervisor.url(), token, &options)?;
+    let Introduced { admission, token } = introduce(supervisor, &registration(&file, uuid, &options), &options).await?;
+    let job = rewritten(&file, uuid, supervisor.url(), token.as_deref(), &options)?;
     let submission = Submission { chronos, name: &file.name, uuid, job: &job, timing: options.timing };
     if let Err(error) = submission.run().await {
         take_back(supervisor, &submission, error).await?;
@@ -183,9 +173,4 @@ fn registration(file: &ChronosJobFile, uuid: JobId, options: &LaunchOptions) -> 
         start_at: file.start_at.map(|at| at.epoch_seconds()),
         callback_window: Some(options.callback_window.as_secs() as f64),
     }
-}
-
-/// What RFC 6750 allows in a bearer token; all of it can stand in a curl configuration in quotes.
-fn is_bearer_token(token: &str) -> bool {
-    !token.is_empty() && token.chars().all(|c| c.is_ascii_alphanumeric() || "-._~+/=".contains(c))
 }

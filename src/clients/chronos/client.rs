@@ -1,16 +1,18 @@
 //! The calls, over several masters and two API versions.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 
-use reqwest::{Client, Method};
+use reqwest::Method;
 use serde_json::Value;
 
 use super::error::ChronosError;
 use super::job::ChronosJob;
-use super::request::{Answer, Call, send};
+use super::request::{Answer, judge};
 use super::summary::{self, JobActivity};
-use crate::clients::transport::{TransportOptions, build_client};
+use crate::clients::exchange::Call;
+use crate::clients::masters::Masters;
+use crate::clients::transport::TransportOptions;
 use crate::credentials::FrameworkCredentials;
 
 /// Limits and trust of the client.
@@ -39,14 +41,10 @@ impl ApiVersion {
 
 /// A client of one Chronos cluster.
 ///
-/// A read is tried at each master in turn, after any failure that may pass. A write goes to the next master only
-/// when no connection was made, so that it is never carried out twice behind the caller's back.
+/// A read is tried at each master in turn, a write only at the first one that takes the connection.
 #[derive(Debug)]
 pub struct ChronosClient {
-    http: Client,
-    credentials: FrameworkCredentials,
-    /// The master that answered last: asked first.
-    preferred: AtomicUsize,
+    masters: Masters,
     /// 0 unknown, 1 [`ApiVersion::Unversioned`], 2 [`ApiVersion::V1`].
     version: AtomicU8,
 }
@@ -57,11 +55,7 @@ impl ChronosClient {
     /// # Errors
     /// When there is no URL, or `options` cannot be met.
     pub fn new(credentials: FrameworkCredentials, options: ChronosClientOptions) -> Result<Self, ChronosError> {
-        if credentials.urls.is_empty() {
-            return Err(ChronosError::Configuration("url: no Chronos master is named".into()));
-        }
-        let http = build_client(&options)?;
-        Ok(ChronosClient { http, credentials, preferred: AtomicUsize::new(0), version: AtomicU8::new(0) })
+        Ok(ChronosClient { masters: Masters::new(credentials, &options)?, version: AtomicU8::new(0) })
     }
 
     /// Every job.
@@ -97,13 +91,13 @@ impl ChronosClient {
     pub async fn summary(&self) -> Result<BTreeMap<String, JobActivity>, ChronosError> {
         if self.api_version().await? == ApiVersion::V1 {
             match self.call(Call::new(Method::GET, &["jobs", "summary"])).await {
-                Ok(answer) => return summary::from_json(&answer.body).map_err(|reason| answer.bad(reason)),
+                Ok(answer) => return summary::from_json(answer.body()).map_err(|reason| answer.bad(reason)),
                 Err(error) if error.is_wrong_path() => {}
                 Err(error) => return Err(error),
             }
         }
         let answer = self.call(Call::new(Method::GET, &["graph", "csv"])).await?;
-        summary::from_csv(&answer.body).map_err(|reason| answer.bad(reason))
+        summary::from_csv(answer.body()).map_err(|reason| answer.bad(reason))
     }
 
     /// Creates the job, or replaces the whole job of the same name.
@@ -170,21 +164,7 @@ impl ChronosClient {
     }
 
     async fn at_some_master(&self, call: &Call<'_>) -> Result<Answer, ChronosError> {
-        let masters = &self.credentials.urls;
-        let first = self.preferred.load(Ordering::Relaxed);
-        let mut last = None;
-        for offset in 0..masters.len() {
-            let index = (first + offset) % masters.len();
-            match send(&self.http, &self.credentials, &masters[index], call).await {
-                Ok(answer) => {
-                    self.preferred.store(index, Ordering::Relaxed);
-                    return Ok(answer);
-                }
-                Err(error) if error.is_refused() || (call.is_read() && error.is_retriable()) => last = Some(error),
-                Err(error) => return Err(error),
-            }
-        }
-        Err(last.unwrap_or_else(|| ChronosError::Configuration("url: no Chronos master is named".into())))
+        self.masters.ask(call, judge).await
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is known about a call that did not succeed.
 
-use crate::clients::transport::TransportError;
+use crate::clients::exchange::ExchangeError;
+use crate::clients::masters::CallFailure;
 
 /// A call to Chronos that failed. No variant holds a credential.
 #[derive(Debug, thiserror::Error)]
@@ -101,8 +102,24 @@ impl ChronosError {
     }
 }
 
-impl From<TransportError> for ChronosError {
-    fn from(error: TransportError) -> Self {
-        ChronosError::Configuration(error.to_string())
+impl From<ExchangeError> for ChronosError {
+    fn from(error: ExchangeError) -> Self {
+        match error {
+            ExchangeError::Configuration(reason) => ChronosError::Configuration(reason),
+            ExchangeError::Refused { call, reason } => ChronosError::Refused { call, reason },
+            ExchangeError::Timeout { call } => ChronosError::Timeout { call },
+            ExchangeError::Interrupted { call, reason } => ChronosError::Interrupted { call, reason },
+            ExchangeError::TooLarge { call, reason } => ChronosError::BadAnswer { call, reason },
+        }
+    }
+}
+
+impl CallFailure for ChronosError {
+    fn is_refused(&self) -> bool {
+        ChronosError::is_refused(self)
+    }
+
+    fn is_retriable(&self) -> bool {
+        ChronosError::is_retriable(self)
     }
 }

@@ -1,22 +1,4 @@
-//! What the body of an error says, whichever of its many forms it has.
-
-use serde_json::Value;
-
-const LONGEST: usize = 300;
-
-/// The first line that says something: of the JSON member `message`, or of the text. HTML says nothing.
-pub fn error_message(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(body);
-    let message = match serde_json::from_str::<Value>(&text) {
-        Ok(Value::Object(object)) => object.get("message").and_then(Value::as_str).unwrap_or_default().to_owned(),
-        Ok(Value::String(text)) => text,
-        // 2.4 labels plain text as application/json.
-        _ if text.trim_start().starts_with('<') => String::new(),
-        _ => text.into_owned(),
-    };
-    let line = message.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
-    line.chars().filter(|c| !c.is_control()).take(LONGEST).collect()
-}
+//! How Chronos says in words what its status does not say.
 
 /// Whether `message` is one of the texts by which Chronos says that it has no such job; the status is 400 or 500.
 pub fn says_not_found(message: &str) -> bool {
@@ -27,6 +9,7 @@ pub fn says_not_found(message: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clients::error_text::error_message;
 
     #[test]
     fn a_stack_trace_in_json_gives_its_first_line() {
@@ -37,10 +20,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_text_empty_and_html_bodies() {
-        assert_eq!(error_message(b"requirement failed: Job 'x' not found"), "requirement failed: Job 'x' not found");
-        assert_eq!(error_message(b""), "");
-        assert_eq!(error_message(b"<html><title>Error 401</title></html>"), "");
+    fn both_names_of_a_job_are_recognised() {
         assert!(says_not_found("JobSchedule 'a b' not found"));
         assert!(!says_not_found("the job's name is invalid"));
     }
