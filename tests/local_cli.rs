@@ -67,7 +67,14 @@ impl Drop for Local {
 
 fn command(dir: &Path, version: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mesos-qos"));
-    command.args(["local", "--chronos-port=0", "--mesos-port=0", "--offer-interval=50ms", "--task-kill-grace=200ms"]);
+    command.args([
+        "local",
+        "--chronos-port=0",
+        "--marathon-port=0",
+        "--mesos-port=0",
+        "--offer-interval=50ms",
+        "--task-kill-grace=200ms",
+    ]);
     command.args(["--chronos-version", version, "--state-dir"]).arg(dir);
     command
 }
@@ -126,7 +133,7 @@ fn it_says_what_is_wrong_with_its_options() {
         ("--cpus=many", 2, "is no number of CPUs"),
     ] {
         let output = Command::new(env!("CARGO_BIN_EXE_mesos-qos"))
-            .args(["local", "--chronos-port=0", "--mesos-port=0", option, "--state-dir"])
+            .args(["local", "--chronos-port=0", "--marathon-port=0", "--mesos-port=0", option, "--state-dir"])
             .arg(dir.path())
             .output()
             .unwrap();

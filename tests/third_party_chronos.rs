@@ -49,7 +49,19 @@ struct Local(Child);
 impl Local {
     fn start(dir: &Path, version: &str) -> Local {
         let child = Command::new(env!("CARGO_BIN_EXE_mesos-qos"))
-            .args(["local", "--chronos-port", "0", "--mesos-port", "0", "--nodes", "1", "--offer-interval", "100ms"])
+            .args([
+                "local",
+                "--chronos-port",
+                "0",
+                "--marathon-port",
+                "0",
+                "--mesos-port",
+                "0",
+                "--nodes",
+                "1",
+                "--offer-interval",
+                "100ms",
+            ])
             .args(["--chronos-version", version, "--credentials-dir"])
             .arg(dir.join("credentials"))
             .arg("--state-dir")

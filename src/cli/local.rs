@@ -18,13 +18,13 @@ use crate::local::executor::Executor;
 use crate::local::executor::docker::{DockerExecutor, DockerOptions};
 use crate::local::executor::process::limiter::LimiterChoice;
 use crate::local::executor::process::{ProcessExecutor, ProcessOptions};
-use crate::local::{ChronosVersion, DelayRange, LocalCluster, LocalOptions};
+use crate::local::{ChronosVersion, DelayRange, LocalCluster, LocalOptions, MarathonVersion, NodeVariable};
 use crate::qos::units::Cpus;
 
 /// Of the machine's cores, what tasks may have together; the rest is for the cluster itself and the supervisor.
 const SHARE_OF_CORES: f64 = 0.85;
 
-/// Run a cluster on this machine: the Chronos API over real, CPU-limited processes
+/// Run a cluster on this machine: the Chronos and Marathon APIs over real, CPU-limited processes
 #[derive(Debug, Args)]
 pub struct LocalArgs {
     /// Loopback address to listen on
@@ -33,12 +33,18 @@ pub struct LocalArgs {
     /// Port of the Chronos API; 0 takes a free one
     #[arg(long, default_value_t = 4400, value_name = "PORT")]
     pub chronos_port: u16,
+    /// Port of the Marathon API; 0 takes a free one
+    #[arg(long, default_value_t = 8080, value_name = "PORT")]
+    pub marathon_port: u16,
     /// Port of the Mesos master's and agents' API (slaves, state, monitor/statistics); 0 takes a free one
     #[arg(long, default_value_t = 5050, value_name = "PORT")]
     pub mesos_port: u16,
     /// Behave as this Chronos
     #[arg(long, default_value = "3.0", value_name = "2.4|3.0")]
     pub chronos_version: ChronosVersion,
+    /// Behave as this Marathon
+    #[arg(long, default_value = "1.5", value_name = "1.1|1.4|1.5")]
+    pub marathon_version: MarathonVersion,
     /// What runs the tasks
     #[arg(long, default_value = "auto", value_name = "KIND")]
     pub executor: ExecutorKind,
@@ -63,16 +69,20 @@ pub struct LocalArgs {
     /// Time from a failure to its retry
     #[arg(long, default_value = "60s", value_parser = parse_duration, value_name = "TIME")]
     pub failure_retry: Duration,
-    /// Time from TERM to KILL when a task is killed
+    /// Time from TERM to KILL when a task is killed and its app says nothing about it
     #[arg(long, default_value = "3s", value_parser = parse_duration, value_name = "TIME")]
     pub task_kill_grace: Duration,
+    /// Variable for the tasks of every node, or of one, such as node1:SHELL_TRAP_CPU_FACTOR=0.5; may be given again
+    #[arg(long, value_parser = parse_node_variable, value_name = "[NODE:]NAME=VALUE")]
+    pub node_env: Vec<NodeVariable>,
     /// Seed of the choices of nodes and delays
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub seed: u64,
-    /// Directory for jobs, the launch journal and the tasks' sandboxes
+    /// Directory for jobs, apps, the launch journal and the tasks' sandboxes
     #[arg(long, default_value = "mesos-qos-local", value_name = "DIR")]
     pub state_dir: PathBuf,
-    /// Directory for chronos.json, the credentials that the other commands take [default: the state directory]
+    /// Directory for chronos.json and marathon.json, the credentials that the other commands take [default: the state
+    /// directory]
     #[arg(long, value_name = "DIR")]
     pub credentials_dir: Option<PathBuf>,
 }
@@ -108,11 +118,16 @@ pub fn run(args: LocalArgs, mut out: impl Write) -> anyhow::Result<()> {
     let cluster = LocalCluster::start(options)?;
     let credentials_dir = args.credentials_dir.unwrap_or(state_dir);
     std::fs::create_dir_all(&credentials_dir).context("--credentials-dir")?;
-    let file = credentials_dir.join("chronos.json");
-    cluster.credentials().write(&file, &cluster.chronos_url()).with_context(|| format!("{}", file.display()))?;
+    // Whoever waits for chronos.json finds the other one too.
+    let files = [("marathon.json", cluster.marathon_url()), ("chronos.json", cluster.chronos_url())];
+    for (name, url) in &files {
+        let file = credentials_dir.join(name);
+        cluster.credentials().write(&file, url).with_context(|| format!("{}", file.display()))?;
+    }
     writeln!(out, "chronos      {} ({})", cluster.chronos_url(), args.chronos_version)?;
+    writeln!(out, "marathon     {} ({})", cluster.marathon_url(), args.marathon_version)?;
     writeln!(out, "mesos        {}", cluster.mesos_url())?;
-    writeln!(out, "credentials  {}", file.display())?;
+    writeln!(out, "credentials  {0}/chronos.json, {0}/marathon.json", credentials_dir.display())?;
     writeln!(out, "journal      {}", cluster.journal_path().display())?;
     writeln!(out, "nodes        {} with {} CPUs, {factor:.4} of a core each, {kind}", args.nodes, args.cpus)?;
     out.flush()?;
@@ -157,8 +172,10 @@ fn options(args: &LocalArgs, state_dir: PathBuf, executor: Arc<dyn Executor>) ->
     LocalOptions {
         listen: args.listen,
         chronos_port: args.chronos_port,
+        marathon_port: args.marathon_port,
         mesos_port: args.mesos_port,
         chronos_version: args.chronos_version,
+        marathon_version: args.marathon_version,
         nodes: args.nodes,
         cpus_per_node: args.cpus,
         deployment_delay: args.deployment_delay,
@@ -167,6 +184,7 @@ fn options(args: &LocalArgs, state_dir: PathBuf, executor: Arc<dyn Executor>) ->
         schedule_horizon: args.schedule_horizon,
         failure_retry: args.failure_retry,
         task_kill_grace: args.task_kill_grace,
+        node_env: args.node_env.clone(),
         seed: args.seed,
         ..LocalOptions::new(state_dir, executor, Arc::new(SystemClock))
     }
@@ -175,4 +193,17 @@ fn options(args: &LocalArgs, state_dir: PathBuf, executor: Arc<dyn Executor>) ->
 fn parse_cpus(text: &str) -> Result<Cpus, String> {
     let number: f64 = text.parse().map_err(|_| format!("{text:?} is no number of CPUs"))?;
     Cpus::try_from_f64(number).map_err(|e| e.to_string())
+}
+
+fn parse_node_variable(text: &str) -> Result<NodeVariable, String> {
+    let wrong = || format!("{text:?}: NAME=VALUE or NODE:NAME=VALUE is wanted");
+    let (name, value) = text.split_once('=').ok_or_else(wrong)?;
+    let (node, name) = match name.split_once(':') {
+        Some((node, name)) => (Some(node.to_owned()), name),
+        None => (None, name),
+    };
+    if name.is_empty() || node.as_ref().is_some_and(String::is_empty) {
+        return Err(wrong());
+    }
+    Ok(NodeVariable { node, name: name.to_owned(), value: value.to_owned() })
 }

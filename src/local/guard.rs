@@ -4,17 +4,17 @@ use std::net::IpAddr;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse, web};
 
-use super::chronos::version::ChronosVersion;
 use super::credentials::Credentials;
 
 /// What the guard of a framework's API needs.
 pub(super) struct Access {
     pub credentials: Credentials,
-    pub version: ChronosVersion,
+    /// On every answer.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// Lets only requests pass that were sent to a loopback name: a page in a browser can be made to send others, by a
@@ -46,9 +46,8 @@ pub(super) async fn authenticated(
     } else {
         next.call(request).await?.map_into_boxed_body()
     };
-    if access.is_some_and(|access| access.version.is_v3()) {
-        let any = HeaderValue::from_static("*");
-        response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, any);
+    for (name, value) in access.iter().flat_map(|access| &access.headers) {
+        response.headers_mut().insert(name.clone(), value.clone());
     }
     Ok(response)
 }

@@ -11,10 +11,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::chronos::task::{Phase, Placed, Terminal};
-use super::driver::{Driver, State};
+use super::driver::{Driver, Framework, State};
 use super::journal::TaskEnd;
 use super::nodes::Node;
+use super::task::{Phase, Terminal};
 use super::usage::LaunchUsage;
 use crate::qos::units::{Cpus, Timestamp};
 
@@ -37,18 +37,75 @@ pub(super) struct View {
 }
 
 impl View {
-    pub fn new(driver: Arc<Driver>, address: SocketAddr) -> Self {
+    pub fn new(driver: Arc<Driver>, id: Uuid, address: SocketAddr) -> Self {
         let memory = procfs::Meminfo::current().map_or(0.0, |info| info.mem_total as f64 / f64::from(1 << 20));
         let started = driver.now();
-        View { driver, address, id: Uuid::new_v4(), started, memory }
+        View { driver, address, id, started, memory }
     }
 
-    fn framework_id(&self) -> String {
-        format!("{}-0000", self.id)
+    fn framework_id(&self, framework: Framework) -> String {
+        let number = match framework {
+            Framework::Chronos => 0,
+            Framework::Marathon => 1,
+        };
+        format!("{}-{number:04}", self.id)
     }
 
     fn slave_id(&self, node: usize) -> String {
         format!("{}-S{node}", self.id)
+    }
+}
+
+/// A task of either framework.
+struct Task<'a> {
+    framework: Framework,
+    seq: u64,
+    id: String,
+    /// As the framework calls it for Mesos.
+    name: String,
+    node: usize,
+    cpus: Cpus,
+    mem: f64,
+    phase: &'a Phase,
+    kill_requested: bool,
+}
+
+fn tasks(state: &State) -> impl Iterator<Item = Task<'_>> {
+    let of_chronos = state.chronos.tasks().map(|task| Task {
+        framework: Framework::Chronos,
+        seq: task.seq,
+        id: task.wanted.to_string(),
+        name: task_name(&task.wanted.job),
+        node: task.node,
+        cpus: task.cpus,
+        mem: task.mem,
+        phase: &task.phase,
+        kill_requested: task.kill_requested,
+    });
+    let of_marathon = state.marathon.tasks().map(|task| Task {
+        framework: Framework::Marathon,
+        seq: task.seq,
+        id: task.id.clone(),
+        name: task_name(&task.app.id),
+        node: task.node,
+        cpus: task.cpus,
+        mem: task.app.mem,
+        phase: &task.phase,
+        kill_requested: task.kill_requested,
+    });
+    of_chronos.chain(of_marathon)
+}
+
+/// Whose job it is: only names of apps begin with a slash.
+fn framework_of(job: &str) -> Framework {
+    if job.starts_with('/') { Framework::Marathon } else { Framework::Chronos }
+}
+
+/// Marathon puts the parts of the path in the order of a host name.
+fn task_name(job: &str) -> String {
+    match framework_of(job) {
+        Framework::Chronos => format!("ChronosTask:{job}"),
+        Framework::Marathon => job.trim_start_matches('/').rsplit('/').collect::<Vec<_>>().join("."),
     }
 }
 
@@ -67,13 +124,13 @@ pub(super) fn routes(config: &mut ServiceConfig) {
 /// One element for each task that has a process. CPU times are the kernel's, in seconds of real cores.
 async fn statistics(view: web::Data<View>) -> impl Responder {
     let now = view.driver.now();
-    let of_task = |state: &State, task: &Placed| {
+    let of_task = |state: &State, task: Task<'_>| {
         let running = state.running.get(&task.seq)?;
         let usage = running.usage();
-        let id = task.wanted.to_string();
+        let id = task.id;
         Some(json!({
             "executor_id": id, "executor_name": format!("Command Executor (Task: {id})"),
-            "framework_id": view.framework_id(), "source": id,
+            "framework_id": view.framework_id(task.framework), "source": id,
             "statistics": {
                 "timestamp": now.epoch_seconds(),
                 "cpus_user_time_secs": usage.user.as_secs_f64(), "cpus_system_time_secs": usage.system.as_secs_f64(),
@@ -82,7 +139,7 @@ async fn statistics(view: web::Data<View>) -> impl Responder {
             },
         }))
     };
-    let all = |state: &State| state.core.tasks().filter_map(|task| of_task(state, task)).collect::<Vec<_>>();
+    let all = |state: &State| tasks(state).filter_map(|task| of_task(state, task)).collect::<Vec<_>>();
     HttpResponse::Ok().json(view.driver.read(all))
 }
 
@@ -103,14 +160,22 @@ async fn state(view: web::Data<View>) -> impl Responder {
             "version": VERSION, "cluster": "mesos-qos local", "id": view.id, "hostname": view.address.ip(),
             "pid": format!("master@{}", view.address), "leader": format!("master@{}", view.address),
             "start_time": view.started.epoch_seconds(), "slaves": all_slaves(&view, state),
-            "frameworks": [{
-                "id": view.framework_id(), "name": "chronos", "active": true, "hostname": view.address.ip(),
-                "tasks": state.core.tasks().map(|task| task_json(&view, state, task)).collect::<Vec<_>>(),
-                "completed_tasks": completed(&view, state),
-            }],
+            "frameworks": [
+                framework(&view, state, Framework::Chronos, "chronos"),
+                framework(&view, state, Framework::Marathon, "marathon"),
+            ],
             "completed_frameworks": [], "orphan_tasks": [],
         })
     }))
+}
+
+fn framework(view: &View, state: &State, framework: Framework, name: &str) -> Value {
+    let own = tasks(state).filter(|task| task.framework == framework);
+    json!({
+        "id": view.framework_id(framework), "name": name, "active": true, "hostname": view.address.ip(),
+        "tasks": own.map(|task| task_json(view, state, &task)).collect::<Vec<_>>(),
+        "completed_tasks": completed(view, state, framework),
+    })
 }
 
 fn all_slaves(view: &View, state: &State) -> Vec<Value> {
@@ -118,12 +183,8 @@ fn all_slaves(view: &View, state: &State) -> Vec<Value> {
     let resources = |cpus: Cpus, mem: f64| json!({"cpus": cpus.as_f64(), "mem": mem, "disk": 0.0, "gpus": 0.0});
     let slave = |(i, node): (usize, &Node)| {
         let memory = (view.memory / count).floor();
-        let used_memory: f64 = state
-            .core
-            .tasks()
-            .filter(|task| task.node == i && holds(task))
-            .map(|task| task.mem)
-            .fold(0.0, std::ops::Add::add);
+        let here = tasks(state).filter(|task| task.node == i && holds(task));
+        let used_memory: f64 = here.map(|task| task.mem).fold(0.0, std::ops::Add::add);
         let total = resources(node.total, memory);
         json!({
             "id": view.slave_id(i), "hostname": node.hostname, "port": view.address.port(),
@@ -138,12 +199,12 @@ fn all_slaves(view: &View, state: &State) -> Vec<Value> {
 }
 
 /// Whether a task still holds its reservation.
-fn holds(task: &Placed) -> bool {
+fn holds(task: &Task<'_>) -> bool {
     !matches!(task.phase, Phase::Ended(_))
 }
 
-fn task_json(view: &View, state: &State, task: &Placed) -> Value {
-    let (name, since) = match &task.phase {
+fn task_json(view: &View, state: &State, task: &Task<'_>) -> Value {
+    let (name, since) = match task.phase {
         Phase::Deploying(_) | Phase::Launching => ("TASK_STAGING", None),
         Phase::Running { since } => ("TASK_RUNNING", Some(*since)),
         Phase::Ended(end) => (terminal_name(end, task.kill_requested), None),
@@ -151,21 +212,22 @@ fn task_json(view: &View, state: &State, task: &Placed) -> Value {
     let statuses: Vec<Value> =
         since.iter().map(|at| json!({"state": "TASK_RUNNING", "timestamp": at.epoch_seconds()})).collect();
     json!({
-        "id": task.wanted.to_string(), "name": format!("ChronosTask:{}", task.wanted.job),
-        "framework_id": view.framework_id(), "executor_id": "", "slave_id": view.slave_id(task.node), "state": name,
+        "id": task.id, "name": task.name,
+        "framework_id": view.framework_id(task.framework), "executor_id": "", "slave_id": view.slave_id(task.node), "state": name,
         "resources": {"cpus": task.cpus.as_f64(), "mem": task.mem, "disk": 0.0, "gpus": 0.0},
         "statuses": statuses, "hostname": state.nodes.hostname(task.node),
     })
 }
 
-/// The tasks that the framework is done with, from the journal.
-fn completed(view: &View, state: &State) -> Vec<Value> {
-    let open: Vec<u64> = state.core.tasks().map(|task| task.seq).collect();
-    let mut ended: Vec<_> = state.ledger.ended().filter(|(_, launch)| !open.contains(&launch.seq)).collect();
+/// The tasks that a framework is done with, from the journal.
+fn completed(view: &View, state: &State, framework: Framework) -> Vec<Value> {
+    let open: Vec<u64> = tasks(state).map(|task| task.seq).collect();
+    let own = state.ledger.ended().filter(|(job, _)| framework_of(job) == framework);
+    let mut ended: Vec<_> = own.filter(|(_, launch)| !open.contains(&launch.seq)).collect();
     ended.sort_by_key(|(_, launch)| std::cmp::Reverse(launch.seq));
     let task = |(job, launch): (&str, &LaunchUsage)| {
         json!({
-            "id": launch.task, "name": format!("ChronosTask:{job}"), "framework_id": view.framework_id(),
+            "id": launch.task, "name": task_name(job), "framework_id": view.framework_id(framework),
             "state": launch.end.as_ref().map(|end| terminal_name(end, false)),
             "resources": {"cpus": launch.cpus.as_f64()},
         })

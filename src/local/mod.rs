@@ -18,20 +18,29 @@
 //! Differences from a real cluster: memory and disk are not limited, `uris` and `fetch` are kept but nothing is
 //! fetched, `runAsUser` is kept but tasks run as the user of this process, nodes have no attributes.
 
+pub mod action;
+mod body;
+mod bus;
 pub mod chronos;
 mod cluster;
 mod credentials;
 mod driver;
 pub mod executor;
 mod guard;
+mod java;
 pub mod journal;
+pub mod marathon;
 mod mesos;
 pub mod nodes;
 mod options;
+pub mod ports;
 mod store;
+pub mod task;
+pub mod timers;
 pub mod usage;
 
 pub use chronos::version::ChronosVersion;
 pub use cluster::LocalCluster;
 pub use credentials::Credentials;
-pub use options::{DelayRange, LocalOptions, OptionError};
+pub use marathon::version::MarathonVersion;
+pub use options::{DelayRange, LocalOptions, NodeVariable, OptionError};

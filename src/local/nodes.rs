@@ -3,6 +3,8 @@
 use rand::RngExt;
 use rand::rngs::StdRng;
 
+use super::journal::Entry;
+use super::ports::Ports;
 use crate::qos::units::Cpus;
 
 /// One node.
@@ -14,6 +16,8 @@ pub struct Node {
     pub total: Cpus,
     /// What tasks have reserved of it.
     pub used: Cpus,
+    /// Environment that this node gives to each of its tasks; frameworks and jobs override it.
+    pub env: Vec<(String, String)>,
 }
 
 impl Node {
@@ -23,42 +27,77 @@ impl Node {
     }
 }
 
-/// All nodes of the cluster.
+/// All nodes of the cluster, and what the frameworks share beside them.
 #[derive(Debug, Clone)]
-pub struct Nodes(Vec<Node>);
+pub struct Nodes {
+    nodes: Vec<Node>,
+    /// The number of the next placement.
+    next_seq: u64,
+    /// Host ports.
+    pub ports: Ports,
+}
 
 impl Nodes {
     /// `count` nodes with `cpus` each.
     pub fn new(count: u32, cpus: Cpus) -> Self {
-        let node = |n| Node { hostname: format!("node{n}"), total: cpus, used: Cpus::from_milli(0) };
-        Nodes((1..=count).map(node).collect())
+        let node = |n| Node { hostname: format!("node{n}"), total: cpus, used: Cpus::from_milli(0), env: Vec::new() };
+        Nodes { nodes: (1..=count).map(node).collect(), next_seq: 1, ports: Ports::default() }
+    }
+
+    /// Gives the tasks of one node, or of each, a variable.
+    pub fn set_env(&mut self, hostname: Option<&str>, name: &str, value: &str) {
+        let meant = |node: &&mut Node| hostname.is_none_or(|hostname| node.hostname == hostname);
+        for node in self.nodes.iter_mut().filter(meant) {
+            node.env.push((name.to_owned(), value.to_owned()));
+        }
+    }
+
+    /// The number of a new placement: counts those of all frameworks, over restarts too.
+    pub fn take_seq(&mut self) -> u64 {
+        self.next_seq += 1;
+        self.next_seq - 1
+    }
+
+    /// Counts on from the placements of an earlier run.
+    pub fn count_on(&mut self, journal: &[Entry]) {
+        for entry in journal {
+            if let Entry::Placed { seq, .. } = entry {
+                self.next_seq = self.next_seq.max(seq + 1);
+            }
+        }
     }
 
     /// All nodes.
     pub fn iter(&self) -> impl Iterator<Item = &Node> {
-        self.0.iter()
+        self.nodes.iter()
+    }
+
+    /// What a node adds to the environment of its tasks.
+    pub fn env(&self, index: usize) -> &[(String, String)] {
+        self.nodes.get(index).map_or(&[], |node| &node.env)
     }
 
     /// The name of a node.
     pub fn hostname(&self, index: usize) -> &str {
-        self.0.get(index).map_or("", |node| &node.hostname)
+        self.nodes.get(index).map_or("", |node| &node.hostname)
     }
 
     /// Reserves `cpus` on a node chosen at random among those that have them free and are allowed.
     pub fn reserve(&mut self, cpus: Cpus, rng: &mut StdRng, allowed: impl Fn(&str) -> bool) -> Option<usize> {
-        let feasible: Vec<usize> =
-            (0..self.0.len()).filter(|i| self.0[*i].free() >= cpus && allowed(&self.0[*i].hostname)).collect();
+        let feasible: Vec<usize> = (0..self.nodes.len())
+            .filter(|i| self.nodes[*i].free() >= cpus && allowed(&self.nodes[*i].hostname))
+            .collect();
         if feasible.is_empty() {
             return None;
         }
         let chosen = feasible[rng.random_range(0..feasible.len())];
-        self.0[chosen].used = self.0[chosen].used.saturating_add(cpus);
+        self.nodes[chosen].used = self.nodes[chosen].used.saturating_add(cpus);
         Some(chosen)
     }
 
     /// Gives back what was reserved.
     pub fn release(&mut self, index: usize, cpus: Cpus) {
-        if let Some(node) = self.0.get_mut(index) {
+        if let Some(node) = self.nodes.get_mut(index) {
             node.used = node.used.saturating_sub(cpus);
         }
     }

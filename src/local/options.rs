@@ -5,10 +5,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::chronos::core::Settings;
+use uuid::Uuid;
+
+use super::chronos;
 use super::chronos::version::ChronosVersion;
 use super::credentials::Credentials;
 use super::executor::Executor;
+use super::marathon;
+use super::marathon::version::MarathonVersion;
+use super::nodes::Nodes;
 use crate::clock::Clock;
 use crate::qos::units::{Cpus, Span};
 
@@ -22,10 +27,14 @@ pub struct LocalOptions {
     pub listen: IpAddr,
     /// Port of the Chronos API; 0 takes a free one.
     pub chronos_port: u16,
+    /// Port of the Marathon API; 0 takes a free one.
+    pub marathon_port: u16,
     /// Port of the Mesos master's and agents' API; 0 takes a free one.
     pub mesos_port: u16,
-    /// Whose behaviour is served.
+    /// Whose behaviour is served as Chronos.
     pub chronos_version: ChronosVersion,
+    /// Whose behaviour is served as Marathon.
+    pub marathon_version: MarathonVersion,
     /// How many virtual nodes.
     pub nodes: u32,
     /// Virtual CPUs of each of them.
@@ -42,20 +51,33 @@ pub struct LocalOptions {
     pub failure_retry: Duration,
     /// 3.x: how long a created job stays unknown.
     pub visibility_delay: Duration,
-    /// From TERM to KILL when a task is killed.
+    /// From TERM to KILL when a task is killed and its app says nothing about it.
     pub task_kill_grace: Duration,
     /// Holds the jobs, the journal and the tasks' sandboxes.
     pub state_dir: PathBuf,
-    /// Who may use the Chronos API.
+    /// Who may use the APIs of the frameworks.
     pub credentials: Credentials,
     /// Environment of every task.
     pub env: Vec<(String, String)>,
+    /// Environment of the tasks of one node, or of each node: variables by the node's name.
+    pub node_env: Vec<NodeVariable>,
     /// Of the choices of nodes and delays.
     pub seed: u64,
     /// Runs the tasks.
     pub executor: Arc<dyn Executor>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
+}
+
+/// A variable that nodes give to their tasks; frameworks and jobs override it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeVariable {
+    /// `node1`, `node2`, ...; every node when absent.
+    pub node: Option<String>,
+    /// Name of the variable.
+    pub name: String,
+    /// Its value.
+    pub value: String,
 }
 
 /// An option that cannot be.
@@ -75,6 +97,9 @@ pub enum OptionError {
     /// A time that cannot be nothing.
     #[error("{0}: more than 0 is needed")]
     Zero(&'static str),
+    /// A variable for a node that is not there.
+    #[error("node-env {0}: there is no such node; they are node1 to node{1}")]
+    NoSuchNode(String, u32),
     /// A range whose end comes before its start.
     #[error("{0}: the longest time must not be shorter than the shortest")]
     Reversed(&'static str),
@@ -87,8 +112,10 @@ impl LocalOptions {
         LocalOptions {
             listen: IpAddr::from([127, 0, 0, 1]),
             chronos_port: 0,
+            marathon_port: 0,
             mesos_port: 0,
             chronos_version: ChronosVersion::default(),
+            marathon_version: MarathonVersion::default(),
             nodes: 2,
             cpus_per_node: Cpus::from_milli(2000),
             deployment_delay: (Duration::ZERO, Duration::ZERO),
@@ -101,6 +128,7 @@ impl LocalOptions {
             state_dir,
             credentials: Credentials::random(),
             env: Vec::new(),
+            node_env: Vec::new(),
             seed: 1,
             executor,
             clock,
@@ -133,21 +161,51 @@ impl LocalOptions {
                 return Err(OptionError::Reversed(name));
             }
         }
+        for node in self.node_env.iter().filter_map(|variable| variable.node.as_ref()) {
+            let number = node.strip_prefix("node").and_then(|number| number.parse().ok());
+            if !number.is_some_and(|number: u32| (1..=self.nodes).contains(&number) && *node == format!("node{number}"))
+            {
+                return Err(OptionError::NoSuchNode(node.clone(), self.nodes));
+            }
+        }
         Ok(())
     }
 
-    pub(super) fn chronos_settings(&self) -> Settings {
-        let range = |(shortest, longest): DelayRange| (Span::from(shortest), Span::from(longest));
-        Settings {
+    pub(super) fn chronos_settings(&self) -> chronos::core::Settings {
+        chronos::core::Settings {
             version: self.chronos_version,
             horizon: self.schedule_horizon.into(),
             failure_retry: self.failure_retry.into(),
             visibility_delay: self.visibility_delay.into(),
             offer_interval: self.offer_interval.into(),
-            deployment_delay: range(self.deployment_delay),
-            teardown_delay: range(self.teardown_delay),
+            deployment_delay: spans(self.deployment_delay),
+            teardown_delay: spans(self.teardown_delay),
             env: self.env.clone(),
             seed: self.seed,
         }
     }
+
+    pub(super) fn marathon_settings(&self, cluster: Uuid) -> marathon::core::Settings {
+        marathon::core::Settings {
+            version: self.marathon_version,
+            cluster,
+            offer_interval: self.offer_interval.into(),
+            deployment_delay: spans(self.deployment_delay),
+            teardown_delay: spans(self.teardown_delay),
+            env: self.env.clone(),
+            seed: self.seed,
+        }
+    }
+
+    pub(super) fn make_nodes(&self) -> Nodes {
+        let mut nodes = Nodes::new(self.nodes, self.cpus_per_node);
+        for NodeVariable { node, name, value } in &self.node_env {
+            nodes.set_env(node.as_deref(), name, value);
+        }
+        nodes
+    }
+}
+
+fn spans((shortest, longest): DelayRange) -> (Span, Span) {
+    (Span::from(shortest), Span::from(longest))
 }

@@ -1,13 +1,13 @@
-//! Jobs on disk: one file each, replaced by a rename, so that a kill leaves the old state or the new one.
+//! Jobs and apps on disk: one file each, replaced by a rename, so that a kill leaves the old state or the new one.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
-use super::chronos::core::Record;
-
-/// The directory of the stored jobs.
+/// A directory of stored jobs or apps.
 #[derive(Debug)]
 pub struct Store(PathBuf);
 
@@ -16,7 +16,7 @@ impl Store {
     ///
     /// # Errors
     /// When that fails, or a file holds no job.
-    pub fn open(dir: &Path) -> io::Result<(Store, Vec<Record>)> {
+    pub fn open<Record: DeserializeOwned>(dir: &Path) -> io::Result<(Store, Vec<Record>)> {
         std::fs::create_dir_all(dir)?;
         let mut records = Vec::new();
         for entry in std::fs::read_dir(dir)? {
@@ -36,7 +36,7 @@ impl Store {
     ///
     /// # Errors
     /// When the file system refuses it.
-    pub fn put(&self, name: &str, record: &Record) -> io::Result<()> {
+    pub fn put(&self, name: &str, record: &impl Serialize) -> io::Result<()> {
         let path = self.path(name);
         let new = path.with_extension("new");
         std::fs::write(&new, serde_json::to_vec(record)?)?;

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::local::executor::Exit;
-use crate::local::journal::TaskEnd;
+pub use crate::local::action::LaunchOrder;
+pub use crate::local::task::{Phase, Terminal};
 use crate::qos::units::{Cpus, Timestamp};
 
 /// A run that is wanted: what the task id says.
@@ -55,72 +55,6 @@ pub struct Placed {
     pub phase: Phase,
     /// Somebody asked to have it killed.
     pub kill_requested: bool,
-}
-
-/// How far a task has come.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Phase {
-    /// Its image is being deployed; no process yet. What will be started then, or why nothing can be.
-    Deploying(Box<Result<LaunchOrder, String>>),
-    /// The executor was told to start it.
-    Launching,
-    /// TASK_RUNNING has been processed.
-    Running {
-        /// When.
-        since: Timestamp,
-    },
-    /// Its processes are gone, but the framework has not processed the end yet: the job still counts as running.
-    Ended(TaskEnd),
-}
-
-/// What an executor is to start.
-#[derive(Debug, Clone, PartialEq)]
-pub struct LaunchOrder {
-    /// The task id.
-    pub task: String,
-    /// Counts all placements.
-    pub seq: u64,
-    /// Program and arguments.
-    pub argv: Vec<String>,
-    /// The task's environment.
-    pub env: Vec<(String, String)>,
-    /// The hard limit.
-    pub cpus: Cpus,
-    /// MiB.
-    pub memory_mib: f64,
-    /// The job's container, in its returned form.
-    pub container: Option<super::container::Container>,
-}
-
-/// The status that the framework sees.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Terminal {
-    /// TASK_FINISHED
-    Finished,
-    /// TASK_FAILED or TASK_LOST
-    Failed,
-    /// TASK_KILLED
-    Killed,
-}
-
-impl Terminal {
-    /// What the agent reports: exit code 0 is success even after a kill, as in the Mesos command executor.
-    pub fn of(end: &TaskEnd, kill_requested: bool) -> Terminal {
-        match end {
-            TaskEnd::Code(0) => Terminal::Finished,
-            _ if kill_requested => Terminal::Killed,
-            _ => Terminal::Failed,
-        }
-    }
-}
-
-impl From<Exit> for TaskEnd {
-    fn from(exit: Exit) -> Self {
-        match exit {
-            Exit::Code(code) => TaskEnd::Code(code),
-            Exit::Signal(signal) => TaskEnd::Signal(signal),
-        }
-    }
 }
 
 #[cfg(test)]

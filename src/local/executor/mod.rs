@@ -34,7 +34,7 @@ pub struct TaskSpec {
 }
 
 /// The part of a job's container description that an executor uses.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct ContainerSpec {
     /// Image name.
     pub image: String,

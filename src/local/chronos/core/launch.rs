@@ -3,8 +3,10 @@
 use indexmap::IndexMap;
 
 use super::Core;
+use crate::local::chronos::container::Container;
 use crate::local::chronos::job::Job;
 use crate::local::chronos::task::{LaunchOrder, Wanted};
+use crate::local::java::java_double;
 
 impl Core {
     /// The order for the executor, or why there can be none.
@@ -13,7 +15,7 @@ impl Core {
         seq: u64,
         job: &Job,
         wanted: &Wanted,
-        hostname: &str,
+        (hostname, node_env): (&str, &[(String, String)]),
     ) -> Result<LaunchOrder, String> {
         if !job.executor.is_empty() {
             return Err(format!("the custom executor {:?} needs a Mesos agent: leave `executor` empty", job.executor));
@@ -22,17 +24,23 @@ impl Core {
             task: wanted.to_string(),
             seq,
             argv: argv(job, &wanted.arguments),
-            env: self.environment(job, wanted, hostname),
+            env: self.environment(job, wanted, hostname, node_env),
             cpus: job.reservation(),
             memory_mib: job.mem,
-            container: job.container.clone(),
+            container: job.container.as_ref().map(Container::spec),
         })
     }
 
     /// The job's own variables cannot override those of Chronos; those of this cluster yield to both.
-    fn environment(&self, job: &Job, wanted: &Wanted, hostname: &str) -> Vec<(String, String)> {
+    fn environment(
+        &self,
+        job: &Job,
+        wanted: &Wanted,
+        hostname: &str,
+        node_env: &[(String, String)],
+    ) -> Vec<(String, String)> {
         let task = wanted.to_string();
-        let mut env: IndexMap<String, String> = self.settings.env.iter().cloned().collect();
+        let mut env: IndexMap<String, String> = self.settings.env.iter().chain(node_env).cloned().collect();
         env.extend(job.environment.iter().cloned());
         let mut put = |name: &str, value: String| {
             env.insert(name.to_owned(), value);
@@ -77,17 +85,6 @@ fn fetch_and_run(url: &str) -> String {
     format!("curl -fsSL -o {file} -- {url} && chmod +x {file} && exec {file}")
 }
 
-/// A number as Java prints it: `1.0`, `0.1`, `1.0E7`.
-fn java_double(number: f64) -> String {
-    if number != 0.0 && !(1e-3..1e7).contains(&number.abs()) {
-        let text = format!("{number:E}");
-        let (digits, exponent) = text.split_once('E').unwrap_or((&text, "0"));
-        let point = if digits.contains('.') { "" } else { ".0" };
-        return format!("{digits}{point}E{exponent}");
-    }
-    format!("{number:?}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,11 +108,5 @@ mod tests {
     fn a_command_that_is_an_address_is_fetched_and_run() {
         let script = &command(json!({"name": "n", "command": "http://127.0.0.1/it's"}), "")[2];
         assert!(script.starts_with("curl -fsSL -o \"./it's\" -- \"http://127.0.0.1/it's\" && chmod"), "{script}");
-    }
-
-    #[test]
-    fn numbers_look_as_in_java() {
-        let printed = [1.0, 0.1, 1.4, 500.0, 1e7, 12_345_678.0, 0.0001, 0.0].map(java_double);
-        assert_eq!(printed, ["1.0", "0.1", "1.4", "500.0", "1.0E7", "1.2345678E7", "1.0E-4", "0.0"]);
     }
 }

@@ -32,14 +32,16 @@ use rand::{RngExt, SeedableRng};
 
 pub use restore::Record;
 use streams::Stream;
-use timers::Timers;
+use timers::Timer;
 
 use super::histogram::Histogram;
 use super::job::Job;
-use super::task::{LaunchOrder, Placed, Wanted};
+use super::task::{Placed, Wanted};
 use super::version::ChronosVersion;
+pub use crate::local::action::Action;
 use crate::local::journal::{Entry, TaskEnd};
 use crate::local::nodes::Nodes;
+use crate::local::timers::{OfferClock, Timers};
 use crate::qos::units::{Span, Timestamp};
 
 /// What the scheduler is told once.
@@ -109,21 +111,6 @@ pub enum Event {
     Tick,
 }
 
-/// What the scheduler wants done, in this order.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Action {
-    /// Write a line into the journal.
-    Record(Entry),
-    /// Start a task.
-    Launch(LaunchOrder),
-    /// End a task: by its placement.
-    Kill(u64),
-    /// Keep this job ([`Core::stored`]).
-    Persist(String),
-    /// Forget this job.
-    Forget(String),
-}
-
 /// Why a request was turned down.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
@@ -160,11 +147,8 @@ pub struct Core {
     /// 2.4: where each schedule stands. It is not always where the stored text says.
     streams: Vec<Stream>,
     tasks: BTreeMap<u64, Placed>,
-    timers: Timers,
-    /// Offers come at this instant plus whole intervals.
-    offer_origin: Timestamp,
-    /// The next of them.
-    offer_due: Timestamp,
+    timers: Timers<Timer>,
+    offers: OfferClock,
     /// How often each parent succeeded since its child ran.
     invocations: BTreeMap<(String, String), u64>,
     /// `idle`, `queued`, `running`; absent is idle.
@@ -173,13 +157,13 @@ pub struct Core {
     /// Successes and failures.
     outcomes: BTreeMap<String, (u64, u64)>,
     next_order: u64,
-    next_seq: u64,
     actions: Vec<Action>,
 }
 
 impl Core {
     /// A scheduler without jobs, started `now`.
     pub fn new(settings: Settings, now: Timestamp) -> Core {
+        let offers = OfferClock::new(now, settings.offer_interval);
         let mut core = Core {
             rng: StdRng::seed_from_u64(settings.seed),
             settings,
@@ -190,17 +174,14 @@ impl Core {
             streams: Vec::new(),
             tasks: BTreeMap::new(),
             timers: Timers::default(),
-            offer_origin: now,
-            offer_due: now,
+            offers,
             invocations: BTreeMap::new(),
             activity: BTreeMap::new(),
             histograms: BTreeMap::new(),
             outcomes: BTreeMap::new(),
             next_order: 0,
-            next_seq: 1,
             actions: Vec::new(),
         };
-        core.offer_due = now + core.settings.offer_interval;
         core.plan_look();
         core
     }

@@ -45,9 +45,8 @@ impl Core {
         }
     }
 
-    fn place(&mut self, wanted: Wanted, job: &Job, node: usize, nodes: &Nodes) {
-        let seq = self.next_seq;
-        self.next_seq += 1;
+    fn place(&mut self, wanted: Wanted, job: &Job, node: usize, nodes: &mut Nodes) {
+        let seq = nodes.take_seq();
         let (cpus, hostname) = (job.reservation(), nodes.hostname(node).to_owned());
         self.record(Entry::Placed {
             at: self.now,
@@ -58,7 +57,7 @@ impl Core {
             milli_cpus: cpus,
             attempt: wanted.attempt,
         });
-        let order = Box::new(self.launch_order(seq, job, &wanted, &hostname));
+        let order = Box::new(self.launch_order(seq, job, &wanted, (&hostname, nodes.env(node))));
         let placed =
             Placed { seq, wanted, node, cpus, mem: job.mem, phase: Phase::Deploying(order), kill_requested: false };
         self.tasks.insert(seq, placed);

@@ -46,7 +46,7 @@ impl Core {
             task.kill_requested = true;
             match task.phase {
                 Phase::Deploying(_) => self.task_ended(seq, TaskEnd::Cancelled, (0.0, 0.0), nodes),
-                Phase::Running { .. } => self.actions.push(Action::Kill(seq)),
+                Phase::Running { .. } => self.actions.push(Action::Kill { seq, grace: None }),
                 // Launching: killed as soon as it has started. Ended: nothing is left to kill.
                 Phase::Launching | Phase::Ended(_) => {}
             }

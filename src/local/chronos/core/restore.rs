@@ -49,7 +49,7 @@ impl Core {
     pub fn restore(&mut self, mut records: Vec<Record>, journal: &[Entry], now: Timestamp) -> Vec<super::Action> {
         self.now = now.max(self.now);
         records.sort_by_key(|record| record.order);
-        let mut open = self.open_placements(journal);
+        let mut open = open_placements(journal);
         for record in &records {
             self.next_order = self.next_order.max(record.order);
             match decode(&record.job, self.version(), now) {
@@ -72,20 +72,6 @@ impl Core {
         }
         self.look();
         std::mem::take(&mut self.actions)
-    }
-
-    /// Placements of the journal without an end.
-    fn open_placements(&mut self, journal: &[Entry]) -> Vec<(u64, String, Option<TaskEnd>, bool)> {
-        let mut open = Vec::new();
-        for entry in journal {
-            if let Entry::Placed { seq, task, .. } = entry {
-                self.next_seq = self.next_seq.max(seq + 1);
-                if end_of(journal, *seq).is_none() {
-                    open.push((*seq, task.clone(), None, false));
-                }
-            }
-        }
-        open
     }
 
     /// The framework learns what became of a task of the run before.
@@ -118,6 +104,17 @@ impl Core {
             self.follow_schedule(&job);
         }
     }
+}
+
+/// Placements of Chronos in the journal without an end.
+fn open_placements(journal: &[Entry]) -> Vec<(u64, String, Option<TaskEnd>, bool)> {
+    let open = journal.iter().filter_map(|entry| match entry {
+        Entry::Placed { seq, task, .. } if Wanted::parse(task).is_some() && end_of(journal, *seq).is_none() => {
+            Some((*seq, task.clone(), None, false))
+        }
+        _ => None,
+    });
+    open.collect()
 }
 
 fn end_of(journal: &[Entry], wanted: u64) -> Option<TaskEnd> {

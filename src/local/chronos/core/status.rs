@@ -15,7 +15,7 @@ impl Core {
         task.phase = Phase::Running { since: self.now };
         let (name, kill) = (task.wanted.job.clone(), task.kill_requested);
         if kill {
-            self.actions.push(Action::Kill(seq));
+            self.actions.push(Action::Kill { seq, grace: None });
         }
         if self.jobs.contains_key(&name) {
             self.set_activity(&name, "running", self.running_count(&name));

@@ -1,11 +1,9 @@
 //! What is to happen later.
 
-use std::collections::BTreeMap;
-
 use super::Core;
 use crate::local::chronos::task::Wanted;
 use crate::local::nodes::Nodes;
-use crate::qos::units::{Span, Timestamp};
+use crate::qos::units::Timestamp;
 
 /// Something that happens at an instant.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,63 +20,25 @@ pub(super) enum Timer {
     Terminal(u64),
 }
 
-/// All timers by their instant; those of one instant in the order in which they were set.
-#[derive(Debug, Default)]
-pub(super) struct Timers {
-    waiting: BTreeMap<(Timestamp, u64), Timer>,
-    set: u64,
-}
-
-impl Timers {
-    pub(super) fn set(&mut self, at: Timestamp, timer: Timer) {
-        self.set += 1;
-        self.waiting.insert((at, self.set), timer);
-    }
-
-    pub(super) fn cancel(&mut self, unwanted: impl Fn(&Timer) -> bool) {
-        self.waiting.retain(|_, timer| !unwanted(timer));
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Timer> {
-        self.waiting.values()
-    }
-
-    fn next(&self) -> Option<Timestamp> {
-        self.waiting.keys().next().map(|(at, _)| *at)
-    }
-
-    fn pop_due(&mut self, now: Timestamp) -> Option<Timer> {
-        let first = self.waiting.first_entry().filter(|entry| entry.key().0 <= now)?;
-        Some(first.remove())
-    }
-}
-
 impl Core {
     /// When [`super::Event::Tick`] is wanted next, if nothing else happens.
     pub fn next_wakeup(&self) -> Option<Timestamp> {
-        let offer = self.anything_queued().then_some(self.offer_due);
+        let offer = self.anything_queued().then_some(self.offers.due());
         self.timers.next().into_iter().chain(offer).min()
-    }
-
-    /// The first instant after the present one at which an offer comes.
-    fn next_offer(&self) -> Timestamp {
-        let interval = self.settings.offer_interval.micros().max(1);
-        let since = self.now.since(self.offer_origin).micros();
-        self.offer_origin + Span::from_micros((since.div_euclid(interval) + 1) * interval)
     }
 
     /// Runs what is due, in the order of time: an offer finds what timers queued at the same instant.
     pub(super) fn catch_up(&mut self, nodes: &mut Nodes) {
         loop {
             let timer = self.timers.next().filter(|at| *at <= self.now);
-            let offer = Some(self.offer_due).filter(|at| *at <= self.now);
+            let offer = Some(self.offers.due()).filter(|at| *at <= self.now);
             match (timer, offer) {
                 (None, None) => return,
                 (Some(timer), Some(offer)) if timer <= offer => self.run_timer(nodes),
                 (Some(_), None) => self.run_timer(nodes),
                 (_, Some(_)) => {
                     self.offer_round(nodes);
-                    self.offer_due = self.next_offer();
+                    self.offers.passed(self.now);
                 }
             }
         }

@@ -4,6 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
 use super::{Api, reply, submit};
+use crate::local::body;
 use crate::local::chronos::core::{Event, Refusal};
 use crate::local::chronos::jackson;
 
@@ -31,7 +32,7 @@ pub(super) async fn purge(api: web::Data<Api>) -> HttpResponse {
 
 pub(super) async fn mark_successful(api: web::Data<Api>, name: web::Path<String>) -> HttpResponse {
     let name = name.into_inner();
-    let known = api.driver.read(|state| state.core.find(&name).is_some());
+    let known = api.driver.read(|state| state.chronos.find(&name).is_some());
     match api.apply(Event::MarkSuccessful(name.clone())) {
         Ok(()) => reply::text(format!("marked job {name} as successful: {known}")),
         Err(refusal) => reply::refused(&refusal, api.version),
@@ -54,9 +55,9 @@ pub(super) async fn report_all(request: HttpRequest, api: web::Data<Api>, body: 
 }
 
 fn report_task(request: &HttpRequest, api: &Api, task: String, body: &[u8]) -> HttpResponse {
-    let node = match submit::json(request, body) {
+    let node = match body::json(request, body) {
         Ok(node) => node,
-        Err(e) => return e.response(),
+        Err(e) => return submit::no_json(e),
     };
     let Some(status_code) = node.get("statusCode").map(jackson::long) else {
         return reply::refused(&Refusal::Failure("statusCode is missing".into()), api.version);

@@ -34,7 +34,7 @@ impl Api {
 
     fn apply(&self, event: Event) -> Answer {
         let _inside = self.runtime.enter();
-        self.driver.apply(event)
+        self.driver.chronos(event)
     }
 }
 

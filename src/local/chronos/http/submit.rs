@@ -2,9 +2,9 @@
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde_json::Value;
 
 use super::{Api, reply};
+use crate::local::body::{self, BodyError};
 use crate::local::chronos::core::{Event, Refusal};
 use crate::local::chronos::decode::decode;
 use crate::local::chronos::job::Job;
@@ -18,9 +18,9 @@ pub(super) async fn depend(request: HttpRequest, api: web::Data<Api>, body: web:
 }
 
 fn submit(request: &HttpRequest, api: &Api, body: &[u8], event: fn(Job) -> Event) -> HttpResponse {
-    let node = match json(request, body) {
+    let node = match body::json(request, body) {
         Ok(node) => node,
-        Err(e) => return e.response(),
+        Err(e) => return no_json(e),
     };
     match decode(&node, api.version, api.driver.now()) {
         Ok(job) => reply::done(api.apply(event(job)), api.version),
@@ -28,31 +28,12 @@ fn submit(request: &HttpRequest, api: &Api, body: &[u8], event: fn(Job) -> Event
     }
 }
 
-/// A body that is not JSON.
-pub(super) enum BodyError {
-    /// It does not call itself so.
-    OtherType,
-    /// It cannot be read.
-    Malformed(String),
-}
-
-impl BodyError {
-    pub fn response(self) -> HttpResponse {
-        match self {
-            BodyError::OtherType => HttpResponse::UnsupportedMediaType().finish(),
-            BodyError::Malformed(why) => {
-                HttpResponse::BadRequest().content_type(header::ContentType::plaintext()).body(why)
-            }
-        }
+/// The answer to a body that is not JSON.
+pub(super) fn no_json(error: BodyError) -> HttpResponse {
+    match error {
+        BodyError::OtherType => HttpResponse::UnsupportedMediaType().finish(),
+        BodyError::Malformed(why) => HttpResponse::BadRequest()
+            .content_type(header::ContentType::plaintext())
+            .body(format!("malformed JSON: {why}")),
     }
-}
-
-/// Reads a body that calls itself JSON and is.
-pub(super) fn json(request: &HttpRequest, body: &[u8]) -> Result<Value, BodyError> {
-    let given = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = given.split(';').next().unwrap_or_default().trim();
-    if !essence.eq_ignore_ascii_case("application/json") {
-        return Err(BodyError::OtherType);
-    }
-    serde_json::from_slice(body).map_err(|e| BodyError::Malformed(format!("malformed JSON: {e}")))
 }

@@ -10,7 +10,7 @@ use crate::local::chronos::search::Query;
 
 impl Api {
     fn look<T>(&self, look: impl FnOnce(&Core) -> T) -> T {
-        self.driver.read(|state| look(&state.core))
+        self.driver.read(|state| look(&state.chronos))
     }
 
     fn found(&self, name: &str, value: Option<Value>) -> HttpResponse {

@@ -18,7 +18,7 @@ fn a_start_is_matched_at_the_next_offer_and_counts_as_running_until_the_end_is_p
         sim.end_last(TaskEnd::Code(0));
         sim.start("a").unwrap();
         sim.now = sim.now + Span::from_micros(400_000);
-        sim.core.offer_due = sim.now;
+        sim.core.offers.due_at(sim.now);
         sim.event(Event::Tick).unwrap();
         assert_eq!(sim.drops(), ["the job is running"]);
         sim.wait(0.2);

@@ -80,8 +80,8 @@ impl Sim {
         for action in actions {
             match action {
                 Action::Record(entry) => self.journal.push(entry),
-                Action::Kill(seq) => self.kills.push(seq),
-                Action::Persist(_) | Action::Forget(_) => {}
+                Action::Kill { seq, .. } => self.kills.push(seq),
+                Action::Persist(_) | Action::Forget(_) | Action::Publish(_) => {}
                 Action::Launch(order) => {
                     let seq = order.seq;
                     self.launches.push(order);

@@ -5,6 +5,7 @@ use super::*;
 /// A scheduler that takes up what another one had stored.
 pub(super) fn restarted(sim: &Sim) -> Sim {
     let mut next = Sim::with(sim.core.settings.clone());
+    next.nodes.count_on(&sim.journal);
     next.now = sim.now + Span::from_secs(5);
     let names = sim.core.jobs.keys().chain(sim.core.unseen.keys());
     let records = names.filter_map(|name| sim.core.stored(name)).collect();
