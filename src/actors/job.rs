@@ -11,7 +11,7 @@ use super::commit;
 use super::directory::{Directory, Entry};
 use super::outbox::{Changed, Outbox, Settled};
 use super::registry::{Registry, Retire};
-use super::sample::Newest;
+use super::sample::{Newest, Telling};
 use super::submit::{Answer, Receipt, Submit, SubmitError};
 use crate::clock::Clock;
 use crate::events::store::{AppendError, Appended, EventLog};
@@ -32,6 +32,8 @@ pub struct JobContext {
     pub clock: Arc<dyn Clock>,
     /// Told of every change of the job's effects.
     pub outbox: Addr<Outbox>,
+    /// Who tells the CPU time of long-running jobs.
+    pub telling: Telling,
     /// Where a registered job is entered.
     pub directory: Directory,
 }
@@ -65,17 +67,8 @@ impl JobActor {
     ) -> Self {
         let state = state.map(Arc::new);
         published.store(state.clone());
-        JobActor {
-            id,
-            context,
-            registry,
-            state,
-            published,
-            pending,
-            overdue: None,
-            awaited: None,
-            newest: Newest::default(),
-        }
+        let newest = Newest::new(context.telling);
+        JobActor { id, context, registry, state, published, pending, overdue: None, awaited: None, newest }
     }
 
     /// Takes what is on disk into account.
@@ -94,7 +87,9 @@ impl JobActor {
             tracing::info!(job = %self.id, name = next.registered.name, version = event.version.0, kind = %event.kind, data, "event");
         }
         if !(settled.is_empty() && appended.outbox_added.is_empty()) {
-            self.context.outbox.do_send(Changed { job: self.id, settled, added: appended.outbox_added });
+            let framework = next.registered.framework;
+            let changed = Changed { job: self.id, framework, settled, added: appended.outbox_added };
+            self.context.outbox.do_send(changed);
         }
         self.watch_for_overdue(ctx, Duration::ZERO);
         if next.is_finished() {

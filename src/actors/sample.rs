@@ -14,30 +14,69 @@ use crate::qos::units::Cpus;
 /// A measurement; losing it costs resolution only.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "Option<AllocationReply>")]
-pub struct Sample {
-    /// What was measured.
-    pub facts: SampleFacts,
-    /// CPU of the job's node that nobody has reserved, when the source knows it.
-    pub free: Option<Cpus>,
+pub enum Sample {
+    /// By the job's agent.
+    Pushed(SampleFacts),
+    /// By the source that is asked.
+    Read {
+        /// What was measured.
+        facts: SampleFacts,
+        /// CPU of the job's node that nobody has reserved, when the source knows it.
+        free: Option<Cpus>,
+    },
+}
+
+/// Who tells the CPU time of long-running jobs. Two that measure differently would take turns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Telling {
+    /// Their agents.
+    Agents,
+    /// A source that is asked; the agents tell the limit in force all the same.
+    Source,
 }
 
 /// The newest measurements of one job.
-#[derive(Debug, Default)]
-pub struct Newest(LookFacts);
+#[derive(Debug)]
+pub struct Newest {
+    telling: Telling,
+    facts: LookFacts,
+    /// The segment and its limit, as the agent said last.
+    limit: Option<(Option<u64>, Cpus)>,
+}
 
 impl Newest {
+    /// Nothing yet.
+    pub fn new(telling: Telling) -> Self {
+        Newest { telling, facts: LookFacts::default(), limit: None }
+    }
+
     /// What is known when the job is looked at.
     pub fn facts(&self) -> LookFacts {
-        self.0
+        let mut facts = self.facts;
+        if let (Some(sample), Some((segment, limit))) = (&mut facts.sample, self.limit)
+            && sample.segment == segment
+        {
+            sample.limit = sample.limit.or(Some(limit));
+        }
+        facts
     }
 
     fn note(&mut self, sample: Sample) {
+        let facts = match (sample, self.telling) {
+            (Sample::Pushed(facts), Telling::Agents) => facts,
+            (Sample::Pushed(facts), Telling::Source) => {
+                self.limit = facts.limit.map(|limit| (facts.segment, limit)).or(self.limit);
+                return;
+            }
+            (Sample::Read { facts, free }, _) => {
+                self.facts.free = free;
+                facts
+            }
+        };
         let order = |facts: SampleFacts| (facts.segment, facts.at);
-        let newer = self.0.sample.is_none_or(|known| order(sample.facts) > order(known));
-        if newer {
-            self.0.sample = Some(sample.facts);
+        if self.facts.sample.is_none_or(|known| order(facts) > order(known)) {
+            self.facts.sample = Some(facts);
         }
-        self.0.free = sample.free.or(self.0.free);
     }
 }
 
@@ -47,7 +86,9 @@ impl Handler<Sample> for JobActor {
     fn handle(&mut self, sample: Sample, ctx: &mut Context<Self>) -> Self::Result {
         self.newest.note(sample);
         let state = self.state.as_deref()?;
-        if let Some(limit) = sample.facts.limit.filter(|limit| state.resizing_to == Some(*limit)) {
+        if let Sample::Pushed(SampleFacts { limit: Some(limit), .. }) = sample
+            && state.resizing_to == Some(limit)
+        {
             ctx.notify(Submit::plain(Command::LimitInForce(limit)));
         }
         Some(allocation(state))

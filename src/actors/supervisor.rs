@@ -1,14 +1,15 @@
 //! The handle on the running supervisor.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use actix::Addr;
 use tokio::sync::Semaphore;
 
-use super::chronos::ChronosStatus;
 use super::directory::Directory;
 use super::job::repeated;
+use super::performer::FrameworkStatus;
 use super::registry::{Register, Registry};
 use super::sample::{Sample, allocation};
 use super::submit::{Answer, Receipt, Submit, SubmitError};
@@ -34,7 +35,8 @@ pub struct Supervisor {
     pub(super) permits: Arc<Semaphore>,
     pub(super) outbox_depth: Arc<AtomicUsize>,
     pub(super) surplus_not_recorded: Arc<AtomicU64>,
-    pub(super) chronos: Option<Arc<ChronosStatus>>,
+    pub(super) cpu_source: Option<Arc<FrameworkStatus>>,
+    pub(super) frameworks: BTreeMap<Framework, Arc<FrameworkStatus>>,
 }
 
 /// A registration that was not accepted.
@@ -135,7 +137,7 @@ impl Supervisor {
             }
         }
         let _permit = self.permits.try_acquire().map_err(|_| SubmitError::Overloaded)?;
-        let reply = entry.actor.send(Sample { facts, free: None }).await.map_err(|_| SubmitError::Closed)?;
+        let reply = entry.actor.send(Sample::Pushed(facts)).await.map_err(|_| SubmitError::Closed)?;
         reply.ok_or_else(|| Rejection::Unknown.into())
     }
 
@@ -205,9 +207,14 @@ impl Supervisor {
         self.surplus_not_recorded.load(Ordering::Relaxed)
     }
 
-    /// How Chronos does; `None` without Chronos credentials.
-    pub fn chronos(&self) -> Option<&ChronosStatus> {
-        self.chronos.as_deref()
+    /// How the source of CPU times does; `None` when the agents of the jobs tell them.
+    pub fn cpu_source(&self) -> Option<&FrameworkStatus> {
+        self.cpu_source.as_deref()
+    }
+
+    /// How the frameworks do of which there are credentials.
+    pub fn frameworks(&self) -> &BTreeMap<Framework, Arc<FrameworkStatus>> {
+        &self.frameworks
     }
 }
 

@@ -26,6 +26,8 @@ async fn started(dir: &tempfile::TempDir) -> Running {
             rescale: RescaleMode::Restart,
         },
         chronos: None,
+        marathon: None,
+        cpu_source: None,
     };
     start(startup).await.unwrap()
 }

@@ -44,6 +44,7 @@ pub fn job_view(state: &JobState) -> JobView {
         progress_ratio: progress.map(|progress| progress.ratio_millionths as f64 / 1e6),
         cpu_limit: state.limit.map(Cpus::as_f64),
         cpu_seconds: execution.map(|execution| execution.cpu_current().seconds()),
+        cpu_seconds_due: progress.map(|progress| progress.cpu_desired.seconds()),
         cpu_seconds_wasted: execution.map(|execution| execution.wasted.seconds()),
         admission: Some(AdmissionView::from(&registered.admission)),
         on_time,

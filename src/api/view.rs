@@ -128,6 +128,9 @@ pub struct JobView {
     /// CPU-seconds used, over all segments (Marathon).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_seconds: Option<f64>,
+    /// CPU-seconds due at the last decision (Marathon).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_seconds_due: Option<f64>,
     /// CPU-seconds whose work was lost with a container and done again (Marathon).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_seconds_wasted: Option<f64>,

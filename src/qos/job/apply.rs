@@ -30,6 +30,7 @@ impl JobState {
             policy: registered.policy.clone(),
             phase: Phase::Registered,
             work: Work::None,
+            seen: false,
             cpus: registered.cpus,
             limit: None,
             resizing_to: None,
@@ -68,7 +69,10 @@ impl JobState {
         match &recorded.event {
             // A stream has one registration; a second one changes nothing.
             JobEvent::Registered(_) => {}
-            JobEvent::SeenInFramework(seen) => self.cpus = Some(seen.cpus),
+            JobEvent::SeenInFramework(seen) => {
+                self.seen = true;
+                self.cpus = Some(seen.cpus);
+            }
             JobEvent::StartAttempted(start) => {
                 self.last_attempt = (start.iteration, start.attempt);
                 self.work = Work::Attempted(Attempt {

@@ -32,6 +32,8 @@ pub struct Execution {
 pub struct Segment {
     /// Its number.
     pub number: u64,
+    /// When its start was known here.
+    pub known_since: Timestamp,
     /// CPU time that it began with.
     pub base: Span,
     /// Its own CPU time, as last recorded.
@@ -51,6 +53,8 @@ pub struct Progress {
     pub performance: Performance,
     /// Current over desired CPU time, in millionths.
     pub ratio_millionths: i64,
+    /// CPU time that should have been used by then.
+    pub cpu_desired: Span,
 }
 
 impl Execution {
@@ -86,6 +90,7 @@ impl Execution {
         execution.wasted = execution.wasted + started.discarded;
         execution.segment = Some(Segment {
             number: started.segment,
+            known_since: started.received_at,
             base: started.base,
             cpu: Span::ZERO,
             sampled_at: started.received_at,
@@ -97,9 +102,10 @@ impl Execution {
 
     /// Takes a sample into account.
     pub fn sampled(&mut self, sample: &CpuSample, recorded_at: Timestamp) {
-        self.looked_at = recorded_at;
+        let began = std::mem::replace(&mut self.looked_at, recorded_at);
         let segment = self.segment.get_or_insert_with(|| Segment {
             number: sample.segment,
+            known_since: began,
             base: Span::ZERO,
             cpu: Span::ZERO,
             sampled_at: sample.at,
@@ -123,7 +129,11 @@ impl Execution {
 
     /// Takes a decision into account.
     pub fn decided(&mut self, decided: &ProgressDecided) {
-        self.progress = Some(Progress { performance: decided.performance, ratio_millionths: decided.ratio_millionths });
+        self.progress = Some(Progress {
+            performance: decided.performance,
+            ratio_millionths: decided.ratio_millionths,
+            cpu_desired: decided.inputs.cpu_desired,
+        });
     }
 
     /// CPU time used, over all segments: what the restored state contains and what the running segment has added.

@@ -39,6 +39,8 @@ pub struct JobState {
     pub phase: Phase,
     /// What its framework is doing for it, as far as the log knows.
     pub work: Work,
+    /// Its framework has shown it.
+    pub seen: bool,
     /// The CPU that the framework has for the next run, or has reserved; unknown until an adopted job is seen.
     pub cpus: Option<Cpus>,
     /// The CPU limit that a Marathon job's agent has set in place of the reserved CPU.
