@@ -13,14 +13,14 @@ use std::time::{Duration, Instant};
 
 use mesos_qos::clock::{Clock, SystemClock};
 use mesos_qos::config::Settings;
-use mesos_qos::events::job::{JobEvent, Registered, RunKey, upcasters};
+use mesos_qos::events::job::{JobEvent, Registered, RescaleMode, RunKey, upcasters};
 use mesos_qos::events::store::{EventStore, ReadError, Replay, StoreOptions};
 use mesos_qos::qos::ids::JobId;
 use mesos_qos::qos::job::command::{FinishFacts, FrameworkFacts};
 use mesos_qos::qos::job::registration::{Defaults, validate};
 use mesos_qos::qos::job::{Command, JobState, Recorded, decide};
 use mesos_qos::qos::policy::PolicySettings;
-use mesos_qos::qos::units::{Cpus, Timestamp};
+use mesos_qos::qos::units::{Cpus, Span, Timestamp};
 use mesos_qos::supervise;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -176,7 +176,13 @@ fn decisions() {
         serde_json::json!({"uuid": JobId::random(), "name": "job", "framework": "chronos",
         "job_duration": 130, "deadline": 1800, "desv_deadline": 0.2, "iterations": 13, "cpus": 1, "arguments_version": 1}),
     );
-    let defaults = Defaults { policy: PolicySettings::default(), max_failures: 3, overdue_factor_milli: 3000 };
+    let defaults = Defaults {
+        policy: PolicySettings::default(),
+        max_failures: 3,
+        overdue_factor_milli: 3000,
+        monitoring_period: Span::from_secs(120),
+        rescale: RescaleMode::Restart,
+    };
     let registered: Registered = validate(&request.unwrap(), at, &defaults).unwrap();
     let first = Recorded { version: 1, at, event: JobEvent::Registered(registered.clone()) };
     let mut state = JobState::new(registered, &first);

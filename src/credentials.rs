@@ -5,5 +5,5 @@ mod framework;
 mod openstack;
 
 pub use file::{CredentialsError, Loaded};
-pub use framework::FrameworkCredentials;
+pub use framework::{FrameworkCredentials, flag_of};
 pub use openstack::OpenStackCredentials;

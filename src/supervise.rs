@@ -9,11 +9,17 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 
-use crate::actors::{self, ChronosPatience, Running, StartError, Startup, Supervisor};
-use crate::clients::chronos::{ChronosClient, ChronosClientOptions, ChronosError};
+use crate::actors::{
+    self, ChronosPatience, CpuSource, MarathonPatience, MesosSource, Running, StartError, Startup, Supervisor,
+};
+use crate::clients::chronos::{ChronosClient, ChronosError};
+use crate::clients::marathon::{MarathonClient, MarathonError};
+use crate::clients::mesos::{MesosClient, MesosError};
+use crate::clients::transport::TransportOptions;
 use crate::clock::Clock;
-use crate::config::{AuthMode, PolicyName, Settings};
+use crate::config::{self, AuthMode, CpuSourceKind, PolicyName, Settings};
 use crate::credentials::{CredentialsError, FrameworkCredentials, Loaded, OpenStackCredentials};
+use crate::events::job::RescaleMode;
 use crate::events::store::{EventLog, StoreOptions};
 use crate::http::auth::Gate;
 use crate::http::limits::Limits;
@@ -22,6 +28,7 @@ use crate::http::server::{ServerParts, serve};
 use crate::http::tls::{TlsError, server_config};
 use crate::qos::job::registration::Defaults;
 use crate::qos::policy::{Policy, PolicySettings, Step};
+use crate::qos::units::Span;
 use crate::token::{CallbackKey, StoredToken, TokenError};
 
 /// A supervisor that listens.
@@ -50,6 +57,12 @@ pub enum SuperviseError {
     /// A Chronos client that cannot be built.
     #[error(transparent)]
     Chronos(#[from] ChronosError),
+    /// A Marathon client that cannot be built.
+    #[error(transparent)]
+    Marathon(#[from] MarathonError),
+    /// A Mesos client that cannot be built.
+    #[error(transparent)]
+    Mesos(#[from] MesosError),
     /// The log or the actors.
     #[error(transparent)]
     Start(#[from] StartError),
@@ -92,23 +105,27 @@ pub async fn start(
     let chronos = match &s.credentials_chronos {
         None => None,
         Some(path) => {
-            let options = ChronosClientOptions {
-                request_timeout: settings.chronos.request_timeout.to_std(),
-                connect_timeout: settings.chronos.connect_timeout.to_std(),
-                cacert: None,
-            };
+            let options = transport(settings.chronos.request_timeout, settings.chronos.connect_timeout);
             let client = ChronosClient::new(warned(FrameworkCredentials::read_chronos(path)?), options)?;
-            Some((client, patience(settings)))
+            Some((client, chronos_patience(settings)))
         }
     };
-    let marathon = s.credentials_marathon.as_deref().map(FrameworkCredentials::read_marathon).transpose()?.map(warned);
+    let marathon = match &s.credentials_marathon {
+        None => None,
+        Some(path) => {
+            let client =
+                MarathonClient::new(warned(FrameworkCredentials::read_marathon(path)?), marathon_transport(settings))?;
+            Some((Arc::new(client), marathon_patience(settings)))
+        }
+    };
+    let cpu_source = match &marathon {
+        Some((client, _)) => cpu_source(settings, client)?,
+        None => None,
+    };
     let frameworks = Frameworks { chronos: chronos.is_some(), marathon: marathon.is_some() };
     if let Some(path) = &s.credentials_openstack {
         warned(OpenStackCredentials::read(path)?);
         tracing::warn!("OpenStack credentials are valid; sending metrics to Monasca is not part of this version");
-    }
-    if frameworks.marathon {
-        tracing::warn!("Marathon credentials are valid; supervising Marathon jobs is not part of this version");
     }
     let tls = server_config(&settings.tls)?;
     let running = actors::start(Startup {
@@ -117,6 +134,8 @@ pub async fn start(
         clock,
         defaults: defaults(settings),
         chronos,
+        marathon,
+        cpu_source,
     })
     .await?;
     let gate = gate(settings)?;
@@ -179,7 +198,44 @@ fn gate(settings: &Settings) -> Result<(Gate, PathBuf), TokenError> {
     Ok((Gate::new(settings.auth.mode, key, operator, scrape), token_file))
 }
 
-fn patience(settings: &Settings) -> ChronosPatience {
+fn transport(request_timeout: Span, connect_timeout: Span) -> TransportOptions {
+    TransportOptions {
+        request_timeout: request_timeout.to_std(),
+        connect_timeout: connect_timeout.to_std(),
+        cacert: None,
+    }
+}
+
+fn marathon_transport(settings: &Settings) -> TransportOptions {
+    transport(settings.marathon.request_timeout, settings.marathon.connect_timeout)
+}
+
+/// Who is asked for CPU times; `None` when the agents of the jobs tell them.
+fn cpu_source(
+    settings: &Settings,
+    marathon: &Arc<MarathonClient>,
+) -> Result<Option<Box<dyn CpuSource>>, SuperviseError> {
+    Ok(match (settings.cpu_source.kind, &settings.cpu_source.url) {
+        (CpuSourceKind::Mesos, Some(master)) => {
+            let mesos = MesosClient::new(master.clone(), &marathon_transport(settings))?;
+            Some(Box::new(MesosSource::new(Arc::clone(marathon), mesos)))
+        }
+        _ => None,
+    })
+}
+
+fn marathon_patience(settings: &Settings) -> MarathonPatience {
+    let m = &settings.marathon;
+    MarathonPatience {
+        poll_interval: m.poll_interval,
+        watch_interval: m.watch_interval,
+        submit_timeout: settings.supervisor.submit_timeout,
+        resize_patience: m.resize_patience,
+        removed_after: m.removed_after,
+    }
+}
+
+fn chronos_patience(settings: &Settings) -> ChronosPatience {
     let c = &settings.chronos;
     ChronosPatience {
         poll_interval: c.poll_interval,
@@ -208,5 +264,10 @@ pub fn defaults(settings: &Settings) -> Defaults {
         policy: PolicySettings::newest(policy, e.sleeping_time, e.deployment_time),
         max_failures: settings.supervisor.max_failures,
         overdue_factor_milli: (settings.supervisor.overdue_factor * 1000.0).round() as u32,
+        monitoring_period: e.monitoring_period,
+        rescale: match e.rescale {
+            config::RescaleMode::Restart => RescaleMode::Restart,
+            config::RescaleMode::InPlace => RescaleMode::InPlace,
+        },
     }
 }

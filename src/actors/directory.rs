@@ -35,6 +35,12 @@ impl Directory {
         jobs.values().filter_map(|entry| entry.state.load_full()).collect()
     }
 
+    /// Every living job's entry.
+    pub fn entries(&self) -> Vec<(JobId, Entry)> {
+        let jobs = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        jobs.iter().map(|(job, entry)| (*job, entry.clone())).collect()
+    }
+
     /// Enters a job.
     pub fn insert(&self, job: JobId, entry: Entry) {
         self.0.write().unwrap_or_else(PoisonError::into_inner).insert(job, entry);

@@ -11,10 +11,12 @@ use super::commit;
 use super::directory::{Directory, Entry};
 use super::outbox::{Changed, Outbox, Settled};
 use super::registry::{Registry, Retire};
+use super::sample::{Newest, Telling};
 use super::submit::{Answer, Receipt, Submit, SubmitError};
 use crate::clock::Clock;
 use crate::events::store::{AppendError, Appended, EventLog};
 use crate::qos::ids::JobId;
+use crate::qos::job::command::LookFacts;
 use crate::qos::job::{AwaitedReport, Command, EffectKey, JobState, Rejection, Ruling, awaited_report, decide};
 use crate::qos::units::Timestamp;
 
@@ -30,6 +32,8 @@ pub struct JobContext {
     pub clock: Arc<dyn Clock>,
     /// Told of every change of the job's effects.
     pub outbox: Addr<Outbox>,
+    /// Who tells the CPU time of long-running jobs.
+    pub telling: Telling,
     /// Where a registered job is entered.
     pub directory: Directory,
 }
@@ -39,12 +43,14 @@ pub struct JobActor {
     id: JobId,
     context: JobContext,
     registry: Addr<Registry>,
-    state: Option<Arc<JobState>>,
+    pub(super) state: Option<Arc<JobState>>,
     /// Shared with readers, who see each state only once it is on disk.
     published: Arc<ArcSwapOption<JobState>>,
     /// The job's effects that wait on disk.
     pending: BTreeSet<EffectKey>,
     overdue: Option<SpawnHandle>,
+    /// Measurements that are not in the log yet.
+    pub(super) newest: Newest,
     /// What the alarm is for, and when it rings at the latest, by a clock that nobody sets.
     awaited: Option<(AwaitedReport, Instant)>,
 }
@@ -61,7 +67,8 @@ impl JobActor {
     ) -> Self {
         let state = state.map(Arc::new);
         published.store(state.clone());
-        JobActor { id, context, registry, state, published, pending, overdue: None, awaited: None }
+        let newest = Newest::new(context.telling);
+        JobActor { id, context, registry, state, published, pending, overdue: None, awaited: None, newest }
     }
 
     /// Takes what is on disk into account.
@@ -80,7 +87,9 @@ impl JobActor {
             tracing::info!(job = %self.id, name = next.registered.name, version = event.version.0, kind = %event.kind, data, "event");
         }
         if !(settled.is_empty() && appended.outbox_added.is_empty()) {
-            self.context.outbox.do_send(Changed { job: self.id, settled, added: appended.outbox_added });
+            let framework = next.registered.framework;
+            let changed = Changed { job: self.id, framework, settled, added: appended.outbox_added };
+            self.context.outbox.do_send(changed);
         }
         self.watch_for_overdue(ctx, Duration::ZERO);
         if next.is_finished() {
@@ -134,6 +143,13 @@ impl Handler<Submit> for JobActor {
     fn handle(&mut self, submit: Submit, ctx: &mut Context<Self>) -> Self::Result {
         let Submit { command, receipt } = submit;
         let rung = matches!(command, Command::ReportAwaited { .. });
+        let long_running = self.state.as_ref().is_some_and(|state| state.execution.is_some());
+        let command = match command {
+            Command::ReportAwaited { due } if long_running => {
+                Command::Look(LookFacts { due: Some(due), ..self.newest.facts() })
+            }
+            command => command,
+        };
         let now = self.context.clock.now();
         let ruling = match decide(self.state.as_deref(), command, now) {
             Ok(ruling) if !ruling.events.is_empty() => ruling,

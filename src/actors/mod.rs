@@ -4,16 +4,23 @@
 //!
 //! - [`Supervisor`] is the handle that HTTP and the command line use; [`start`] opens the log, replays it and starts the actors
 //! - `job`: one actor per job; a command goes in, `qos::job::decide` answers, the events go to disk, then the answer goes out
+//! - `sample`: measurements of long-running jobs, on their way to the next look
 //! - `registry`: makes and retires the job actors; `directory` finds them
 //! - `outbox`: hands the effects that wait on disk to their performers, one at a time per job
-//! - `chronos`: performs them against Chronos, and brings what became of them back as commands
+//! - `chronos`, `marathon`: perform them against the frameworks, and bring what became of them back as commands; `performer` is
+//!   what they have in common
+//! - `cpu`: asks for the CPU time of long-running jobs where their agents do not tell it
 
 mod chronos;
 mod commit;
+mod cpu;
 mod directory;
 mod job;
+mod marathon;
 mod outbox;
+mod performer;
 mod registry;
+mod sample;
 mod start;
 mod submit;
 mod supervisor;
@@ -21,7 +28,11 @@ mod supervisor;
 mod tests;
 pub mod view;
 
-pub use chronos::{ChronosPatience, ChronosStatus};
+pub use chronos::ChronosPatience;
+pub use cpu::{CpuSource, MesosSource};
+pub use marathon::MarathonPatience;
+pub use performer::FrameworkStatus;
+pub use sample::Sample;
 pub use start::{Running, StartError, Startup, start};
 pub use submit::{Answer, Receipt, SubmitError};
 pub use supervisor::{RegisterError, Supervisor};

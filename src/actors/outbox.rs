@@ -12,7 +12,7 @@ use actix::{Actor, AsyncContext, Context, Handler, Message, Recipient};
 use tokio_util::sync::CancellationToken;
 
 use crate::events::store::OutboxRow;
-use crate::qos::ids::JobId;
+use crate::qos::ids::{Framework, JobId};
 use crate::qos::job::Effect;
 
 /// An effect to perform until it is over or `stop` is asked for.
@@ -56,6 +56,8 @@ pub struct Ended {
 pub struct Changed {
     /// The job.
     pub job: JobId,
+    /// Who performs its effects.
+    pub framework: Framework,
     /// Effects that are over, of those that waited before.
     pub settled: Vec<Settled>,
     /// Effects that wait from now on.
@@ -85,8 +87,8 @@ struct Waiting {
     effect: Effect,
 }
 
-#[derive(Default)]
 struct Queue {
+    framework: Framework,
     waiting: VecDeque<Waiting>,
     in_flight: Option<InFlight>,
 }
@@ -94,15 +96,15 @@ struct Queue {
 /// The effects of all jobs.
 pub struct Outbox {
     queues: BTreeMap<JobId, Queue>,
-    performer: Option<Recipient<Perform>>,
+    performers: BTreeMap<Framework, Recipient<Perform>>,
     depth: Arc<AtomicUsize>,
     stopping: bool,
 }
 
 impl Outbox {
-    /// An outbox that counts what waits in `depth`. Without a performer, effects wait for a restart that has one.
-    pub fn new(performer: Option<Recipient<Perform>>, depth: Arc<AtomicUsize>) -> Self {
-        Outbox { queues: BTreeMap::new(), performer, depth, stopping: false }
+    /// An outbox that counts what waits in `depth`. Effects of a framework without a performer wait for a restart that has one.
+    pub fn new(performers: BTreeMap<Framework, Recipient<Perform>>, depth: Arc<AtomicUsize>) -> Self {
+        Outbox { queues: BTreeMap::new(), performers, depth, stopping: false }
     }
 
     /// Starts the first waiting effect, stops one that is no longer wanted.
@@ -119,7 +121,8 @@ impl Outbox {
                 self.queues.remove(&job);
             }
             (None, Some(first)) => {
-                let Some(performer) = self.performer.as_ref().filter(|_| !self.stopping) else { return };
+                let performer = self.performers.get(&queue.framework).filter(|_| !self.stopping);
+                let Some(performer) = performer else { return };
                 let (row, effect) = (first.row, first.effect.clone());
                 let stop = CancellationToken::new();
                 let done = Performing { job, row, outbox: ctx.address().recipient() };
@@ -142,7 +145,8 @@ impl Handler<Changed> for Outbox {
     type Result = ();
 
     fn handle(&mut self, changed: Changed, ctx: &mut Context<Self>) {
-        let queue = self.queues.entry(changed.job).or_default();
+        let new = || Queue { framework: changed.framework, waiting: VecDeque::new(), in_flight: None };
+        let queue = self.queues.entry(changed.job).or_insert_with(new);
         for settled in &changed.settled {
             match settled {
                 Settled::All => queue.waiting.clear(),

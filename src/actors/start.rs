@@ -5,23 +5,29 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
-use actix::{Actor, Arbiter};
+use actix::{Actor, Addr, Arbiter, Recipient};
 use tokio::sync::Semaphore;
 
-use super::chronos::{ChronosActor, ChronosPatience, ChronosStatus};
+use super::chronos::{ChronosActor, ChronosPatience};
+use super::cpu::{CpuSource, Poll};
 use super::directory::Directory;
 use super::job::JobContext;
-use super::outbox::{Changed, Outbox, Stop};
+use super::marathon::{MarathonActor, MarathonPatience};
+use super::outbox::{Changed, Outbox, Perform, Stop};
+use super::performer::FrameworkStatus;
 use super::registry::{Registry, Revive};
+use super::sample::Telling;
 use super::submit::Submit;
 use super::supervisor::Supervisor;
 use crate::clients::chronos::ChronosClient;
+use crate::clients::marathon::MarathonClient;
 use crate::clock::Clock;
+use crate::credentials::flag_of;
 use crate::events::envelope::StoredEvent;
 use crate::events::job::{self, JobEvent};
 use crate::events::store::{EventLog, EventStore, OpenError, OutboxRow, ReadError, Replay, StoreOptions};
 use crate::events::upcast::UpcastError;
-use crate::qos::ids::JobId;
+use crate::qos::ids::{Framework, JobId};
 use crate::qos::job::registration::Defaults;
 use crate::qos::job::{Command, EffectKey, JobState, Recorded};
 
@@ -40,6 +46,10 @@ pub struct Startup {
     pub defaults: Defaults,
     /// Chronos, if the supervisor has its credentials, and how patient to be with it.
     pub chronos: Option<(ChronosClient, ChronosPatience)>,
+    /// The same for Marathon.
+    pub marathon: Option<(Arc<MarathonClient>, MarathonPatience)>,
+    /// Who is asked for the CPU time of long-running jobs, unless their agents tell it.
+    pub cpu_source: Option<Box<dyn CpuSource>>,
 }
 
 /// Why a supervisor could not start.
@@ -72,7 +82,7 @@ pub struct Running {
     /// The handle for everybody else.
     pub supervisor: Supervisor,
     store: EventStore,
-    outbox: actix::Addr<Outbox>,
+    outbox: Addr<Outbox>,
     core: Arbiter,
 }
 
@@ -89,21 +99,44 @@ pub async fn start(startup: Startup) -> Result<Running, StartError> {
     let core = Arbiter::new();
     let directory = Directory::default();
     let depth = Arc::new(AtomicUsize::new(0));
-    let chronos = startup.chronos.map(|(client, patience)| {
-        let status = Arc::new(ChronosStatus::default());
-        let actor =
-            ChronosActor::new(client, patience, Arc::clone(&status), directory.clone(), Arc::clone(&startup.clock));
-        (ChronosActor::start_in_arbiter(&core.handle(), move |_| actor), status)
-    });
-    let performer = chronos.as_ref().map(|(actor, _)| actor.clone().recipient());
+    let mut frameworks: BTreeMap<Framework, Arc<FrameworkStatus>> = BTreeMap::new();
+    let mut performers: BTreeMap<Framework, Recipient<Perform>> = BTreeMap::new();
+    if let Some((client, patience)) = startup.chronos {
+        let status = Arc::new(FrameworkStatus::of("Chronos"));
+        frameworks.insert(Framework::Chronos, Arc::clone(&status));
+        let actor = ChronosActor::new(client, patience, status, directory.clone(), Arc::clone(&startup.clock));
+        let actor = ChronosActor::start_in_arbiter(&core.handle(), move |_| actor);
+        performers.insert(Framework::Chronos, actor.recipient());
+    }
+    if let Some((client, patience)) = startup.marathon {
+        let status = Arc::new(FrameworkStatus::of("Marathon"));
+        frameworks.insert(Framework::Marathon, Arc::clone(&status));
+        let actor = MarathonActor::new(client, patience, status, directory.clone(), Arc::clone(&startup.clock));
+        let actor = MarathonActor::start_in_arbiter(&core.handle(), move |_| actor);
+        performers.insert(Framework::Marathon, actor.recipient());
+    }
     let outbox = {
         let depth = Arc::clone(&depth);
-        Outbox::start_in_arbiter(&core.handle(), move |_| Outbox::new(performer, depth))
+        Outbox::start_in_arbiter(&core.handle(), move |_| Outbox::new(performers, depth))
     };
+    let telling = if startup.cpu_source.is_some() { Telling::Source } else { Telling::Agents };
+    let cpu_source = startup.cpu_source.map(|source| {
+        let status = Arc::new(FrameworkStatus::of(source.name()));
+        let poll = Poll {
+            source,
+            status: Arc::clone(&status),
+            directory: directory.clone(),
+            clock: Arc::clone(&startup.clock),
+            monitoring_period: startup.defaults.monitoring_period.to_std(),
+        };
+        core.spawn_fn(move || drop(actix::spawn(poll.run())));
+        status
+    });
     let context = JobContext {
         log: log.clone(),
         clock: Arc::clone(&startup.clock),
         outbox: outbox.clone(),
+        telling,
         directory: directory.clone(),
     };
     let registry = Registry::start_in_arbiter(&core.handle(), move |_| Registry::new(context));
@@ -116,9 +149,12 @@ pub async fn start(startup: Startup) -> Result<Running, StartError> {
         }
     }
     let jobs = revived.len();
+    let framework_of: BTreeMap<JobId, Framework> =
+        revived.iter().map(|(job, state)| (*job, state.registered.framework)).collect();
     for (job, state) in revived {
         let configured = &startup.defaults.policy;
-        let resizing_to = state.resizing_to;
+        // In place nothing is asked of a framework.
+        let resizing_to = state.resizing_to.filter(|_| !state.resizes_in_place());
         let follows_configuration = state.registered.policy.policy.name() == configured.policy.name();
         let revive = Revive { state: Box::new(state), pending: keys_of(pending.get(&job)) };
         registry.send(revive).await.map_err(|_| StartError::Actors)?;
@@ -134,14 +170,21 @@ pub async fn start(startup: Startup) -> Result<Running, StartError> {
         }
     }
     tracing::info!(jobs, effects = pending.values().map(Vec::len).sum::<usize>(), "replayed the event log");
-    if chronos.is_none() && !pending.is_empty() {
-        tracing::warn!(
-            jobs = pending.len(),
-            "jobs wait for Chronos, and this supervisor has no credentials for it: start it with -c to go on with them"
-        );
-    }
+    let mut waiting: BTreeMap<Framework, usize> = BTreeMap::new();
     for (job, added) in pending {
-        outbox.send(Changed { job, settled: vec![], added }).await.map_err(|_| StartError::Actors)?;
+        // A job that is over has no effects.
+        let Some(&framework) = framework_of.get(&job) else { continue };
+        if !frameworks.contains_key(&framework) {
+            *waiting.entry(framework).or_default() += 1;
+        }
+        outbox.send(Changed { job, framework, settled: vec![], added }).await.map_err(|_| StartError::Actors)?;
+    }
+    for (framework, jobs) in waiting {
+        let flag = flag_of(framework);
+        tracing::warn!(
+            jobs,
+            "jobs wait for {framework}, and this supervisor has no credentials for it: start it with {flag} to go on with them"
+        );
     }
     let supervisor = Supervisor {
         directory,
@@ -152,7 +195,8 @@ pub async fn start(startup: Startup) -> Result<Running, StartError> {
         permits: Arc::new(Semaphore::new(COMMANDS_UNDER_WAY)),
         outbox_depth: depth,
         surplus_not_recorded: Arc::default(),
-        chronos: chronos.map(|(_, status)| status),
+        frameworks,
+        cpu_source,
     };
     Ok(Running { supervisor, store, outbox, core })
 }

@@ -1,22 +1,26 @@
 //! The handle on the running supervisor.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use actix::Addr;
 use tokio::sync::Semaphore;
 
-use super::chronos::ChronosStatus;
 use super::directory::Directory;
 use super::job::repeated;
+use super::performer::FrameworkStatus;
 use super::registry::{Register, Registry};
+use super::sample::{Sample, allocation};
 use super::submit::{Answer, Receipt, Submit, SubmitError};
 use super::view::job_view;
+use crate::api::agent::AllocationReply;
 use crate::api::register::RegisterRequest;
 use crate::api::view::JobView;
 use crate::clock::Clock;
 use crate::events::store::{EventLog, JobCursor, JobFilter, ReadError};
-use crate::qos::ids::JobId;
+use crate::qos::ids::{Framework, JobId};
+use crate::qos::job::command::SampleFacts;
 use crate::qos::job::registration::{Defaults, InvalidField, validate};
 use crate::qos::job::{Command, JobState, Rejection, Reply};
 
@@ -31,7 +35,8 @@ pub struct Supervisor {
     pub(super) permits: Arc<Semaphore>,
     pub(super) outbox_depth: Arc<AtomicUsize>,
     pub(super) surplus_not_recorded: Arc<AtomicU64>,
-    pub(super) chronos: Option<Arc<ChronosStatus>>,
+    pub(super) cpu_source: Option<Arc<FrameworkStatus>>,
+    pub(super) frameworks: BTreeMap<Framework, Arc<FrameworkStatus>>,
 }
 
 /// A registration that was not accepted.
@@ -104,11 +109,41 @@ impl Supervisor {
         match command {
             Command::ReportStart(_)
             | Command::ReportFinish(_)
-            | Command::MarathonStart { .. }
-            | Command::MarathonEnd { .. } => Ok(Answer { reply: Reply::ignored(&row.state), repeated: false }),
+            | Command::MarathonStart(_)
+            | Command::MarathonEnd { .. }
+            | Command::SegmentStart(_)
+            | Command::SegmentEnd(_) => Ok(Answer { reply: Reply::ignored(&row.state), repeated: false }),
             Command::Withdraw { .. } if row.state == "withdrawn" => Ok(Answer { reply: Reply::Done, repeated: true }),
             _ => Err(Rejection::TooLate(format!("the job is {} already", row.state)).into()),
         }
+    }
+
+    /// Notes a measurement of a long-running job; nothing is recorded before the next look. Answers with the job's allocation.
+    ///
+    /// # Errors
+    /// When the job is unknown, or not a long-running one.
+    pub async fn sample(&self, job: JobId, facts: SampleFacts) -> Result<AllocationReply, SubmitError> {
+        let Some(entry) = self.directory.get(job) else {
+            let row = self.log.job_row(job).await.map_err(storage)?.ok_or(Rejection::Unknown)?;
+            return Ok(AllocationReply { ignored: Some(row.state), ..AllocationReply::default() });
+        };
+        let framework = entry.state.load().as_ref().map(|state| state.registered.framework);
+        match framework {
+            None => return Err(Rejection::Unknown.into()),
+            Some(Framework::Marathon) => {}
+            Some(actual) => {
+                let (actual, expected) = (actual.as_str(), Framework::Marathon.as_str());
+                return Err(Rejection::WrongFramework { actual, expected }.into());
+            }
+        }
+        let _permit = self.permits.try_acquire().map_err(|_| SubmitError::Overloaded)?;
+        let reply = entry.actor.send(Sample::Pushed(facts)).await.map_err(|_| SubmitError::Closed)?;
+        reply.ok_or_else(|| Rejection::Unknown.into())
+    }
+
+    /// What a living job's agent is to be told; empty for any other.
+    pub fn allocation(&self, job: JobId) -> AllocationReply {
+        self.state(job).as_deref().map(allocation).unwrap_or_default()
     }
 
     /// The latest committed state of a living job.
@@ -172,9 +207,14 @@ impl Supervisor {
         self.surplus_not_recorded.load(Ordering::Relaxed)
     }
 
-    /// How Chronos does; `None` without Chronos credentials.
-    pub fn chronos(&self) -> Option<&ChronosStatus> {
-        self.chronos.as_deref()
+    /// How the source of CPU times does; `None` when the agents of the jobs tell them.
+    pub fn cpu_source(&self) -> Option<&FrameworkStatus> {
+        self.cpu_source.as_deref()
+    }
+
+    /// How the frameworks do of which there are credentials.
+    pub fn frameworks(&self) -> &BTreeMap<Framework, Arc<FrameworkStatus>> {
+        &self.frameworks
     }
 }
 

@@ -6,19 +6,28 @@ use std::time::Duration;
 use super::{Receipt, Running, Startup, Supervisor, start};
 use crate::api::register::RegisterRequest;
 use crate::clock::ManualClock;
+use crate::events::job::RescaleMode;
 use crate::events::store::StoreOptions;
 use crate::qos::ids::JobId;
 use crate::qos::job::registration::Defaults;
 use crate::qos::policy::PolicySettings;
-use crate::qos::units::Timestamp;
+use crate::qos::units::{Span, Timestamp};
 
 async fn started(dir: &tempfile::TempDir) -> Running {
     let startup = Startup {
         data_dir: dir.path().join("data"),
         store: StoreOptions::default(),
         clock: Arc::new(ManualClock::at(Timestamp::from_micros(1_800_000_000_000_000))),
-        defaults: Defaults { policy: PolicySettings::default(), max_failures: 3, overdue_factor_milli: 3000 },
+        defaults: Defaults {
+            policy: PolicySettings::default(),
+            max_failures: 3,
+            overdue_factor_milli: 3000,
+            monitoring_period: Span::from_secs(120),
+            rescale: RescaleMode::Restart,
+        },
         chronos: None,
+        marathon: None,
+        cpu_source: None,
     };
     start(startup).await.unwrap()
 }

@@ -5,27 +5,35 @@ use crate::api::view::{JobState as StateName, JobView, OverdueView, QosView};
 use crate::qos::chronos::bounds;
 use crate::qos::ids::Framework;
 use crate::qos::job::{Ending, Flag, JobState, Phase, report_due};
-use crate::qos::units::{Span, Timestamp};
+use crate::qos::units::{Cpus, Span, Timestamp};
 
 /// The document of `GET /api/v1/jobs/{uuid}`.
 pub fn job_view(state: &JobState) -> JobView {
     let registered = &state.registered;
     let chronos = registered.framework == Framework::Chronos;
     let bounds = chronos.then(|| bounds(registered.t0, &registered.declared));
+    let execution = state.execution.as_ref();
+    let progress = execution.and_then(|execution| execution.progress);
+    // The deadline of a long-running job counts from the start of its execution.
+    let deadline_at =
+        execution.map_or(registered.deadline_at, |execution| execution.started_at + registered.declared.deadline);
     let (on_time, finished, margin, reason) = ending(state);
     JobView {
         uuid: registered.job,
         name: registered.name.clone(),
         framework: registered.framework,
         state: state_name(state),
-        performance: state.decision.map(|decision| decision.performance),
+        performance: state
+            .decision
+            .map(|decision| decision.performance)
+            .or(progress.map(|progress| progress.performance)),
         qos: QosView {
             duration: registered.declared.duration.seconds(),
             deadline: registered.declared.deadline.seconds(),
             desv_deadline: registered.declared.deviation(),
         },
         registered_at: state.registered_at.into(),
-        deadline_at: registered.deadline_at.into(),
+        deadline_at: deadline_at.into(),
         iterations: chronos.then_some(registered.iterations),
         remaining: chronos.then(|| state.remaining()),
         cpus: state.cpus.map(|cpus| cpus.as_f64()),
@@ -33,7 +41,11 @@ pub fn job_view(state: &JobState) -> JobView {
         prediction: state.decision.map(|decision| decision.prediction.into()),
         upper: bounds.map(|bounds| bounds.upper.into()),
         lower: bounds.map(|bounds| bounds.lower.into()),
-        progress_ratio: None,
+        progress_ratio: progress.map(|progress| progress.ratio_millionths as f64 / 1e6),
+        cpu_limit: state.limit.map(Cpus::as_f64),
+        cpu_seconds: execution.map(|execution| execution.cpu_current().seconds()),
+        cpu_seconds_due: progress.map(|progress| progress.cpu_desired.seconds()),
+        cpu_seconds_wasted: execution.map(|execution| execution.wasted.seconds()),
         admission: Some(AdmissionView::from(&registered.admission)),
         on_time,
         finished_at: finished.map(Into::into),

@@ -1,5 +1,6 @@
 //! The documents that travel between launcher, containers, supervisor and operators, as they are on the wire.
 
+pub mod agent;
 pub mod instant;
 mod lenient;
 pub mod register;

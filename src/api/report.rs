@@ -76,7 +76,7 @@ pub enum Next {
     Exit,
 }
 
-/// `POST /initMarathonApp`: an execution begins. As published.
+/// `POST /initMarathonApp`: an execution begins. The first two fields are as published.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MarathonStartReport {
     /// The job.
@@ -84,6 +84,15 @@ pub struct MarathonStartReport {
     /// Seconds since 1970 by the container's clock.
     #[serde(deserialize_with = "lenient::number")]
     pub started_at: f64,
+    /// When this attempt was sent, by the same clock.
+    #[serde(default, deserialize_with = "lenient::optional_number", skip_serializing_if = "Option::is_none")]
+    pub sent_at: Option<f64>,
+    /// Tells executions apart; made by the agent when it starts one afresh.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execution: Option<String>,
+    /// Where it begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hostname: Option<String>,
 }
 
 /// `POST /endMarathonApp`: an execution ended. The first two fields are as published.
@@ -94,6 +103,9 @@ pub struct MarathonEndReport {
     /// Seconds since 1970 by the container's clock.
     #[serde(deserialize_with = "lenient::number")]
     pub finished_at: f64,
+    /// When this attempt was sent, by the same clock.
+    #[serde(default, deserialize_with = "lenient::optional_number", skip_serializing_if = "Option::is_none")]
+    pub sent_at: Option<f64>,
     /// The job's own exit code; absent means 0.
     #[serde(default, deserialize_with = "lenient::optional_number", skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<f64>,

@@ -122,6 +122,18 @@ pub struct JobView {
     /// CPU time used over CPU time due (Marathon).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress_ratio: Option<f64>,
+    /// CPU limit that the agent has set, where that is not the reserved CPU (Marathon, in place).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_limit: Option<f64>,
+    /// CPU-seconds used, over all segments (Marathon).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_seconds: Option<f64>,
+    /// CPU-seconds due at the last decision (Marathon).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_seconds_due: Option<f64>,
+    /// CPU-seconds whose work was lost with a container and done again (Marathon).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_seconds_wasted: Option<f64>,
     /// Whether the deadline could be kept, as judged at registration.
     pub admission: Option<AdmissionView>,
     /// Whether a completed job was done by its deadline.

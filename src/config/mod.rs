@@ -9,6 +9,7 @@ mod error;
 mod file;
 mod launcher;
 mod layers;
+mod marathon;
 mod outside;
 mod reader;
 mod render;
@@ -25,6 +26,7 @@ pub use elasticity::{Arbitration, ElasticitySettings, PolicyName, RescaleMode};
 pub use error::{ConfigError, Problem};
 pub use launcher::LauncherSettings;
 pub use layers::{ENV_PREFIX, FlagValue, Layers, OTHER_VARIABLES};
+pub use marathon::MarathonSettings;
 pub use outside::{ChronosSettings, CpuSourceKind, CpuSourceSettings, MetricsSettings};
 pub use supervisor::{AuthMode, AuthSettings, LogFormat, SupervisorSettings, TlsSettings};
 pub use value::Source;
@@ -43,6 +45,8 @@ pub struct Settings {
     pub elasticity: ElasticitySettings,
     /// How patient the supervisor is with Chronos.
     pub chronos: ChronosSettings,
+    /// How patient the supervisor is with Marathon.
+    pub marathon: MarathonSettings,
     /// Where the CPU time of Marathon jobs is learned.
     pub cpu_source: CpuSourceSettings,
     /// What is sent to Monasca.
@@ -82,6 +86,7 @@ impl Settings {
             supervisor: SupervisorSettings::read(&mut reader),
             elasticity: ElasticitySettings::read(&mut reader),
             chronos: ChronosSettings::read(&mut reader),
+            marathon: MarathonSettings::read(&mut reader),
             cpu_source: CpuSourceSettings::read(&mut reader),
             metrics: MetricsSettings::read(&mut reader),
             auth: AuthSettings::read(&mut reader),
@@ -90,6 +95,7 @@ impl Settings {
         };
         settings.elasticity.check(&mut reader);
         settings.chronos.check(&mut reader);
+        settings.marathon.check(&mut reader);
         settings.cpu_source.check(&mut reader);
         settings.launcher.check(&mut reader);
         settings.check_exposure(&mut reader);
@@ -144,9 +150,6 @@ impl Settings {
 
     /// Refuses what later versions will do: a wish that is silently not kept is worse than an error.
     fn check_availability(&self, reader: &mut Reader) {
-        if self.elasticity.rescale == RescaleMode::InPlace {
-            reader.conflict("elasticity", "rescale", "\"in-place\"", "this version can only \"restart\"".into());
-        }
         if self.elasticity.dry_run {
             reader.conflict("elasticity", "dry_run", true, "not available in this version, which would resize".into());
         }

@@ -85,7 +85,7 @@ choice! {
 pub struct CpuSourceSettings {
     /// Where the CPU time is learned.
     pub kind: CpuSourceKind,
-    /// Where that source answers (`mesos` and `prometheus`).
+    /// Where that source answers: the Mesos master.
     #[serde(serialize_with = "render::url", skip_serializing_if = "Option::is_none")]
     pub url: Option<Url>,
 }
@@ -97,9 +97,12 @@ impl CpuSourceSettings {
     }
 
     pub(super) fn check(&self, reader: &mut Reader) {
-        let asks = matches!(self.kind, CpuSourceKind::Mesos | CpuSourceKind::Prometheus);
-        if asks && self.url.is_none() {
-            let found = format!("{:?}", self.kind.as_str());
+        let found = format!("{:?}", self.kind.as_str());
+        // A wish that is silently not kept is worse than an error.
+        if matches!(self.kind, CpuSourceKind::Monasca | CpuSourceKind::Prometheus) {
+            let expected = "not available in this version: \"pushed\" and \"mesos\" are".into();
+            reader.conflict("cpu_source", "kind", found, expected);
+        } else if self.kind == CpuSourceKind::Mesos && self.url.is_none() {
             reader.conflict(
                 "cpu_source",
                 "kind",

@@ -7,6 +7,15 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use super::file::{CredentialsError, Document, Loaded};
+use crate::qos::ids::Framework;
+
+/// The flag of the supervisor that names the credentials file of a framework.
+pub const fn flag_of(framework: Framework) -> &'static str {
+    match framework {
+        Framework::Chronos => "-c",
+        Framework::Marathon => "-m",
+    }
+}
 
 /// Where a framework's masters are and who asks.
 #[derive(Debug, Clone)]

@@ -5,6 +5,7 @@
 mod auth;
 mod helpers;
 mod jobs;
+mod marathon;
 mod odd_registrations;
 mod original_defects;
 mod register;

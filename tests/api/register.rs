@@ -204,23 +204,3 @@ fn an_infeasible_job_is_taken_and_says_so() {
         assert_eq!(app.job(&uuid).await["flags"], json!(["infeasible"]));
     });
 }
-
-#[test]
-fn a_marathon_job_is_recorded_and_says_what_is_not_supervised() {
-    on_actix(async {
-        let app = TestApp::start().await;
-        let uuid = new_uuid();
-        let body = json!({"uuid": uuid, "name": "/openmplinpack1", "framework": "marathon", "job_duration": 400,
-            "deadline": 480, "desv_deadline": 0.1});
-        let (status, _) = app.post("/initTask", body).await;
-        assert_eq!(status, StatusCode::OK);
-        assert_eq!(app.job(&uuid).await["flags"], json!(["marathon_not_supervised"]));
-        let (status, problem) = app.post("/endMarathonApp", json!({"uuid": uuid, "finished_at": now()})).await;
-        assert_eq!(status, StatusCode::CONFLICT, "{problem}");
-        app.post("/initMarathonApp", json!({"uuid": uuid, "started_at": now() - 5.0})).await;
-        let (status, _) = app.post("/endMarathonApp", json!({"uuid": uuid, "finished_at": now()})).await;
-        assert_eq!(status, StatusCode::OK);
-        let job = app.job(&uuid).await;
-        assert_eq!((job["state"].as_str(), job["on_time"].as_bool()), (Some("completed"), Some(true)), "{job}");
-    });
-}

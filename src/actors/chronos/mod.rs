@@ -5,12 +5,10 @@
 //! - `poll`: one shared look at what all jobs are doing
 //! - `session`: what a performer knows and may do for its job
 //! - `perform`: one file an effect
-//! - `status`: how Chronos does, for `/readyz` and `/metrics`
 
 mod perform;
 mod poll;
 mod session;
-mod status;
 
 use std::sync::Arc;
 
@@ -18,12 +16,12 @@ use actix::{Actor, Context, Handler};
 
 use super::directory::Directory;
 use super::outbox::Perform;
+use super::performer::{FrameworkStatus, Task};
 use crate::clients::chronos::ChronosClient;
-use crate::clock::{Clock, SteadyClock};
+use crate::clock::Clock;
 use crate::qos::units::Span;
 use poll::Poll;
 use session::Session;
-pub use status::ChronosStatus;
 
 /// How patient to be with Chronos.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +48,7 @@ pub struct ChronosPatience {
 pub struct ChronosActor {
     client: Arc<ChronosClient>,
     patience: ChronosPatience,
-    status: Arc<ChronosStatus>,
+    status: Arc<FrameworkStatus>,
     directory: Directory,
     clock: Arc<dyn Clock>,
     poll: Option<Poll>,
@@ -61,7 +59,7 @@ impl ChronosActor {
     pub fn new(
         client: ChronosClient,
         patience: ChronosPatience,
-        status: Arc<ChronosStatus>,
+        status: Arc<FrameworkStatus>,
         directory: Directory,
         clock: Arc<dyn Clock>,
     ) -> Self {
@@ -83,20 +81,9 @@ impl Handler<Perform> for ChronosActor {
 
     fn handle(&mut self, request: Perform, _ctx: &mut Context<Self>) {
         let Some(poll) = self.poll.clone() else { return };
-        let Some(entry) = self.directory.get(request.job) else { return };
-        let Some(state) = entry.state.load_full() else { return };
-        let session = Session {
-            client: Arc::clone(&self.client),
-            patience: self.patience,
-            status: Arc::clone(&self.status),
-            clock: Arc::clone(&self.clock),
-            steady: SteadyClock::begin(self.clock.as_ref()),
-            poll,
-            entry,
-            job: request.job,
-            name: state.registered.name.clone(),
-            stop: request.stop,
-        };
+        let (status, clock) = (Arc::clone(&self.status), Arc::clone(&self.clock));
+        let Some(task) = Task::new(&request, &self.directory, status, clock) else { return };
+        let session = Session { client: Arc::clone(&self.client), patience: self.patience, poll, task };
         let done = request.done;
         actix::spawn(async move {
             let effect = request.effect;

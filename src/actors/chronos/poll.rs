@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
 
-use super::status::ChronosStatus;
+use crate::actors::performer::{FrameworkStatus, backoff};
 use crate::clients::chronos::{ChronosClient, JobActivity};
 use crate::clock::Clock;
 
@@ -40,7 +40,7 @@ impl Poll {
     /// Starts to look every `interval`, for as long as the poll or a clone of it lives.
     pub fn start(
         client: Arc<ChronosClient>,
-        status: Arc<ChronosStatus>,
+        status: Arc<FrameworkStatus>,
         clock: Arc<dyn Clock>,
         interval: Duration,
     ) -> Self {
@@ -48,7 +48,7 @@ impl Poll {
         let poll = Poll { latest, waiting: Arc::default(), wanted: Arc::default() };
         let (waiting, wanted) = (Arc::clone(&poll.waiting), Arc::clone(&poll.wanted));
         actix::spawn(async move {
-            let mut backoff = super::session::backoff();
+            let mut pauses = backoff();
             loop {
                 if waiting.load(Ordering::SeqCst) == 0 {
                     tokio::select! {
@@ -62,7 +62,7 @@ impl Poll {
                         if status.worked() {
                             tracing::info!("Chronos answers again");
                         }
-                        backoff = super::session::backoff();
+                        pauses = backoff();
                         if send.send(Some(Arc::new(Snapshot { began, jobs }))).is_err() {
                             return;
                         }
@@ -72,7 +72,7 @@ impl Poll {
                         if status.failed(&error.to_string(), clock.now()) {
                             tracing::warn!(%error, "Chronos does not answer; waiting for it");
                         }
-                        tokio::time::sleep(backoff.next().unwrap_or(interval)).await;
+                        tokio::time::sleep(pauses.next().unwrap_or(interval)).await;
                     }
                 }
             }

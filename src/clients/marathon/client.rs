@@ -156,6 +156,11 @@ impl MarathonClient {
         answer.document::<Tasks>().map(|list| list.tasks)
     }
 
+    /// The tasks of all apps that run or are about to.
+    pub async fn all_tasks(&self) -> Result<Vec<MarathonTask>, MarathonError> {
+        self.call(Call::new(Method::GET, &["v2", "tasks"])).await?.document::<Tasks>().map(|list| list.tasks)
+    }
+
     /// Every deployment that is under way.
     pub async fn deployments(&self) -> Result<Vec<Deployment>, MarathonError> {
         self.call(Call::new(Method::GET, &["v2", "deployments"])).await?.document()

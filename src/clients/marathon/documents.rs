@@ -118,6 +118,12 @@ struct Reference {
 pub struct MarathonTask {
     /// Its id in Mesos; its form differs from one version to the next.
     pub id: String,
+    /// The app that it is of.
+    #[serde(default)]
+    pub app_id: Option<AppId>,
+    /// The Mesos agent that it runs on.
+    #[serde(default)]
+    pub slave_id: Option<String>,
     /// The agent that it runs on.
     #[serde(default)]
     pub host: Option<String>,

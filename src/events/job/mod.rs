@@ -4,16 +4,20 @@ mod decision;
 mod ending;
 mod iteration;
 mod marathon;
+mod progress;
 mod registered;
 mod resize;
+mod segment;
 mod start;
 
 pub use decision::{Decided, DecisionInputs, PolicyChanged};
 pub use ending::{Cancelled, Completed, Failed, Removal, Removed, Withdrawn};
 pub use iteration::{IterationFinished, IterationLost, IterationStarted, LossReason, Outcome, RunKey};
 pub use marathon::{MarathonEnded, MarathonStarted};
-pub use registered::{Origin, Registered, Supervision};
+pub use progress::{ProgressDecided, ProgressInputs};
+pub use registered::{Origin, Registered, RescaleMode, Supervision};
 pub use resize::{CpuObserved, RescaleApplied, RescaleFailed, RescaleUnanswered, Rescaled};
+pub use segment::{CpuSample, SegmentEnd, SegmentEnded, SegmentStarted, TelemetryLost};
 pub use start::{Activity, LookedUp, Overdue, SeenInFramework, StartAttempted, StartDropped, Starter};
 
 use super::upcast::Upcasters;
@@ -94,7 +98,7 @@ fn parse<T: DeserializeOwned>(kind: &'static str, data: &[u8]) -> Result<T, Deco
 
 job_events! {
     /// The launcher introduced the job.
-    Registered = 1,
+    Registered = 2,
     /// The framework shows the job, with our identity in it.
     SeenInFramework = 1,
     /// A start is about to be asked for.
@@ -136,15 +140,29 @@ job_events! {
     /// The job is gone from its framework, or was not ours to remove.
     Removed = 1,
     /// A long-running job began an execution.
-    MarathonStarted = 1,
+    MarathonStarted = 2,
     /// A long-running job ended its execution.
     MarathonEnded = 1,
+    /// An agent started a long-running job's container, fresh or from a checkpoint.
+    SegmentStarted = 1,
+    /// CPU time of a running segment.
+    CpuSample = 1,
+    /// A segment ended.
+    SegmentEnded = 1,
+    /// No CPU time has come for several periods.
+    TelemetryLost = 1,
+    /// The policy was asked about a long-running job.
+    ProgressDecided = 1,
 }
 
 /// The way from every schema that was ever written to the newest.
 pub fn upcasters() -> Upcasters {
     let known = JobEvent::SCHEMAS.iter().fold(Upcasters::new(), |known, (kind, newest)| known.kind(kind, *newest));
-    known.add("Rescaled", 1, Rescaled::from_schema_1)
+    known.add("Rescaled", 1, Rescaled::from_schema_1).add("Registered", 1, Registered::from_schema_1).add(
+        "MarathonStarted",
+        1,
+        MarathonStarted::from_schema_1,
+    )
 }
 
 #[cfg(test)]

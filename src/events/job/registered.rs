@@ -1,4 +1,5 @@
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::qos::admission::Admission;
 use crate::qos::declared::Declared;
@@ -25,6 +26,30 @@ pub struct Supervision {
     pub overdue_factor_milli: u32,
     /// For how long the job's container tries to report before it gives up.
     pub callback_window: Span,
+    /// Between two looks at a long-running job.
+    pub monitoring_period: Span,
+    /// How a long-running job gets another CPU.
+    pub rescale: RescaleMode,
+}
+
+/// How a long-running job gets another CPU.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RescaleMode {
+    /// The framework stops it and starts it again with the new CPU; its agent checkpoints and restores it.
+    Restart,
+    /// Its agent changes the limit while it runs; the framework is not told.
+    InPlace,
+}
+
+impl RescaleMode {
+    /// The name in configuration, events and answers.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            RescaleMode::Restart => "restart",
+            RescaleMode::InPlace => "in-place",
+        }
+    }
 }
 
 /// A job introduced itself.
@@ -54,4 +79,15 @@ pub struct Registered {
     pub supervision: Supervision,
     /// Whether the deadline can be kept.
     pub admission: Admission,
+}
+
+impl Registered {
+    /// Schema 1 was written by versions that did not look at long-running jobs; these are the published values.
+    pub(super) fn from_schema_1(mut data: Value) -> Value {
+        if let Some(supervision) = data.get_mut("supervision").and_then(Value::as_object_mut) {
+            supervision.insert("monitoring_period".into(), Span::from_secs(120).micros().into());
+            supervision.insert("rescale".into(), "restart".into());
+        }
+        data
+    }
 }

@@ -27,7 +27,7 @@ struct State {
 /// One figure of a job; a job that does not have it is left out.
 type Figure = fn(&JobView) -> Option<f64>;
 
-const FIGURES: [(&str, &str, Figure); 10] = [
+const FIGURES: [(&str, &str, Figure); 15] = [
     ("remaining_iterations", "Iterations left", |job| job.remaining.map(f64::from)),
     ("prediction_deadline", "Predicted finish, seconds since 1970", |job| Some(job.prediction?.0.epoch_seconds())),
     ("deadline", "The deadline, seconds since 1970", |job| Some(job.deadline_at.0.epoch_seconds())),
@@ -40,6 +40,15 @@ const FIGURES: [(&str, &str, Figure); 10] = [
     ("last_job_duration", "Seconds that the iteration counted last took", |job| job.last_duration_seconds),
     ("current_cpu", "CPUs reserved", |job| job.cpus),
     ("marathon_ratio_progress", "CPU time used over CPU time due", |job| job.progress_ratio),
+    ("marathon_cputime_current_vs_desired", "CPU time due minus CPU time used, seconds; negative is early", |job| {
+        Some(job.cpu_seconds_due? - job.cpu_seconds?)
+    }),
+    ("current_cputime_accumulated", "CPU time used over all segments, seconds", |job| job.cpu_seconds),
+    ("desired_cputime_accumulated", "CPU time due at the last decision, seconds", |job| job.cpu_seconds_due),
+    ("wasted_cputime_accumulated", "CPU time whose work was lost and done again, seconds", |job| {
+        job.cpu_seconds_wasted
+    }),
+    ("cpu_limit", "CPU limit that the job's agent has set in place of the reserved CPU", |job| job.cpu_limit),
     ("surplus_runs", "Runs recorded that nobody had asked for", |job| job.surplus_runs.map(f64::from)),
     ("rescales", "Changes of the job's CPU", |job| Some(f64::from(job.rescales))),
 ];

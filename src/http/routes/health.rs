@@ -4,10 +4,11 @@ use actix_web::HttpResponse;
 use actix_web::web::Data;
 use serde::Serialize;
 
-use crate::actors::Supervisor;
+use crate::actors::{FrameworkStatus, Supervisor};
 use crate::api::view::Instant;
 use crate::events::store::Health;
 use crate::http::auth::{Caller, PublicAccess};
+use crate::qos::ids::Framework;
 
 #[derive(Serialize)]
 struct Ready {
@@ -28,6 +29,27 @@ struct Detail {
     chronos_unreachable_since: Option<Instant>,
     #[serde(skip_serializing_if = "Option::is_none")]
     chronos_last_error: Option<String>,
+    marathon: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    marathon_unreachable_since: Option<Instant>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    marathon_last_error: Option<String>,
+    cpu_source: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cpu_source_unreachable_since: Option<Instant>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cpu_source_last_error: Option<String>,
+}
+
+/// How something outside does.
+type Outside = (&'static str, Option<Instant>, Option<String>);
+
+fn outside(status: Option<&FrameworkStatus>, without: &'static str) -> Outside {
+    let Some(status) = status else { return (without, None, None) };
+    match status.unreachable_since() {
+        None => ("reachable", None, None),
+        Some(since) => ("unreachable", Some(Instant::from(since)), status.last_error()),
+    }
 }
 
 pub async fn alive() -> &'static str {
@@ -49,19 +71,26 @@ pub async fn ready(supervisor: Data<Supervisor>, caller: PublicAccess) -> HttpRe
 }
 
 fn detail(supervisor: &Supervisor) -> Detail {
-    let chronos = supervisor.chronos();
-    let since = chronos.and_then(|chronos| chronos.unreachable_since());
+    let framework = |framework| {
+        let status = supervisor.frameworks().get(&framework);
+        outside(status.map(AsRef::as_ref), "not configured")
+    };
+    let (chronos, chronos_unreachable_since, chronos_last_error) = framework(Framework::Chronos);
+    let (marathon, marathon_unreachable_since, marathon_last_error) = framework(Framework::Marathon);
+    let (cpu_source, cpu_source_unreachable_since, cpu_source_last_error) = outside(supervisor.cpu_source(), "pushed");
     Detail {
         event_log: format!("{:?}", supervisor.log().health()),
         events: supervisor.log().stats().events,
         effects_waiting: supervisor.outbox_depth(),
         jobs_living: supervisor.states().len(),
-        chronos: match (chronos, since) {
-            (None, _) => "not configured",
-            (Some(_), None) => "reachable",
-            (Some(_), Some(_)) => "unreachable",
-        },
-        chronos_unreachable_since: since.map(Instant::from),
-        chronos_last_error: since.and(chronos).and_then(|chronos| chronos.last_error()),
+        chronos,
+        chronos_unreachable_since,
+        chronos_last_error,
+        marathon,
+        marathon_unreachable_since,
+        marathon_last_error,
+        cpu_source,
+        cpu_source_unreachable_since,
+        cpu_source_last_error,
     }
 }

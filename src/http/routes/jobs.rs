@@ -76,7 +76,8 @@ pub async fn decisions(
     job: Path<JobId>,
     query: Query<EventQuery>,
 ) -> Result<Json<Page<StoredEvent>>, Problem> {
-    page_of_events(&supervisor, *job, &query, |event| event.kind == "Decided").await
+    page_of_events(&supervisor, *job, &query, |event| matches!(event.kind.as_ref(), "Decided" | "ProgressDecided"))
+        .await
 }
 
 /// Stops supervising and removes the job from its framework; 202, as the removal is still to come.

@@ -1,4 +1,4 @@
-//! `/metrics`: figures of the process, of the log, of Chronos and of the living jobs.
+//! `/metrics`: figures of the process, of the log, of the frameworks and of the living jobs.
 
 use std::fmt;
 
@@ -10,12 +10,13 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Unit;
 
-use crate::actors::Supervisor;
 use crate::actors::view::job_view;
+use crate::actors::{FrameworkStatus, Supervisor};
 use crate::events::store::Health;
 use crate::http::auth::ScrapeAccess;
 use crate::http::metrics_text::{CONTENT_TYPE, Metrics};
 use crate::http::problem::Problem;
+use crate::qos::ids::Framework;
 
 pub async fn scrape(
     _scraper: ScrapeAccess,
@@ -37,6 +38,14 @@ impl fmt::Debug for SupervisorCollector {
     }
 }
 
+impl SupervisorCollector {
+    /// What is asked over the network, with its name in metrics.
+    fn outside(&self) -> Vec<(&'static str, &FrameworkStatus)> {
+        let frameworks = self.0.frameworks().iter().map(|(framework, status)| (framework.as_str(), status.as_ref()));
+        frameworks.chain(self.0.cpu_source().map(|source| ("cpu_source", source))).collect()
+    }
+}
+
 impl Collector for SupervisorCollector {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
         let stats = self.0.log().stats();
@@ -55,9 +64,10 @@ impl Collector for SupervisorCollector {
         gauge("event_log_queue_depth", "Appends that wait for the writer", None, stats.queue_depth as f64)?;
         gauge("outbox_depth", "Effects that wait for their outcome", None, self.0.outbox_depth() as f64)?;
         gauge("jobs_living", "Jobs with something left to do", None, self.0.states().len() as f64)?;
-        if let Some(chronos) = self.0.chronos() {
-            let reachable = chronos.unreachable_since().is_none();
-            gauge("chronos_reachable", "1 while calls to Chronos work", None, f64::from(u8::from(reachable)))?;
+        for (name, status) in self.outside() {
+            let reachable = f64::from(u8::from(status.unreachable_since().is_none()));
+            let help = format!("1 while calls to {} work", status.name());
+            gauge(&format!("{name}_reachable"), &help, None, reachable)?;
         }
         let mut counter = |name: &str, help: &str, value: u64| {
             let metric = ConstCounter::new(value);
@@ -74,10 +84,16 @@ impl Collector for SupervisorCollector {
             "Reports of runs that nobody asked for, beyond those recorded",
             surplus,
         )?;
-        if let Some(chronos) = self.0.chronos() {
-            counter("chronos_errors", "Calls to Chronos that failed", chronos.errors())?;
+        for (name, status) in self.outside() {
+            let help = format!("Calls to {} that failed", status.name());
+            counter(&format!("{name}_errors"), &help, status.errors())?;
+        }
+        for (framework, status) in self.0.frameworks() {
+            let help = format!("Resizes that {} has taken", status.name());
+            counter(&format!("{framework}_resizes"), &help, status.resizes())?;
+        }
+        if let Some(chronos) = self.0.frameworks().get(&Framework::Chronos) {
             counter("chronos_starts", "Starts asked for", chronos.starts())?;
-            counter("chronos_resizes", "Resizes that Chronos has taken", chronos.resizes())?;
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! The routes: from a request to a command, and from an answer to a response. One file a group.
 
+mod agent;
 mod health;
 mod jobs;
 mod metrics;
@@ -32,13 +33,14 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(web::resource("/initTask").route(web::post().to(register::register)))
         .service(web::resource("/startTask").route(web::post().to(reports::start)))
         .service(web::resource("/updateTask").route(web::post().to(reports::finish)))
-        .service(web::resource("/initMarathonApp").route(web::post().to(reports::marathon_start)))
-        .service(web::resource("/endMarathonApp").route(web::post().to(reports::marathon_end)))
+        .service(web::resource("/initMarathonApp").route(web::post().to(agent::marathon_start)))
+        .service(web::resource("/endMarathonApp").route(web::post().to(agent::marathon_end)))
         .service(web::resource("/api/v1/jobs").route(web::get().to(jobs::list)))
         .service(
             web::resource("/api/v1/jobs/{uuid}").route(web::get().to(jobs::one)).route(web::delete().to(jobs::cancel)),
         )
         .service(web::resource("/api/v1/jobs/{uuid}/events").route(web::get().to(jobs::events)))
         .service(web::resource("/api/v1/jobs/{uuid}/decisions").route(web::get().to(jobs::decisions)))
+        .service(web::resource("/api/v1/jobs/{uuid}/cpu-samples").route(web::post().to(agent::cpu_report)))
         .service(web::resource("/api/v1/jobs/{uuid}/withdraw").route(web::post().to(jobs::withdraw)));
 }

@@ -6,6 +6,7 @@ use super::Frameworks;
 use super::respond::receipt;
 use crate::actors::Supervisor;
 use crate::api::register::{RegisterReply, RegisterRequest};
+use crate::credentials::flag_of;
 use crate::http::auth::{AuthMode, Checked, Gate};
 use crate::http::problem::Problem;
 use crate::qos::ids::Framework;
@@ -18,11 +19,12 @@ pub async fn register(
     request: Checked<RegisterRequest>,
 ) -> Result<Json<RegisterReply>, Problem> {
     let request = request.body;
-    let (configured, flag) = match request.framework {
-        Framework::Chronos => (frameworks.chronos, "-c"),
-        Framework::Marathon => (frameworks.marathon, "-m"),
+    let configured = match request.framework {
+        Framework::Chronos => frameworks.chronos,
+        Framework::Marathon => frameworks.marathon,
     };
     if !configured {
+        let flag = flag_of(request.framework);
         let detail = format!("this supervisor has no {} credentials; start it with {flag}", request.framework);
         return Err(Problem::invalid_field("framework", detail));
     }

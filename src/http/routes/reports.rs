@@ -1,14 +1,13 @@
-//! What the jobs' own containers report.
+//! What the containers of repeated jobs report.
 
 use actix_web::web::{Data, Json};
 
 use super::respond::{exit_code, instant, receipt};
 use crate::actors::{Answer, Supervisor};
-use crate::api::report::{FinishReport, MarathonEndReport, MarathonStartReport, Next, ReportReply, StartReport};
+use crate::api::report::{FinishReport, Next, ReportReply, StartReport};
 use crate::events::job::RunKey;
-use crate::http::auth::{AboutJob, Access, Checked};
+use crate::http::auth::Checked;
 use crate::http::problem::Problem;
-use crate::qos::ids::JobId;
 use crate::qos::job::command::{FinishFacts, StartFacts};
 use crate::qos::job::{Command, Reply};
 use crate::qos::units::Timestamp;
@@ -51,41 +50,6 @@ pub async fn finish(supervisor: Data<Supervisor>, report: Checked<FinishReport>)
     reply(supervisor.submit(job, Command::ReportFinish(facts), Some(receipt)).await?)
 }
 
-pub async fn marathon_start(
-    supervisor: Data<Supervisor>,
-    report: Checked<MarathonStartReport>,
-) -> Result<Json<ReportReply>, Problem> {
-    let started_at = instant("started_at", report.body.started_at)?;
-    reply(supervisor.submit(report.body.uuid, Command::MarathonStart { started_at }, None).await?)
-}
-
-pub async fn marathon_end(
-    supervisor: Data<Supervisor>,
-    report: Checked<MarathonEndReport>,
-) -> Result<Json<ReportReply>, Problem> {
-    let finished_at = instant("finished_at", report.body.finished_at)?;
-    let command = Command::MarathonEnd { finished_at, exit_code: exit_code(report.body.exit_code)? };
-    reply(supervisor.submit(report.body.uuid, command, None).await?)
-}
-
-impl AboutJob for MarathonStartReport {
-    fn access(job: JobId) -> Access {
-        Access::Report(job)
-    }
-    fn job(&self) -> JobId {
-        self.uuid
-    }
-}
-
-impl AboutJob for MarathonEndReport {
-    fn access(job: JobId) -> Access {
-        Access::Report(job)
-    }
-    fn job(&self) -> JobId {
-        self.uuid
-    }
-}
-
 fn run_key(run: Option<&str>, index: Option<u32>, started_at: Timestamp) -> Result<RunKey, Problem> {
     match run {
         None => Ok(RunKey::StartedAt(started_at)),
@@ -100,11 +64,11 @@ fn run_key(run: Option<&str>, index: Option<u32>, started_at: Timestamp) -> Resu
 }
 
 /// For people: cut, not refused.
-fn hostname(name: String) -> String {
+pub(super) fn hostname(name: String) -> String {
     name.chars().take(HOSTNAME_LIMIT).collect()
 }
 
-fn reply(answer: Answer) -> Result<Json<ReportReply>, Problem> {
+pub(super) fn reply(answer: Answer) -> Result<Json<ReportReply>, Problem> {
     let mut reply = match answer.reply {
         Reply::Report(reply) => reply,
         Reply::Done => ReportReply { duplicate: None, ignored: None, next: Next::Exit },

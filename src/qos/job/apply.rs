@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use rpds::RedBlackTreeMapSync;
 
+use super::execution::Execution;
 use super::state::{
-    Attempt, Ending, Execution, Flag, JobState, LastIteration, LatestDecision, Phase, Recorded, ReportedRun, Run, Work,
+    Attempt, Ending, Flag, JobState, LastIteration, LatestDecision, Phase, Recorded, ReportedRun, Run, Work,
 };
 use crate::events::job::{
-    IterationFinished, IterationStarted, JobEvent, LossReason, Origin, Outcome, Registered, Removal,
+    IterationFinished, IterationStarted, JobEvent, LossReason, Origin, Outcome, Registered, Removal, SegmentStarted,
 };
 use crate::qos::admission::Verdict;
-use crate::qos::ids::Framework;
 use crate::qos::units::Timestamp;
 
 impl JobState {
@@ -21,9 +21,7 @@ impl JobState {
         if registered.admission.verdict == Verdict::Infeasible {
             flags.insert(Flag::Infeasible);
         }
-        if registered.framework == Framework::Marathon {
-            flags.insert(Flag::MarathonNotSupervised);
-        } else if registered.origin == Origin::Adopted {
+        if registered.origin == Origin::Adopted {
             flags.insert(Flag::Adopted);
         }
         JobState {
@@ -32,7 +30,9 @@ impl JobState {
             policy: registered.policy.clone(),
             phase: Phase::Registered,
             work: Work::None,
+            seen: false,
             cpus: registered.cpus,
+            limit: None,
             resizing_to: None,
             unanswered: false,
             rescales: 0,
@@ -69,7 +69,10 @@ impl JobState {
         match &recorded.event {
             // A stream has one registration; a second one changes nothing.
             JobEvent::Registered(_) => {}
-            JobEvent::SeenInFramework(seen) => self.cpus = Some(seen.cpus),
+            JobEvent::SeenInFramework(seen) => {
+                self.seen = true;
+                self.cpus = Some(seen.cpus);
+            }
             JobEvent::StartAttempted(start) => {
                 self.last_attempt = (start.iteration, start.attempt);
                 self.work = Work::Attempted(Attempt {
@@ -109,9 +112,18 @@ impl JobState {
                     bounds: decided.bounds,
                 });
             }
-            JobEvent::Rescaled(rescaled) => self.resizing_to = Some(rescaled.to),
+            JobEvent::Rescaled(rescaled) => {
+                self.resizing_to = Some(rescaled.to);
+                if let Some(execution) = &mut self.execution {
+                    execution.resize_asked_at = Some(recorded.at);
+                }
+            }
             JobEvent::RescaleApplied(applied) => {
-                self.cpus = Some(applied.cpus);
+                if self.resizes_in_place() {
+                    self.limit = Some(applied.cpus);
+                } else {
+                    self.cpus = Some(applied.cpus);
+                }
                 self.resizing_to = None;
                 self.rescales = self.rescales.saturating_add(1);
                 self.flags.remove(&Flag::RescaleFailed);
@@ -142,7 +154,32 @@ impl JobState {
             }
             JobEvent::MarathonStarted(started) => {
                 self.phase_running();
-                self.execution = Some(Execution { started_at: started.started_at, finished_at: None });
+                self.execution = Some(Execution::started(self.execution.take(), started));
+            }
+            JobEvent::SegmentStarted(started) => {
+                self.phase_running();
+                self.segment_started(started);
+            }
+            JobEvent::CpuSample(sample) => {
+                self.flags.remove(&Flag::TelemetryLost);
+                if let Some(execution) = &mut self.execution {
+                    execution.sampled(sample, recorded.at);
+                }
+                self.note_over_declared();
+            }
+            JobEvent::SegmentEnded(ended) => {
+                if let Some(execution) = &mut self.execution {
+                    execution.segment_ended(ended);
+                }
+                self.note_over_declared();
+            }
+            JobEvent::TelemetryLost(_) => {
+                self.flags.insert(Flag::TelemetryLost);
+            }
+            JobEvent::ProgressDecided(decided) => {
+                if let Some(execution) = &mut self.execution {
+                    execution.decided(decided);
+                }
             }
             JobEvent::MarathonEnded(ended) => {
                 if let Some(execution) = &mut self.execution {
@@ -165,6 +202,25 @@ impl JobState {
             self.work = Work::None;
             // A request for another CPU may be under way at this moment.
             self.unanswered |= self.resizing_to.take().is_some();
+        }
+    }
+
+    fn segment_started(&mut self, started: &SegmentStarted) {
+        self.flags.remove(&Flag::TelemetryLost);
+        if started.checkpoints == Some(false) {
+            self.flags.insert(Flag::NoCheckpoints);
+        } else {
+            self.flags.remove(&Flag::NoCheckpoints);
+        }
+        // A fresh container has the reserved CPU again, or what its agent says.
+        self.limit = started.limit.filter(|_| self.resizes_in_place());
+        self.execution = Some(Execution::segment_started(self.execution.take(), started));
+    }
+
+    fn note_over_declared(&mut self) {
+        let used = self.execution.as_ref().map(Execution::cpu_current);
+        if used.is_some_and(|used| used >= self.registered.declared.duration) {
+            self.flags.insert(Flag::OverDeclared);
         }
     }
 

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::judge::Verdict;
 use crate::api::register::AdmissionView;
 use crate::api::report::{Next, ReportReply};
-use crate::events::job::{Activity, JobEvent, Registered, Removal, RunKey};
+use crate::events::job::{Activity, JobEvent, Registered, Removal, RunKey, SegmentEnd};
 use crate::qos::policy::{PolicySettings, UnknownVersion};
-use crate::qos::units::{Cpus, Timestamp};
+use crate::qos::units::{Cpus, Span, Timestamp};
 
 /// Something asked of a job, or a fact that its framework told.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,18 +28,25 @@ pub enum Command {
     ReportStart(StartFacts),
     /// The container reports an iteration's end.
     ReportFinish(FinishFacts),
-    /// A Marathon container reports its start.
-    MarathonStart {
-        /// By its clock.
-        started_at: Timestamp,
-    },
+    /// A Marathon job's agent reports that an execution begins.
+    MarathonStart(ExecutionFacts),
     /// A Marathon container reports its end.
     MarathonEnd {
         /// By its clock.
         finished_at: Timestamp,
+        /// By its clock, at the sending.
+        sent_at: Option<Timestamp>,
         /// The job's own exit code.
         exit_code: i32,
     },
+    /// A Marathon job's agent has started its container.
+    SegmentStart(Box<SegmentStartFacts>),
+    /// A Marathon job's container has ended, or is in a checkpoint.
+    SegmentEnd(SegmentEndFacts),
+    /// Time to look at a Marathon job.
+    Look(LookFacts),
+    /// A Marathon job's agent has this CPU limit in force.
+    LimitInForce(Cpus),
     /// The framework shows the job.
     Seen(FrameworkFacts),
     /// The framework never showed the job within its time.
@@ -114,6 +121,89 @@ pub struct FinishFacts {
     pub sent_at: Option<Timestamp>,
     /// The job's own exit code.
     pub exit_code: i32,
+}
+
+/// The start of a Marathon execution.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExecutionFacts {
+    /// By the container's clock.
+    pub started_at: Timestamp,
+    /// By the container's clock, at the sending.
+    pub sent_at: Option<Timestamp>,
+    /// Tells executions apart; the published agent does not say.
+    pub execution: Option<String>,
+    /// Where.
+    pub hostname: Option<String>,
+}
+
+/// The start of a segment of a Marathon execution.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SegmentStartFacts {
+    /// Rises with every start of an agent for the job.
+    pub segment: u64,
+    /// By the agent's clock.
+    pub at: Timestamp,
+    /// By the agent's clock, at the sending.
+    pub sent_at: Option<Timestamp>,
+    /// The execution.
+    pub execution: Option<String>,
+    /// Where.
+    pub hostname: Option<String>,
+    /// CPU time that the restored state contains.
+    pub base: Span,
+    /// The checkpoint that was restored.
+    pub generation: Option<u64>,
+    /// How the agent runs the container.
+    pub runtime: Option<String>,
+    /// The CPU limit in force.
+    pub limit: Option<Cpus>,
+    /// Whether the agent can write checkpoints.
+    pub checkpoints: Option<bool>,
+    /// The container's name.
+    pub container: Option<String>,
+}
+
+/// The end of a segment of a Marathon execution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SegmentEndFacts {
+    /// The segment.
+    pub segment: u64,
+    /// By the agent's clock.
+    pub at: Timestamp,
+    /// By the agent's clock, at the sending.
+    pub sent_at: Option<Timestamp>,
+    /// All CPU time of the segment.
+    pub cpu: Span,
+    /// Why.
+    pub reason: SegmentEnd,
+    /// The checkpoint that holds its state.
+    pub generation: Option<u64>,
+    /// How long writing it took.
+    pub dump: Option<Span>,
+}
+
+/// CPU time of a running segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SampleFacts {
+    /// The segment; none when the source does not know segments and means the running one.
+    pub segment: Option<u64>,
+    /// When it was measured, in the supervisor's clock.
+    pub at: Timestamp,
+    /// CPU time since the segment's start.
+    pub cpu: Span,
+    /// The CPU limit in force, if the source knows it.
+    pub limit: Option<Cpus>,
+}
+
+/// What is known when a Marathon job is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LookFacts {
+    /// The newest sample that has come.
+    pub sample: Option<SampleFacts>,
+    /// CPU of its node that nobody has reserved, when that is known.
+    pub free: Option<Cpus>,
+    /// The instant for which the look was planned, if it was: it has come by a clock that nobody sets, whatever the wall clock says.
+    pub due: Option<Timestamp>,
 }
 
 /// What a framework says of a job at one instant.

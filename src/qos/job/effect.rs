@@ -116,7 +116,7 @@ pub fn react(state: &JobState, events: &[JobEvent]) -> Vec<EffectChange> {
 fn react_to(state: &JobState, event: &JobEvent, settled: &mut Vec<EffectChange>, wanted: &mut Vec<Effect>) {
     let resolve = |key| EffectChange::Resolve(key);
     match event {
-        JobEvent::Registered(registered) if registered.framework == Framework::Chronos => wanted.push(Effect::AwaitJob),
+        JobEvent::Registered(_) => wanted.push(Effect::AwaitJob),
         JobEvent::SeenInFramework(_) => {
             settled.push(resolve(EffectKey::Await));
             wanted.extend(next_start(state, state.registered.t0));
@@ -139,19 +139,21 @@ fn react_to(state: &JobState, event: &JobEvent, settled: &mut Vec<EffectChange>,
             }
         }
         JobEvent::LookedUp(_) => settled.push(resolve(EffectKey::LookUp)),
+        // In place, the agent learns it with the answer to its next sample.
+        JobEvent::Rescaled(_) if state.resizes_in_place() => {}
         JobEvent::Rescaled(rescaled) => wanted.push(Effect::SetCpus { cpus: rescaled.to }),
         JobEvent::RescaleApplied(_) | JobEvent::RescaleFailed(_) => settled.push(resolve(EffectKey::Cpus)),
         JobEvent::Completed(_) | JobEvent::Failed(_) | JobEvent::Cancelled(_) => {
             *settled = vec![EffectChange::ResolveAll];
             wanted.clear();
-            if state.registered.framework == Framework::Chronos {
-                wanted.push(Effect::DeleteJob { when_idle: !matches!(event, JobEvent::Cancelled(_)) });
-            }
+            // Chronos' last task may still wait for the answer to its report; a Marathon app would be started again at once.
+            let when_idle =
+                state.registered.framework == Framework::Chronos && !matches!(event, JobEvent::Cancelled(_));
+            wanted.push(Effect::DeleteJob { when_idle });
         }
         JobEvent::Withdrawn(_) => settled.push(EffectChange::ResolveAll),
         JobEvent::Removed(_) => settled.push(resolve(EffectKey::Delete)),
-        JobEvent::Registered(_)
-        | JobEvent::StartAttempted(_)
+        JobEvent::StartAttempted(_)
         | JobEvent::StartDropped(_)
         | JobEvent::IterationFinished(_)
         | JobEvent::Decided(_)
@@ -159,7 +161,12 @@ fn react_to(state: &JobState, event: &JobEvent, settled: &mut Vec<EffectChange>,
         | JobEvent::CpuObserved(_)
         | JobEvent::PolicyChanged(_)
         | JobEvent::MarathonStarted(_)
-        | JobEvent::MarathonEnded(_) => {}
+        | JobEvent::MarathonEnded(_)
+        | JobEvent::SegmentStarted(_)
+        | JobEvent::CpuSample(_)
+        | JobEvent::SegmentEnded(_)
+        | JobEvent::TelemetryLost(_)
+        | JobEvent::ProgressDecided(_) => {}
     }
 }
 

@@ -6,12 +6,15 @@
 //! ```
 
 mod apply;
+pub mod clocks;
 pub mod command;
 mod decide;
 pub mod effect;
+pub mod execution;
 pub mod judge;
 mod patience;
 mod prediction;
+mod progress;
 pub mod registration;
 pub mod state;
 

@@ -58,6 +58,11 @@ pub fn awaited_report(state: &JobState) -> Option<AwaitedReport> {
     if state.ending().is_some() {
         return None;
     }
+    if let Some(execution) = &state.execution {
+        // A long-running job is looked at once a period; a look without a fresh sample changes nothing, and the next follows soon.
+        let period = state.registered.supervision.monitoring_period;
+        return Some(AwaitedReport { due: execution.looked_at + period, wait: period });
+    }
     let (since, attempt, longest) = match &state.work {
         Work::None => return None,
         Work::Attempted(attempt) => (attempt.at, attempt, LONGEST_PAUSE_UNCONFIRMED),

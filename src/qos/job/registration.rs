@@ -1,7 +1,7 @@
 //! From a launcher's request to a registration, with every field checked.
 
 use crate::api::register::RegisterRequest;
-use crate::events::job::{Origin, Registered, Supervision};
+use crate::events::job::{Origin, Registered, RescaleMode, Supervision};
 use crate::qos::admission;
 use crate::qos::declared::{DeclarationError, Declared};
 use crate::qos::ids::Framework;
@@ -26,6 +26,10 @@ pub struct Defaults {
     pub max_failures: u32,
     /// A report is overdue after this many times the expected time, in thousandths.
     pub overdue_factor_milli: u32,
+    /// Between two looks at a long-running job.
+    pub monitoring_period: Span,
+    /// How a long-running job gets another CPU.
+    pub rescale: RescaleMode,
 }
 
 /// A field that cannot be accepted.
@@ -160,5 +164,11 @@ fn supervision(request: &RegisterRequest, origin: Origin, defaults: &Defaults) -
         }
         (Some(_), _) => return Err(invalid("callback_window", "a time is not negative")),
     };
-    Ok(Supervision { max_failures, overdue_factor_milli: defaults.overdue_factor_milli, callback_window })
+    Ok(Supervision {
+        max_failures,
+        overdue_factor_milli: defaults.overdue_factor_milli,
+        callback_window,
+        monitoring_period: defaults.monitoring_period,
+        rescale: defaults.rescale,
+    })
 }

@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use rpds::RedBlackTreeMapSync;
 use serde::{Deserialize, Serialize};
 
-use crate::events::job::{JobEvent, Registered, RunKey};
+use super::execution::Execution;
+use crate::events::job::{JobEvent, Registered, RescaleMode, RunKey};
 use crate::qos::chronos::Bounds;
+use crate::qos::ids::Framework;
 use crate::qos::performance::Performance;
 use crate::qos::policy::PolicySettings;
 use crate::qos::units::{Cpus, Span, Timestamp};
@@ -37,8 +39,12 @@ pub struct JobState {
     pub phase: Phase,
     /// What its framework is doing for it, as far as the log knows.
     pub work: Work,
-    /// The CPU that the framework has for the next run; unknown until an adopted job is seen.
+    /// Its framework has shown it.
+    pub seen: bool,
+    /// The CPU that the framework has for the next run, or has reserved; unknown until an adopted job is seen.
     pub cpus: Option<Cpus>,
+    /// The CPU limit that a Marathon job's agent has set in place of the reserved CPU.
+    pub limit: Option<Cpus>,
     /// A CPU that is intended and whose outcome is not known yet.
     pub resizing_to: Option<Cpus>,
     /// A request for another CPU may still be carried out, long after it was given up here.
@@ -63,7 +69,7 @@ pub struct JobState {
     pub flags: BTreeSet<Flag>,
     /// The framework no longer has the job: nothing is left to do.
     pub removed: bool,
-    /// Executions of a Marathon job: the latest.
+    /// A Marathon job's execution, once it has begun.
     pub execution: Option<Execution>,
 }
 
@@ -181,15 +187,6 @@ pub struct LatestDecision {
     pub bounds: Bounds,
 }
 
-/// One execution of a Marathon job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Execution {
-    /// Its start.
-    pub started_at: Timestamp,
-    /// Its end, when it has one.
-    pub finished_at: Option<Timestamp>,
-}
-
 /// What an operator should know about a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -212,8 +209,12 @@ pub enum Flag {
     SurplusRun,
     /// The framework has a job of this name that is not ours; it was left alone.
     NotOurs,
-    /// This version records a Marathon job's start and end, and does not watch its progress or change its CPU.
-    MarathonNotSupervised,
+    /// No CPU time has come for several monitoring periods; nothing is decided.
+    TelemetryLost,
+    /// It has used all the CPU time that it declared and goes on; its CPU is held.
+    OverDeclared,
+    /// Its agent cannot write checkpoints: a restart would lose its work.
+    NoCheckpoints,
 }
 
 impl Flag {
@@ -229,7 +230,9 @@ impl Flag {
             Flag::CpuChangedOutside => "cpu_changed_outside",
             Flag::SurplusRun => "surplus_run",
             Flag::NotOurs => "not_ours",
-            Flag::MarathonNotSupervised => "marathon_not_supervised",
+            Flag::TelemetryLost => "telemetry_lost",
+            Flag::OverDeclared => "over_declared",
+            Flag::NoCheckpoints => "no_checkpoints",
         }
     }
 }
@@ -243,6 +246,16 @@ impl JobState {
     /// The iteration that is, or will be, under way.
     pub fn next_iteration(&self) -> u32 {
         self.done.saturating_add(1)
+    }
+
+    /// Whether its agent changes the job's CPU while it runs.
+    pub fn resizes_in_place(&self) -> bool {
+        self.registered.framework == Framework::Marathon && self.registered.supervision.rescale == RescaleMode::InPlace
+    }
+
+    /// The CPU that the job may use now: the limit of its agent, or what its framework has reserved.
+    pub fn cpus_in_force(&self) -> Option<Cpus> {
+        self.limit.or(self.cpus)
     }
 
     /// How the job ended, when it did.

@@ -1,8 +1,7 @@
 //! Removes a job from Chronos, if it is ours.
 
-use std::time::Duration;
-
-use crate::actors::chronos::session::{Look, Session, Stopped, backoff};
+use crate::actors::chronos::session::{Look, Session};
+use crate::actors::performer::{LONGEST_PAUSE, Stopped, backoff};
 use crate::events::job::Removal;
 use crate::qos::job::Command;
 
@@ -32,7 +31,7 @@ async fn remove(session: &Session) -> Result<Removal, Stopped> {
         }
         if asked {
             // It failed, or does not show yet.
-            session.sleep(backoff.next().unwrap_or(Duration::from_secs(30))).await?;
+            session.sleep(backoff.next().unwrap_or(LONGEST_PAUSE)).await?;
         }
         asked = true;
         match session.client.delete(&session.name).await {

@@ -1,7 +1,8 @@
 //! Asks Chronos what became of a run whose report is overdue.
 
 use super::watch::watch;
-use crate::actors::chronos::session::{Session, Stopped};
+use crate::actors::chronos::session::Session;
+use crate::actors::performer::Stopped;
 
 pub async fn perform(session: &Session, iteration: u32, attempt: u32) -> Result<(), Stopped> {
     let state = session.state()?;

@@ -7,10 +7,11 @@ mod set_cpus;
 mod start;
 mod watch;
 
-use super::session::{Absence, Look, Session, Stopped};
+use super::session::{Look, Session};
+use crate::actors::performer::{Absence, Stopped};
 use crate::clients::chronos::ChronosJob;
+use crate::qos::job::Effect;
 use crate::qos::job::command::FrameworkFacts;
-use crate::qos::job::{Command, Effect};
 
 /// Performs `effect` until its outcome is an event.
 pub async fn perform(session: &Session, effect: &Effect) -> Result<(), Stopped> {
@@ -31,19 +32,10 @@ async fn wait_idle(session: &Session) -> Result<Option<(FrameworkFacts, Box<Chro
             Look::Busy(_) => absence.present(),
             Look::Idle(facts, job) => return Ok(Some((facts, job))),
             Look::Absent => {
-                if removed_outside(session, &mut absence).await? {
+                if session.removed_outside(&mut absence, session.patience.removed_after).await? {
                     return Ok(None);
                 }
             }
         }
     }
-}
-
-/// Records that the job is gone, once that is certain.
-async fn removed_outside(session: &Session, absence: &mut Absence) -> Result<bool, Stopped> {
-    if !absence.absent(session.now(), session.patience.removed_after) {
-        return Ok(false);
-    }
-    session.submit(Command::RemovedOutside).await?;
-    Ok(true)
 }

@@ -1,8 +1,7 @@
 //! Gives a job's next run another CPU, while the job is idle: read, edit the `cpus` alone, write, read back.
 
-use std::time::Duration;
-
-use crate::actors::chronos::session::{Session, Stopped, Submitted, backoff};
+use crate::actors::chronos::session::Session;
+use crate::actors::performer::{LONGEST_PAUSE, Stopped, Submitted, backoff};
 use crate::qos::job::Command;
 use crate::qos::units::Cpus;
 
@@ -38,7 +37,7 @@ pub async fn perform(session: &Session, target: Cpus) -> Result<(), Stopped> {
                 }
             }
             // The read below tells whether it was done all the same.
-            session.sleep(backoff.next().unwrap_or(Duration::from_secs(30))).await?;
+            session.sleep(backoff.next().unwrap_or(LONGEST_PAUSE)).await?;
         }
         match session.find().await? {
             Some(read_back) if read_back.carries(session.job) => *job = read_back,

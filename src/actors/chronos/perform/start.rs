@@ -6,7 +6,8 @@
 use std::time::Duration;
 
 use super::watch::{Watched, watch};
-use crate::actors::chronos::session::{Session, Stopped, Submitted};
+use crate::actors::chronos::session::Session;
+use crate::actors::performer::{Stopped, Submitted};
 use crate::qos::job::{Command, JobState, Work, longest_wait_for_start};
 use crate::qos::units::{Span, Timestamp};
 

@@ -1,6 +1,7 @@
 //! Watches what becomes of a start, and records the verdict.
 
-use crate::actors::chronos::session::{Absence, Look, Session, Stopped, Submitted};
+use crate::actors::chronos::session::{Look, Session};
+use crate::actors::performer::{Absence, Stopped, Submitted};
 use crate::events::job::{Activity, Origin};
 use crate::qos::job::command::FrameworkFacts;
 use crate::qos::job::judge::{Baseline, Observation, Patience, Verdict, judge};
@@ -46,7 +47,7 @@ pub async fn watch(
                 (observation(session, &facts), facts)
             }
             Look::Absent => {
-                if super::removed_outside(session, &mut absence).await? {
+                if session.removed_outside(&mut absence, session.patience.removed_after).await? {
                     return Ok(Watched::Over);
                 }
                 continue;

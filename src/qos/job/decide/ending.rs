@@ -1,7 +1,6 @@
 //! The ends of a job that no report brings.
 
 use crate::events::job::{Cancelled, Failed, Removal, Removed, Withdrawn};
-use crate::qos::ids::Framework;
 use crate::qos::job::command::{Rejection, Ruling};
 use crate::qos::job::state::{JobState, Phase, Work};
 
@@ -22,11 +21,7 @@ pub fn cancel(state: &JobState, reason: String) -> Result<Ruling, Rejection> {
     if state.ending().is_some() {
         return Err(Rejection::TooLate(format!("the job is {} already", state.state_name())));
     }
-    let mut events = vec![Cancelled { reason }.into()];
-    if state.registered.framework == Framework::Marathon {
-        events.push(Removed { how: Removal::NotTouched }.into());
-    }
-    Ok(Ruling::done(events))
+    Ok(Ruling::done([Cancelled { reason }.into()]))
 }
 
 pub fn never_seen(state: &JobState) -> Result<Ruling, Rejection> {

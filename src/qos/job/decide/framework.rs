@@ -4,6 +4,7 @@ use crate::events::job::{
     Activity, CpuObserved, Failed, IterationLost, JobEvent, LookedUp, LossReason, Origin, RescaleUnanswered,
     SeenInFramework, StartAttempted, StartDropped, Starter,
 };
+use crate::qos::ids::Framework;
 use crate::qos::job::command::{FrameworkFacts, Rejection, Ruling};
 use crate::qos::job::judge::Verdict;
 use crate::qos::job::state::{JobState, Work};
@@ -17,7 +18,8 @@ pub fn seen(state: &JobState, facts: FrameworkFacts) -> Result<Ruling, Rejection
     let seen = SeenInFramework { cpus: facts.cpus, success_count: facts.success_count, error_count: facts.error_count };
     let mut events: Vec<JobEvent> = vec![seen.into()];
     // The 2017 launcher's submission has asked for run 1 already: it is judged like a start of ours.
-    if state.registered.origin == Origin::Adopted && state.runs.is_empty() {
+    let chronos = state.registered.framework == Framework::Chronos;
+    if chronos && state.registered.origin == Origin::Adopted && state.runs.is_empty() {
         events.push(
             StartAttempted {
                 iteration: 1,

@@ -1,33 +1,46 @@
-//! A Marathon job's start and end. This version records them, and does not watch the progress between them.
+//! The start and the end of a Marathon job's execution.
 
-use crate::events::job::{Completed, Failed, JobEvent, MarathonEnded, MarathonStarted, Removal, Removed};
+use crate::events::job::{Completed, Failed, JobEvent, MarathonEnded, MarathonStarted};
 use crate::qos::ids::Framework;
-use crate::qos::job::command::{Rejection, Reply, Ruling};
+use crate::qos::job::clocks::here;
+use crate::qos::job::command::{ExecutionFacts, Rejection, Reply, Ruling};
 use crate::qos::job::state::JobState;
 use crate::qos::units::{Span, Timestamp};
 
-pub fn start(state: &JobState, started_at: Timestamp, now: Timestamp) -> Result<Ruling, Rejection> {
-    marathon_only(state)?;
-    if state.ending().is_some() {
-        return Ok(Ruling { events: vec![], reply: Reply::ignored(state.state_name()) });
+pub fn start(state: &JobState, facts: ExecutionFacts, now: Timestamp) -> Result<Ruling, Rejection> {
+    if let Some(answer) = not_now(state)? {
+        return Ok(answer);
     }
-    let started_at = started_at.min(now);
-    if state.execution.is_some_and(|execution| execution.started_at == started_at) {
+    let started_at = here(facts.started_at, facts.sent_at, now);
+    let announced = state.execution.as_ref().and_then(|execution| execution.announced.as_ref());
+    let known = announced.is_some_and(|(execution, at)| match (execution, &facts.execution) {
+        (Some(known), Some(told)) => known == told,
+        // The published agent gives no name: the same instant is the same execution.
+        (None, None) => *at == started_at,
+        _ => false,
+    });
+    if known {
         return Ok(Ruling { events: vec![], reply: Reply::duplicate() });
     }
-    let events = vec![MarathonStarted { started_at, received_at: now }.into()];
-    Ok(Ruling { events, reply: Reply::exit() })
+    let started =
+        MarathonStarted { started_at, received_at: now, execution: facts.execution, hostname: facts.hostname };
+    Ok(Ruling { events: vec![started.into()], reply: Reply::exit() })
 }
 
-pub fn end(state: &JobState, finished_at: Timestamp, exit_code: i32, now: Timestamp) -> Result<Ruling, Rejection> {
-    marathon_only(state)?;
-    if state.ending().is_some() {
-        return Ok(Ruling { events: vec![], reply: Reply::ignored(state.state_name()) });
+pub fn end(
+    state: &JobState,
+    finished_at: Timestamp,
+    sent_at: Option<Timestamp>,
+    exit_code: i32,
+    now: Timestamp,
+) -> Result<Ruling, Rejection> {
+    if let Some(answer) = not_now(state)? {
+        return Ok(answer);
     }
-    let Some(execution) = state.execution else {
+    let Some(execution) = &state.execution else {
         return Err(Rejection::TooLate("the job has not reported a start (POST /initMarathonApp)".into()));
     };
-    let finished_at = finished_at.clamp(execution.started_at.min(now), now);
+    let finished_at = here(finished_at, sent_at, now).clamp(execution.started_at.min(now), now);
     let ending: JobEvent = if exit_code == 0 {
         // The deadline of a Marathon job is the longest wall time of one execution.
         let margin = (execution.started_at + state.registered.declared.deadline).since(finished_at);
@@ -35,17 +48,18 @@ pub fn end(state: &JobState, finished_at: Timestamp, exit_code: i32, now: Timest
     } else {
         Failed { reason: format!("the execution ended with exit code {exit_code}") }.into()
     };
-    let events = vec![
-        MarathonEnded { finished_at, received_at: now, exit_code }.into(),
-        ending,
-        Removed { how: Removal::NotTouched }.into(),
-    ];
+    let events = vec![MarathonEnded { finished_at, received_at: now, exit_code }.into(), ending];
     Ok(Ruling { events, reply: Reply::exit() })
 }
 
-fn marathon_only(state: &JobState) -> Result<(), Rejection> {
+/// The answer to a report of a job that is over.
+pub fn not_now(state: &JobState) -> Result<Option<Ruling>, Rejection> {
     match state.registered.framework {
-        Framework::Marathon => Ok(()),
-        actual => Err(Rejection::WrongFramework { actual: actual.as_str(), expected: Framework::Marathon.as_str() }),
+        Framework::Marathon => {}
+        actual => {
+            let (actual, expected) = (actual.as_str(), Framework::Marathon.as_str());
+            return Err(Rejection::WrongFramework { actual, expected });
+        }
     }
+    Ok(state.ending().map(|_| Ruling { events: vec![], reply: Reply::ignored(state.state_name()) }))
 }

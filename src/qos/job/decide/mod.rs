@@ -2,8 +2,10 @@
 
 mod ending;
 mod framework;
+mod look;
 mod marathon;
 mod reports;
+mod segment;
 
 #[cfg(test)]
 pub use reports::MOST_SURPLUS_RUNS;
@@ -33,8 +35,14 @@ pub fn decide(state: Option<&JobState>, command: Command, now: Timestamp) -> Res
         Command::Cancel { reason } => ending::cancel(state, reason),
         Command::ReportStart(facts) => reports::start(state, facts, now),
         Command::ReportFinish(facts) => reports::finish(state, facts, now),
-        Command::MarathonStart { started_at } => marathon::start(state, started_at, now),
-        Command::MarathonEnd { finished_at, exit_code } => marathon::end(state, finished_at, exit_code, now),
+        Command::MarathonStart(facts) => marathon::start(state, facts, now),
+        Command::MarathonEnd { finished_at, sent_at, exit_code } => {
+            marathon::end(state, finished_at, sent_at, exit_code, now)
+        }
+        Command::SegmentStart(facts) => segment::start(state, *facts, now),
+        Command::SegmentEnd(facts) => segment::end(state, facts, now),
+        Command::Look(facts) => look::look(state, facts, now),
+        Command::LimitInForce(cpus) => Ok(look::limit_in_force(state, cpus)),
         Command::Seen(facts) => framework::seen(state, facts),
         Command::NeverSeen => ending::never_seen(state),
         Command::RemovedOutside => ending::removed_outside(state),

@@ -1,6 +1,7 @@
 //! Given a history, when something happens, then these events follow.
 
 mod limits;
+mod marathon;
 mod properties;
 mod scenarios;
 
@@ -8,7 +9,7 @@ use super::command::{FinishFacts, FrameworkFacts, StartFacts};
 use super::registration::{Defaults, validate};
 use super::{Command, EffectChange, JobState, Recorded, Rejection, Reply, decide, react};
 use crate::api::register::RegisterRequest;
-use crate::events::job::{Activity, JobEvent, Registered, RunKey};
+use crate::events::job::{Activity, JobEvent, Registered, RescaleMode, RunKey};
 use crate::qos::ids::JobId;
 use crate::qos::policy::PolicySettings;
 use crate::qos::units::{Cpus, Span, Timestamp};
@@ -21,7 +22,13 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 fn defaults() -> Defaults {
-    Defaults { policy: PolicySettings::default(), max_failures: 3, overdue_factor_milli: 3000 }
+    Defaults {
+        policy: PolicySettings::default(),
+        max_failures: 3,
+        overdue_factor_milli: 3000,
+        monitoring_period: Span::from_secs(120),
+        rescale: RescaleMode::Restart,
+    }
 }
 
 fn registration(body: serde_json::Value) -> Registered {

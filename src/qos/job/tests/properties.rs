@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::events::job::*;
 use crate::qos::chronos::Bounds;
+use crate::qos::job::command::{LookFacts, SampleFacts};
 use crate::qos::job::judge::Verdict;
 use crate::qos::job::{Effect, EffectKey, report_due};
 use crate::qos::performance::Performance;
@@ -113,7 +114,47 @@ fn any_event() -> impl Strategy<Value = JobEvent> {
         Just(Cancelled { reason: String::new() }.into()),
         Just(Withdrawn { reason: String::new() }.into()),
         Just(Removed { how: Removal::Deleted }.into()),
-        instant().prop_map(|at| MarathonStarted { started_at: at, received_at: at }.into()),
+        instant().prop_map(|at| {
+            MarathonStarted { started_at: at, received_at: at, execution: None, hostname: None }.into()
+        }),
+        (0u64..3, instant(), span(), cpus()).prop_map(|(segment, at, base, cpus)| SegmentStarted {
+            segment,
+            execution: Some("e".into()),
+            started_at: at,
+            received_at: at,
+            hostname: None,
+            base,
+            discarded: Span::ZERO,
+            generation: None,
+            runtime: None,
+            limit: Some(cpus),
+            checkpoints: Some(false),
+            container: None
+        }
+        .into()),
+        (0u64..3, instant(), span()).prop_map(|(segment, at, cpu)| CpuSample { segment, at, cpu, limit: None }.into()),
+        (0u64..3, instant(), span()).prop_map(|(segment, at, cpu)| SegmentEnded {
+            segment,
+            ended_at: at,
+            received_at: at,
+            cpu,
+            reason: SegmentEnd::Checkpointed,
+            generation: Some(1),
+            dump: None
+        }
+        .into()),
+        instant().prop_map(|since| TelemetryLost { since }.into()),
+        (instant(), span(), cpus(), cpus()).prop_map(|(at, cpu, from, to)| ProgressDecided {
+            inputs: ProgressInputs { event: 0, at, started_at: at, cpu_current: cpu, cpu_desired: cpu, ceiling: None },
+            policy: PolicySettings::default(),
+            fold: 1,
+            ratio_millionths: 1_000_000,
+            performance: Performance::OnPlan,
+            from,
+            to,
+            reason: String::new()
+        }
+        .into()),
         instant().prop_map(|at| MarathonEnded { finished_at: at, received_at: at, exit_code: 0 }.into()),
     ]
 }
@@ -170,6 +211,8 @@ proptest! {
             let _ = report_due(&state);
             let _ = react(&state, &events);
             let _ = decide(Some(&state), Command::ReportAwaited { due: at(1) }, at(1));
+            let sample = SampleFacts { segment: None, at: at(100_000), cpu: Span::from_secs(1), limit: None };
+            let _ = decide(Some(&state), Command::Look(LookFacts { sample: Some(sample), free: None, due: None }), at(100_000));
             let _ = decide(Some(&state), Command::ReportFinish(finish(0, 1, "new", 0)), at(1));
         }
     }

@@ -338,19 +338,3 @@ fn a_decision_of_a_version_that_is_not_known_is_an_error_and_no_other_decision()
     let report = Command::ReportFinish(finish(3, 400, "ct:1", 0));
     assert!(matches!(job.run(400, report), Err(Rejection::UnknownPolicyVersion(_))));
 }
-
-#[test]
-fn a_marathon_job_is_recorded_and_says_what_is_not_supervised() {
-    let mut job = Job::registered(registration(serde_json::json!({
-        "uuid": JobId::from_bytes([8; 16]), "name": "/openmplinpack1", "framework": "marathon", "job_duration": "400",
-        "deadline": "480", "desv_deadline": "0.1"
-    })));
-    assert!(job.effects.is_empty());
-    assert!(job.state().flags.contains(&Flag::MarathonNotSupervised));
-    let end = Command::MarathonEnd { finished_at: at(400), exit_code: 0 };
-    assert!(matches!(job.run(1, end.clone()), Err(Rejection::TooLate(_))));
-    job.run(2, Command::MarathonStart { started_at: at(1) }).unwrap();
-    assert_eq!(job.run(401, end).unwrap().0, ["MarathonEnded", "Completed", "Removed"]);
-    let report = Command::ReportFinish(finish(2, 4, "ct:1", 0));
-    assert!(matches!(job.run(402, report), Err(Rejection::WrongFramework { .. })));
-}

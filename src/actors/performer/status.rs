@@ -1,4 +1,4 @@
-//! How Chronos does.
+//! How a framework does.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -6,8 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use crate::qos::units::Timestamp;
 
 /// Counters and the latest failure, for `/readyz` and `/metrics`.
-#[derive(Debug, Default)]
-pub struct ChronosStatus {
+#[derive(Debug)]
+pub struct FrameworkStatus {
+    name: &'static str,
     unreachable: AtomicBool,
     unreachable_since: AtomicI64,
     errors: AtomicU64,
@@ -16,14 +17,32 @@ pub struct ChronosStatus {
     last_error: Mutex<Option<String>>,
 }
 
-impl ChronosStatus {
+impl FrameworkStatus {
+    /// Of the framework of this name, of which nothing is known yet.
+    pub(in crate::actors) fn of(name: &'static str) -> Self {
+        FrameworkStatus {
+            name,
+            unreachable: AtomicBool::new(false),
+            unreachable_since: AtomicI64::new(0),
+            errors: AtomicU64::new(0),
+            starts: AtomicU64::new(0),
+            resizes: AtomicU64::new(0),
+            last_error: Mutex::new(None),
+        }
+    }
+
+    /// The framework's name, for people.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
     /// A call worked. True when the one before had not.
-    pub(super) fn worked(&self) -> bool {
+    pub(in crate::actors) fn worked(&self) -> bool {
         self.unreachable.swap(false, Ordering::Relaxed)
     }
 
     /// A call failed at `now`. True when the one before had worked.
-    pub(super) fn failed(&self, error: &str, now: Timestamp) -> bool {
+    pub(in crate::actors) fn failed(&self, error: &str, now: Timestamp) -> bool {
         self.errors.fetch_add(1, Ordering::Relaxed);
         *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_owned());
         let first = !self.unreachable.swap(true, Ordering::Relaxed);
@@ -34,15 +53,15 @@ impl ChronosStatus {
     }
 
     /// A call was answered with a refusal.
-    pub(super) fn refused(&self) {
+    pub(in crate::actors) fn refused(&self) {
         self.errors.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn start_asked_for(&self) {
+    pub(in crate::actors) fn start_asked_for(&self) {
         self.starts.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn resized(&self) {
+    pub(in crate::actors) fn resized(&self) {
         self.resizes.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -67,7 +86,7 @@ impl ChronosStatus {
         self.starts.load(Ordering::Relaxed)
     }
 
-    /// Resizes that Chronos has taken.
+    /// Resizes that the framework has taken.
     pub fn resizes(&self) -> u64 {
         self.resizes.load(Ordering::Relaxed)
     }

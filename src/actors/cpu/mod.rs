@@ -1,0 +1,70 @@
+//! The CPU time of long-running jobs, where it is asked for and not told by their agents.
+//!
+//! # Layout
+//!
+//! - [`CpuSource`]: one read for all jobs that run
+//! - `mesos`: what the Mesos agents measure
+//! - `poll`: reads again and again, and hands the readings to the jobs
+
+mod mesos;
+mod poll;
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+pub use mesos::MesosSource;
+pub use poll::Poll;
+
+use crate::qos::ids::JobId;
+use crate::qos::units::{Cpus, Span, Timestamp};
+
+/// A long-running job whose CPU time is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunningJob {
+    /// The job.
+    pub job: JobId,
+    /// Its name in its framework.
+    pub name: String,
+    /// The segment that runs; 0 when its agent knows no segments.
+    pub segment: u64,
+    /// When the segment's start was known here. Whatever started later is not of this segment.
+    pub since: Timestamp,
+}
+
+/// What a source says of one job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reading {
+    /// The job.
+    pub job: JobId,
+    /// The segment that was measured.
+    pub segment: u64,
+    /// CPU time of the segment, user and system.
+    pub cpu: Span,
+    /// CPU of the job's node that nobody has reserved.
+    pub free: Option<Cpus>,
+}
+
+/// A source that could not be read.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct SourceError(String);
+
+impl SourceError {
+    fn of(error: impl fmt::Display) -> Self {
+        SourceError(error.to_string())
+    }
+}
+
+/// A read that is under way.
+pub type Read<'a> = Pin<Box<dyn Future<Output = Result<Vec<Reading>, SourceError>> + 'a>>;
+
+/// Something that measures the CPU time of long-running jobs.
+pub trait CpuSource: Send {
+    /// Its name, for people.
+    fn name(&self) -> &'static str;
+
+    /// Reads all of `jobs` in a number of requests that does not grow with theirs. A job that cannot be measured now, or not for
+    /// certain, is left out: what is missing is not zero.
+    fn read<'a>(&'a mut self, jobs: &'a [RunningJob]) -> Read<'a>;
+}

@@ -1,0 +1,171 @@
+//! Gives an app another CPU, which replaces its task: look, ask for `cpus` alone, follow the deployment, read back.
+//!
+//! Whatever became of an earlier request, of this process or of the one before, shows in the app: a request is only made when it
+//! has another CPU and nothing is under way.
+
+use std::time::Duration;
+
+use backon::ExponentialBackoff;
+
+use crate::actors::marathon::session::Session;
+use crate::actors::performer::{Absence, LONGEST_PAUSE, Stopped, Submitted, backoff};
+use crate::clients::marathon::{AppId, MarathonApp, MarathonError};
+use crate::qos::job::Command;
+use crate::qos::units::{Cpus, Timestamp};
+
+/// A resize that goes on.
+struct Resize<'a> {
+    session: &'a Session,
+    target: Cpus,
+    /// When the patience ends.
+    give_up: Timestamp,
+    pauses: ExponentialBackoff,
+    /// Why it is not done yet.
+    problem: String,
+    /// A request may have been carried out: only a look at the app tells.
+    unknown: bool,
+    /// Marathon has taken the request, and its deployment is over.
+    taken: bool,
+}
+
+/// What to do next.
+enum Next {
+    Look,
+    Over,
+}
+
+pub async fn perform(session: &Session, target: Cpus) -> Result<(), Stopped> {
+    let mut resize = Resize {
+        session,
+        target,
+        give_up: session.now() + session.patience.resize_patience,
+        pauses: backoff(),
+        problem: "Marathon did not keep the new value".into(),
+        unknown: session.state()?.unanswered,
+        taken: false,
+    };
+    let mut absence = Absence::default();
+    loop {
+        let next = match session.read().await {
+            Ok(Some(app)) if app.carries(session.job) => {
+                absence.present();
+                resize.with(&app).await?
+            }
+            Ok(_) => {
+                if session.removed_outside(&mut absence, session.patience.removed_after).await? {
+                    return Ok(());
+                }
+                resize.pause_briefly().await?
+            }
+            // Away. What was decided is old after a while; but what may have been done must be known.
+            Err(error) => {
+                resize.problem = error.to_string();
+                if resize.unknown { resize.pause().await? } else { resize.pause_or_give_up().await? }
+            }
+        };
+        if let Next::Over = next {
+            return Ok(());
+        }
+    }
+}
+
+impl Resize<'_> {
+    /// The next step with the app as it is.
+    async fn with(&mut self, app: &MarathonApp) -> Result<Next, Stopped> {
+        let (session, target) = (self.session, self.target);
+        let deployments: Vec<String> = app.deployments().map(str::to_owned).collect();
+        match (app.cpus == target, deployments.is_empty()) {
+            (true, true) => {
+                session.status.resized();
+                session.submit(Command::CpusApplied(target)).await?;
+                Ok(Next::Over)
+            }
+            // On its way, whoever asked for it. A task that waits for an offer waits here.
+            (true, false) => {
+                session.follow(&deployments).await?;
+                self.pause_briefly().await
+            }
+            (false, false) => {
+                self.problem = format!("the app is locked by the deployment {}", deployments.join(", "));
+                self.pause_briefly_or_give_up().await
+            }
+            (false, true) if self.taken => {
+                self.problem = format!("Marathon took it, and has {} CPU again: somebody took it back", app.cpus);
+                self.give_up().await
+            }
+            (false, true) if session.now() >= self.give_up => self.give_up().await,
+            (false, true) => {
+                if let Submitted::Overtaken = session.submit(Command::ObserveCpus(app.cpus)).await? {
+                    return Ok(Next::Over);
+                }
+                if session.state()?.resizing_to != Some(target) {
+                    // The job has ended, or wants another CPU.
+                    return Ok(Next::Over);
+                }
+                self.ask(&app.id).await
+            }
+        }
+    }
+
+    async fn ask(&mut self, id: &AppId) -> Result<Next, Stopped> {
+        let session = self.session;
+        tracing::info!(job = %session.job, name = session.name, cpus = %self.target, "asking Marathon for another CPU");
+        match session.client.set_cpus(id, self.target).await {
+            Ok(accepted) => {
+                self.unknown = true;
+                let Some(deployment) = accepted.deployment else { return self.pause().await };
+                session.follow(&[deployment]).await?;
+                self.taken = true;
+                Ok(Next::Look)
+            }
+            // Somebody was quicker: the look that follows sees the lock.
+            Err(error @ MarathonError::Locked { .. }) => {
+                self.problem = error.to_string();
+                self.pause_briefly().await
+            }
+            Err(error) if error.is_not_found() => self.pause_briefly().await,
+            Err(error) => {
+                session.failed("set cpus", &error);
+                self.problem = error.to_string();
+                if error.is_outcome_unknown() {
+                    self.unknown = true;
+                    let unanswered = Command::CpusUnanswered { cpus: self.target, reason: error.to_string() };
+                    if let Submitted::Overtaken = session.submit(unanswered).await? {
+                        return Ok(Next::Over);
+                    }
+                }
+                self.pause().await
+            }
+        }
+    }
+
+    async fn give_up(&self) -> Result<Next, Stopped> {
+        let refused = Command::CpusRefused { cpus: self.target, reason: self.problem.clone() };
+        self.session.submit(refused).await?;
+        Ok(Next::Over)
+    }
+
+    async fn pause_or_give_up(&mut self) -> Result<Next, Stopped> {
+        if self.session.now() >= self.give_up { self.give_up().await } else { self.pause().await }
+    }
+
+    async fn pause_briefly_or_give_up(&self) -> Result<Next, Stopped> {
+        if self.session.now() >= self.give_up { self.give_up().await } else { self.pause_briefly().await }
+    }
+
+    /// Waits ever longer.
+    async fn pause(&mut self) -> Result<Next, Stopped> {
+        let pause = self.pauses.next().unwrap_or(LONGEST_PAUSE);
+        self.wait(pause).await
+    }
+
+    /// Waits for the next look.
+    async fn pause_briefly(&self) -> Result<Next, Stopped> {
+        self.wait(self.session.patience.poll_interval.to_std()).await
+    }
+
+    async fn wait(&self, time: Duration) -> Result<Next, Stopped> {
+        self.session.sleep(time).await?;
+        Ok(Next::Look)
+    }
+}

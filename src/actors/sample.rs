@@ -1,0 +1,113 @@
+//! Measurements of long-running jobs between two looks: kept in memory, of which the newest goes into the log with the next look.
+
+use actix::{AsyncContext, Context, Handler, Message};
+
+use super::job::JobActor;
+use super::submit::Submit;
+use crate::api::agent::AllocationReply;
+use crate::events::job::RescaleMode;
+use crate::qos::ids::Framework;
+use crate::qos::job::command::{LookFacts, SampleFacts};
+use crate::qos::job::{Command, JobState};
+use crate::qos::units::Cpus;
+
+/// A measurement; losing it costs resolution only.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "Option<AllocationReply>")]
+pub enum Sample {
+    /// By the job's agent.
+    Pushed(SampleFacts),
+    /// By the source that is asked.
+    Read {
+        /// What was measured.
+        facts: SampleFacts,
+        /// CPU of the job's node that nobody has reserved, when the source knows it.
+        free: Option<Cpus>,
+    },
+}
+
+/// Who tells the CPU time of long-running jobs. Two that measure differently would take turns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Telling {
+    /// Their agents.
+    Agents,
+    /// A source that is asked; the agents tell the limit in force all the same.
+    Source,
+}
+
+/// The newest measurements of one job.
+#[derive(Debug)]
+pub struct Newest {
+    telling: Telling,
+    facts: LookFacts,
+    /// The segment and its limit, as the agent said last.
+    limit: Option<(Option<u64>, Cpus)>,
+}
+
+impl Newest {
+    /// Nothing yet.
+    pub fn new(telling: Telling) -> Self {
+        Newest { telling, facts: LookFacts::default(), limit: None }
+    }
+
+    /// What is known when the job is looked at.
+    pub fn facts(&self) -> LookFacts {
+        let mut facts = self.facts;
+        if let (Some(sample), Some((segment, limit))) = (&mut facts.sample, self.limit)
+            && sample.segment == segment
+        {
+            sample.limit = sample.limit.or(Some(limit));
+        }
+        facts
+    }
+
+    fn note(&mut self, sample: Sample) {
+        let facts = match (sample, self.telling) {
+            (Sample::Pushed(facts), Telling::Agents) => facts,
+            (Sample::Pushed(facts), Telling::Source) => {
+                self.limit = facts.limit.map(|limit| (facts.segment, limit)).or(self.limit);
+                return;
+            }
+            (Sample::Read { facts, free }, _) => {
+                self.facts.free = free;
+                facts
+            }
+        };
+        let order = |facts: SampleFacts| (facts.segment, facts.at);
+        if self.facts.sample.is_none_or(|known| order(facts) > order(known)) {
+            self.facts.sample = Some(facts);
+        }
+    }
+}
+
+impl Handler<Sample> for JobActor {
+    type Result = Option<AllocationReply>;
+
+    fn handle(&mut self, sample: Sample, ctx: &mut Context<Self>) -> Self::Result {
+        self.newest.note(sample);
+        let state = self.state.as_deref()?;
+        if let Sample::Pushed(SampleFacts { limit: Some(limit), .. }) = sample
+            && state.resizing_to == Some(limit)
+        {
+            ctx.notify(Submit::plain(Command::LimitInForce(limit)));
+        }
+        Some(allocation(state))
+    }
+}
+
+/// What a job's agent is told: the last allocation that is on disk.
+pub fn allocation(state: &JobState) -> AllocationReply {
+    let supervision = &state.registered.supervision;
+    let cpus = match supervision.rescale {
+        // The framework brings a new CPU with a new task.
+        RescaleMode::Restart => state.cpus,
+        RescaleMode::InPlace => state.resizing_to.or(state.cpus_in_force()),
+    };
+    let ended = state.ending().is_some();
+    AllocationReply {
+        cpus: cpus.map(Cpus::as_f64),
+        rescale: (state.registered.framework == Framework::Marathon).then(|| supervision.rescale.as_str().to_owned()),
+        duplicate: None,
+        ignored: ended.then(|| state.state_name().to_owned()),
+    }
+}

@@ -1,0 +1,43 @@
+use serde::{Deserialize, Serialize};
+
+use crate::qos::performance::Performance;
+use crate::qos::policy::PolicySettings;
+use crate::qos::units::{Cpus, Span, Timestamp};
+
+/// The facts that a decision about a long-running job used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProgressInputs {
+    /// Version (in this stream) of the event that asked for the decision.
+    pub event: u64,
+    /// When the CPU time was measured.
+    pub at: Timestamp,
+    /// When the execution began.
+    pub started_at: Timestamp,
+    /// CPU time used, over all segments.
+    pub cpu_current: Span,
+    /// CPU time that should have been used by then.
+    pub cpu_desired: Span,
+    /// The most CPU that the job could be given at that moment; none when only the policy bounds it.
+    pub ceiling: Option<Cpus>,
+}
+
+/// A policy's decision about a long-running job, with all that is needed to compute it again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProgressDecided {
+    /// What it used.
+    pub inputs: ProgressInputs,
+    /// Who decided, by which version and numbers.
+    pub policy: PolicySettings,
+    /// Version of the fold that computed the state.
+    pub fold: u16,
+    /// Current over desired CPU time, in millionths.
+    pub ratio_millionths: i64,
+    /// How the job is doing.
+    pub performance: Performance,
+    /// CPU before.
+    pub from: Cpus,
+    /// CPU wished for; the same when nothing changes.
+    pub to: Cpus,
+    /// One sentence for people.
+    pub reason: String,
+}

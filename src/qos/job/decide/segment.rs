@@ -1,0 +1,62 @@
+//! The start and the end of a segment: from one start of the agent's container to the checkpoint or the end.
+
+use crate::events::job::{JobEvent, RescaleApplied, SegmentEnded, SegmentStarted};
+use crate::qos::job::clocks::here;
+use crate::qos::job::command::{Rejection, Reply, Ruling, SegmentEndFacts, SegmentStartFacts};
+use crate::qos::job::execution::Execution;
+use crate::qos::job::state::JobState;
+use crate::qos::units::{Span, Timestamp};
+
+pub fn start(state: &JobState, facts: SegmentStartFacts, now: Timestamp) -> Result<Ruling, Rejection> {
+    if let Some(answer) = super::marathon::not_now(state)? {
+        return Ok(answer);
+    }
+    let newest = state.execution.as_ref().and_then(|execution| execution.segment.as_ref());
+    // Numbers only rise: the same one is a repetition, a lower one is late news about what is over.
+    if newest.is_some_and(|newest| newest.number >= facts.segment) {
+        return Ok(Ruling { events: vec![], reply: Reply::duplicate() });
+    }
+    let known = state.execution.as_ref().map_or(Span::ZERO, Execution::cpu_current);
+    let base = facts.base.max(Span::ZERO);
+    let mut events: Vec<JobEvent> = vec![
+        SegmentStarted {
+            segment: facts.segment,
+            execution: facts.execution,
+            started_at: here(facts.at, facts.sent_at, now),
+            received_at: now,
+            hostname: facts.hostname,
+            base,
+            discarded: (known - base).max(Span::ZERO),
+            generation: facts.generation,
+            runtime: facts.runtime,
+            limit: facts.limit,
+            checkpoints: facts.checkpoints,
+            container: facts.container,
+        }
+        .into(),
+    ];
+    if let Some(cpus) = facts.limit.filter(|_| state.resizes_in_place() && state.resizing_to == facts.limit) {
+        events.push(RescaleApplied { cpus }.into());
+    }
+    Ok(Ruling::done(events))
+}
+
+pub fn end(state: &JobState, facts: SegmentEndFacts, now: Timestamp) -> Result<Ruling, Rejection> {
+    if let Some(answer) = super::marathon::not_now(state)? {
+        return Ok(answer);
+    }
+    let newest = state.execution.as_ref().and_then(|execution| execution.segment.as_ref());
+    if newest.is_none_or(|newest| newest.number != facts.segment || !newest.running) {
+        return Ok(Ruling { events: vec![], reply: Reply::duplicate() });
+    }
+    let ended = SegmentEnded {
+        segment: facts.segment,
+        ended_at: here(facts.at, facts.sent_at, now),
+        received_at: now,
+        cpu: facts.cpu.max(Span::ZERO),
+        reason: facts.reason,
+        generation: facts.generation,
+        dump: facts.dump,
+    };
+    Ok(Ruling::done([ended.into()]))
+}

@@ -1,0 +1,90 @@
+//! The decision about a long-running job, from its CPU time.
+
+use super::FOLD_VERSION;
+use super::execution::Execution;
+use super::state::{Flag, JobState};
+use crate::events::job::{CpuSample, ProgressDecided, ProgressInputs};
+use crate::qos::marathon::{classify, desired_cpu, progress_ratio};
+use crate::qos::performance::Performance;
+use crate::qos::policy::UnknownVersion;
+use crate::qos::units::{Cpus, Span};
+
+/// Why a job keeps its CPU, whatever its performance.
+enum Hold {
+    /// It has used all that it declared: it needs more than it said, and must not be starved for it.
+    OverDeclared,
+    /// A restart would lose its work.
+    NoCheckpoints,
+}
+
+/// Decides for `state` as it will be after `sample`. `None` while the job's CPU is unknown.
+pub fn decide_progress(
+    state: &JobState,
+    execution: &Execution,
+    sample: &CpuSample,
+    free: Option<Cpus>,
+) -> Result<Option<ProgressDecided>, UnknownVersion> {
+    let Some(from) = state.cpus_in_force() else { return Ok(None) };
+    let declared = &state.registered.declared;
+    let base = execution.segment.as_ref().map_or(Span::ZERO, |segment| segment.base);
+    let cpu_current = base + sample.cpu;
+    let cpu_desired = desired_cpu(sample.at.since(execution.started_at), declared);
+    let ratio = progress_ratio(cpu_current, cpu_desired);
+    let performance = classify(ratio, declared);
+    let hold = if cpu_current >= declared.duration {
+        Some(Hold::OverDeclared)
+    } else if !state.resizes_in_place() && state.flags.contains(&Flag::NoCheckpoints) {
+        Some(Hold::NoCheckpoints)
+    } else {
+        None
+    };
+    let wished = state.policy.next_cpus(from, performance)?;
+    let ceiling = ceiling(state, free);
+    let to = match (&hold, ceiling) {
+        (Some(_), _) => from,
+        // A job that has more than its ceiling already is not cut down for it.
+        (None, Some(ceiling)) => wished.min(ceiling.max(from)),
+        (None, None) => wished,
+    };
+    let reason = reason(performance, (cpu_current - cpu_desired).seconds(), from, to, wished, hold.as_ref());
+    Ok(Some(ProgressDecided {
+        inputs: ProgressInputs {
+            event: state.version + 1,
+            at: sample.at,
+            started_at: execution.started_at,
+            cpu_current,
+            cpu_desired,
+            ceiling,
+        },
+        policy: state.policy.clone(),
+        fold: FOLD_VERSION,
+        ratio_millionths: (ratio * 1e6).round() as i64,
+        performance,
+        from,
+        to,
+        reason,
+    }))
+}
+
+/// In place a job gets no more than its framework has reserved for it, and what is known to be free on its node.
+fn ceiling(state: &JobState, free: Option<Cpus>) -> Option<Cpus> {
+    let reserved = state.cpus.filter(|_| state.resizes_in_place())?;
+    Some(reserved.saturating_add(free.unwrap_or(Cpus::from_milli(0))))
+}
+
+fn reason(performance: Performance, ahead: f64, from: Cpus, to: Cpus, wished: Cpus, hold: Option<&Hold>) -> String {
+    let side = if ahead < 0.0 { "behind" } else { "ahead of" };
+    let distance = ahead.abs();
+    let action = match (hold, performance) {
+        (Some(Hold::OverDeclared), _) => {
+            format!("it has used all the CPU time that it declared, {from} CPU stay")
+        }
+        (Some(Hold::NoCheckpoints), _) => format!("a restart would lose its work, {from} CPU stay"),
+        (None, Performance::OnPlan) => format!("{from} CPU stay"),
+        (None, _) if from != to => format!("{from} -> {to} CPU"),
+        (None, _) if wished != from => format!("{from} CPU is all that its node is known to have for it"),
+        (None, Performance::UnderPerformant) => format!("{from} CPU is the most it may get"),
+        (None, Performance::OverPerformant) => format!("{from} CPU is the least it may get"),
+    };
+    format!("{distance:.1} CPU-seconds {side} its plan: {action}")
+}
