@@ -6,6 +6,7 @@ use anyhow::Result;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::{Segment, Stop};
+use crate::clock;
 use crate::compat::MyCgroup;
 use crate::config::Config;
 use crate::lease::guard::{Guard, Post};
@@ -55,10 +56,13 @@ impl<R: Running> Watch<'_, R> {
                 ended = &mut ended => return Outcome::Ended(ended),
                 () = stop.asked() => return Outcome::Stop,
                 _ = renewals.tick(), if lease.is_some() => {
-                    if let Some(lease) = lease.as_deref_mut() && renew(lease, &mut guard).await {
-                        return Outcome::Superseded;
+                    let Some(lease) = lease.as_deref_mut() else { continue };
+                    match renew(lease, &mut guard).await {
+                        Renewed::Yes => self.job.keep_running().await,
+                        Renewed::NotNow if clock::since_boot() > lease.pause_at() => self.job.stand_still(),
+                        Renewed::NotNow => {}
+                        Renewed::Never => return Outcome::Superseded,
                     }
-                    self.job.keep_running().await;
                 }
                 _ = samples.tick() => self.sample(segment),
                 Ok(()) = wishes.changed() => {
@@ -96,8 +100,14 @@ impl<R: Running> Watch<'_, R> {
     }
 }
 
-/// `true` when the lease is lost.
-async fn renew(lease: &mut Lease, guard: &mut Option<(&mut Option<Guard>, &Post)>) -> bool {
+/// How a renewal went.
+enum Renewed {
+    Yes,
+    NotNow,
+    Never,
+}
+
+async fn renew(lease: &mut Lease, guard: &mut Option<(&mut Option<Guard>, &Post)>) -> Renewed {
     match lease.renew().await {
         Ok(()) => {
             if let Some((guard, post)) = guard
@@ -105,15 +115,15 @@ async fn renew(lease: &mut Lease, guard: &mut Option<(&mut Option<Guard>, &Post)
             {
                 tracing::error!("no guard pauses the container should this agent die: {error:#}");
             }
-            false
+            Renewed::Yes
         }
         Err(error) if lease::is_superseded(&error) => {
             tracing::error!("{error:#}");
-            true
+            Renewed::Never
         }
         Err(error) => {
             tracing::warn!("the lease cannot be renewed: {error:#}");
-            false
+            Renewed::NotNow
         }
     }
 }

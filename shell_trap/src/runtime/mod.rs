@@ -32,6 +32,9 @@ pub trait Running {
     /// The lease is valid: makes sure that it was not left standing.
     fn keep_running(&self) -> impl Future<Output = ()>;
 
+    /// The lease has run out: nothing may run. Containers have a guard for this.
+    fn stand_still(&self) {}
+
     /// The most that a limit can be, in cores.
     fn cores(&self) -> f64;
 }

@@ -2,5 +2,9 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests; figures are printed for the reader")]
 
+mod damage;
+mod ending;
+mod kill;
+mod limit;
 mod resize;
 mod support;

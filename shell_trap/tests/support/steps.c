@@ -3,6 +3,7 @@
  * Every step is a fixed amount of work, one line "N" in /steps (kept open, not in append mode), one line on standard
  * output, and the pair "N CPU-microseconds" in /progress/now. At the end the whole file, a file that was deleted from the
  * image, and a memory area are checked: "complete N" is printed only when nothing was lost, repeated or changed.
+ *   steps show WORD...      prints its words and environment, one in a line, and ends.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -27,6 +28,12 @@ static void fail(const char *what) {
 }
 
 int main(int argc, char **argv) {
+    if (argc > 1 && strcmp(argv[1], "show") == 0) {
+        extern char **environ;
+        for (int i = 2; i < argc; i++) printf("word %s\n", argv[i]);
+        for (char **e = environ; *e; e++) printf("env %s\n", *e);
+        return 0;
+    }
     if (argc < 4) return 98;
     long steps = atol(argv[1]), loops = atol(argv[2]);
     int code = atoi(argv[3]);

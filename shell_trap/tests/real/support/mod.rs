@@ -6,7 +6,6 @@ pub mod task;
 
 pub use node::{Bench, Node};
 pub use supervisor::Supervisor;
-pub use task::Task;
 
 use std::time::{Duration, Instant};
 

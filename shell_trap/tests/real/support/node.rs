@@ -1,6 +1,6 @@
 //! Private Docker daemons as nodes, and the shared directory between them.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use serde_json::Value;
@@ -13,12 +13,14 @@ pub const IMAGE: &str = "steps:test";
 pub struct Bench {
     pub base: PathBuf,
     pub criu: PathBuf,
+    /// A process in whose mount namespace everything of this test runs.
+    holder: Option<std::process::Child>,
     _remove: tempfile::TempDir,
 }
 
 /// How a node lets containers be restored.
 #[derive(Clone, Copy, PartialEq)]
-pub enum Path2 {
+pub enum Restores {
     /// shell_trap is an OCI runtime of it.
     Runtime,
     /// Experimental API.
@@ -44,22 +46,48 @@ impl Bench {
         checked(Command::new("gcc").args(["-O1", "-static", "-o"]).arg(&program).arg(source), "gcc -static (gcc, libc6-dev)");
         std::fs::write(base.join("root/image-file"), "to be deleted").unwrap();
         std::fs::create_dir(base.join("progress")).unwrap();
-        Bench { base, criu, _remove: remove }
+        Bench { base, criu, holder: None, _remove: remove }
     }
 
     pub fn shared(&self) -> PathBuf {
         self.base.join("shared")
     }
 
+    /// The shared directory is a file system of this size, in a mount namespace that this test made.
+    pub fn with_small_shared_directory(mut self, kilobytes: u32) -> Self {
+        let script = "mount -t tmpfs -o mode=700,size=\"$1\"k tmpfs \"$2\" && touch \"$2/mounted\" && exec sleep 3600";
+        let mut command = Command::new("unshare");
+        command.args(["-m", "--propagation", "private", "sh", "-c", script, "sh", &kilobytes.to_string()]).arg(self.shared());
+        self.holder = Some(command.spawn().unwrap());
+        super::eventually("the small file system", || self.seen_shared().join("mounted").exists().then_some(()));
+        self
+    }
+
+    /// The shared directory as this process can reach it.
+    pub fn seen_shared(&self) -> PathBuf {
+        match &self.holder {
+            Some(holder) => PathBuf::from(format!("/proc/{}/root{}", holder.id(), self.shared().display())),
+            None => self.shared(),
+        }
+    }
+
+    /// A command in the test's mount namespace.
+    pub fn command(&self, program: &str) -> Command {
+        let Some(holder) = &self.holder else { return Command::new(program) };
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--mount=/proc/{}/ns/mnt", holder.id())).arg("--").arg(program);
+        command
+    }
+
     /// Starts a node with the workload's image.
-    pub fn node(&self, name: &str, path: Path2) -> Node {
+    pub fn node(&self, name: &str, path: Restores) -> Node {
         let directory = self.base.join(name);
-        let mut command = Command::new("sh");
+        let mut command = self.command("sh");
         command.arg(format!("{SUPPORT}/node.sh")).arg("start").arg(&directory).env("CRIU_BIN", &self.criu);
         match path {
-            Path2::Runtime => command.args(["--add-runtime", &format!("shell_trap={AGENT}")]),
-            Path2::Engine => command.arg("--experimental"),
-            Path2::Nothing => &mut command,
+            Restores::Runtime => command.args(["--add-runtime", &format!("shell_trap={AGENT}")]),
+            Restores::Engine => command.arg("--experimental"),
+            Restores::Nothing => &mut command,
         };
         checked(&mut command, "node.sh");
         let node = Node { directory };
@@ -125,13 +153,18 @@ impl Drop for Node {
     }
 }
 
+impl Drop for Bench {
+    fn drop(&mut self) {
+        if let Some(mut holder) = self.holder.take() {
+            let _ = holder.kill();
+            let _ = holder.wait();
+        }
+    }
+}
+
 /// Runs a helper; its failure is the test's.
 pub fn checked(command: &mut Command, what: &str) -> Output {
     let output = command.output().unwrap_or_else(|e| panic!("{what}: {e}"));
     assert!(output.status.success(), "{what}: {}", String::from_utf8_lossy(&output.stderr));
     output
-}
-
-pub fn exists(path: &Path) -> bool {
-    path.exists()
 }

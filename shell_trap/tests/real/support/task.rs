@@ -41,7 +41,7 @@ impl<'a> Job<'a> {
     }
 
     pub fn directory(&self) -> PathBuf {
-        self.bench.shared().join(self.hex())
+        self.bench.seen_shared().join(self.hex())
     }
 
     /// Numbers of the published generations.
@@ -55,7 +55,7 @@ impl<'a> Job<'a> {
     }
 
     pub fn command(&self, node: &Node, cpus: f64) -> Command {
-        let mut command = Command::new(AGENT);
+        let mut command = self.bench.command(AGENT);
         let path = format!("{}:{}", self.bench.criu.display(), std::env::var("PATH").unwrap_or_default());
         command.env("PATH", path).env("SHELL_TRAP_UUID", &self.uuid).env("SHELL_TRAP_SPEC", self.spec.to_string());
         command.env("SHELL_TRAP_SUPERVISOR", self.supervisor.url()).env("SHELL_TRAP_TOKEN", "job-token");
