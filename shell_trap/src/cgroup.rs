@@ -26,8 +26,8 @@ impl CpuTime {
 /// The two versions of the interface.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Hierarchy {
-    /// Mount points of `cpuacct`, and of every controller (for cleaning up).
-    V1 { cpuacct: PathBuf, all: Vec<PathBuf> },
+    /// Mount points with their controllers.
+    V1(Vec<(PathBuf, Vec<String>)>),
     /// The one mount point.
     V2 { root: PathBuf },
 }
@@ -49,10 +49,10 @@ impl Cgroups {
     fn among(mounts: &str) -> Option<Self> {
         let lines: Vec<Vec<&str>> = mounts.lines().map(|line| line.split(' ').collect()).collect();
         let of_type = |wanted: &'static str| lines.iter().filter(move |f| f.get(2) == Some(&wanted) && f.len() > 3);
-        let cpuacct = of_type("cgroup").find(|f| f[3].split(',').any(|option| option == "cpuacct"));
-        if let Some(fields) = cpuacct {
-            let all = of_type("cgroup").map(|f| PathBuf::from(f[1])).collect();
-            return Some(Cgroups(Hierarchy::V1 { cpuacct: fields[1].into(), all }));
+        let controllers = |f: &[&str]| f[3].split(',').map(str::to_owned).collect();
+        let all: Vec<(PathBuf, Vec<String>)> = of_type("cgroup").map(|f| (f[1].into(), controllers(f))).collect();
+        if mount_of(&all, "cpuacct").is_some() {
+            return Some(Cgroups(Hierarchy::V1(all)));
         }
         of_type("cgroup2").next().map(|f| Cgroups(Hierarchy::V2 { root: f[1].into() }))
     }
@@ -64,9 +64,9 @@ impl Cgroups {
     pub fn of_process(&self, pid: i32) -> Result<PathBuf> {
         let path = format!("/proc/{pid}/cgroup");
         let text = fs::read_to_string(&path).with_context(|| path.clone())?;
-        let (root, wanted) = match &self.0 {
-            Hierarchy::V1 { cpuacct, .. } => (cpuacct, "cpuacct"),
-            Hierarchy::V2 { root } => (root, ""),
+        let wanted = match &self.0 {
+            Hierarchy::V1(_) => "cpuacct",
+            Hierarchy::V2 { .. } => "",
         };
         let group = text.lines().find_map(|line| {
             let mut parts = line.splitn(3, ':').skip(1);
@@ -74,16 +74,85 @@ impl Cgroups {
             controllers.split(',').any(|name| name == wanted).then_some(group)
         });
         let group = group.with_context(|| format!("{path}: no group for CPU accounting"))?;
-        Ok(root.join(group.trim_start_matches('/')))
+        Ok(self.directory(group))
     }
 
-    /// The directory of a group by its name.
+    /// The directory with the counters of a group, by its name.
     pub fn directory(&self, group: &str) -> PathBuf {
+        // Without `cpuacct` this would not be version one.
+        self.with(group, "cpuacct").unwrap_or_default()
+    }
+
+    /// The directory of a group in the hierarchy of a controller.
+    fn with(&self, group: &str, controller: &str) -> Option<PathBuf> {
         let root = match &self.0 {
-            Hierarchy::V1 { cpuacct, .. } => cpuacct,
+            Hierarchy::V1(all) => mount_of(all, controller)?,
             Hierarchy::V2 { root } => root,
         };
-        root.join(group.trim_start_matches('/'))
+        Some(root.join(group.trim_start_matches('/')))
+    }
+
+    /// Has a group and all groups below it stand still, at once and without asking anybody else; `false` when there is no
+    /// such group. The kernel cannot freeze what it holds back for its quota, so that is lifted when it takes long.
+    ///
+    /// # Errors
+    /// When the group does not stand still after a second.
+    pub fn freeze(&self, group: &str) -> Result<bool> {
+        let (Some(directory), v1) = (self.with(group, "freezer"), matches!(self.0, Hierarchy::V1(_))) else {
+            return Ok(false);
+        };
+        if !directory.exists() {
+            return Ok(false);
+        }
+        let file = directory.join(if v1 { "freezer.state" } else { "cgroup.freeze" });
+        for attempt in 0..200 {
+            // Version one forgets a wish that it could not fulfil when a process was made meanwhile.
+            let order = if v1 { "FROZEN" } else { "1" };
+            fs::write(&file, order).with_context(|| file.display().to_string())?;
+            let state =
+                fs::read_to_string(if v1 { file.clone() } else { directory.join("cgroup.events") }).unwrap_or_default();
+            if state.lines().any(|line| line == "FROZEN" || line == "frozen 1") {
+                return Ok(true);
+            }
+            if attempt == 10 {
+                self.lift_quotas(group);
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Err(anyhow!("{} does not stand still", directory.display()))
+    }
+
+    fn lift_quotas(&self, group: &str) {
+        let Some(directory) = self.with(group, "cpu") else { return };
+        for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+            let (name, most) =
+                if matches!(self.0, Hierarchy::V1(_)) { ("cpu.cfs_quota_us", "-1") } else { ("cpu.max", "max") };
+            if entry.path().join(name).exists() {
+                let _ = fs::write(entry.path().join(name), most);
+            }
+        }
+    }
+
+    /// Lets a frozen group go on; whether it had to be.
+    pub fn thaw(&self, group: &str) -> bool {
+        let Some(directory) = self.with(group, "freezer") else { return false };
+        let (name, order) = match &self.0 {
+            Hierarchy::V1(_) => ("freezer.state", "THAWED"),
+            Hierarchy::V2 { .. } => ("cgroup.freeze", "0"),
+        };
+        let file = directory.join(name);
+        let frozen = fs::read_to_string(&file).is_ok_and(|state| !matches!(state.trim(), "THAWED" | "0"));
+        frozen && fs::write(&file, order).is_ok()
+    }
+
+    /// Lets the group that process `pid` itself is in go on.
+    pub fn thaw_process(&self, pid: i32) {
+        let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
+        let wanted = if matches!(self.0, Hierarchy::V1(_)) { ":freezer:" } else { "0::" };
+        let group = text.lines().find_map(|line| line.split_once(wanted).map(|(_, group)| group));
+        if let Some(group) = group.filter(|group| *group != "/") {
+            self.thaw(group);
+        }
     }
 
     /// CPU time used in a group and all groups below it, those that are gone included.
@@ -92,7 +161,7 @@ impl Cgroups {
     /// When the group is gone, or does not count.
     pub fn cpu_time(&self, directory: &Path) -> Result<CpuTime> {
         match &self.0 {
-            Hierarchy::V1 { .. } => {
+            Hierarchy::V1(_) => {
                 let nanoseconds = |name: &str| number(&directory.join(name)).map(Duration::from_nanos);
                 let total = nanoseconds("cpuacct.usage")?;
                 // The kernel's own split, where it has these files (since 4.6).
@@ -115,14 +184,18 @@ impl Cgroups {
     /// Removes an empty group from all hierarchies; one that is still busy or gone stays as it is.
     pub fn remove(&self, group: &str) {
         let group = group.trim_start_matches('/');
-        let roots = match &self.0 {
-            Hierarchy::V1 { all, .. } => all.as_slice(),
-            Hierarchy::V2 { root } => std::slice::from_ref(root),
+        let roots: Vec<&PathBuf> = match &self.0 {
+            Hierarchy::V1(all) => all.iter().map(|(root, _)| root).collect(),
+            Hierarchy::V2 { root } => vec![root],
         };
         for root in roots {
             let _ = fs::remove_dir(root.join(group));
         }
     }
+}
+
+fn mount_of<'a>(all: &'a [(PathBuf, Vec<String>)], controller: &str) -> Option<&'a PathBuf> {
+    all.iter().find(|(_, controllers)| controllers.iter().any(|name| name == controller)).map(|(root, _)| root)
 }
 
 fn number(path: &Path) -> Result<u64> {
@@ -145,7 +218,8 @@ mod tests {
 
     #[test]
     fn version_one_is_preferred_where_it_accounts_for_cpu_time() {
-        let hybrid = "cgroup /c/cpu cgroup rw,cpu 0 0\ncgroup /c/acct cgroup rw,cpuacct 0 0\ncgroup2 /c/u cgroup2 rw 0 0\n";
+        let hybrid =
+            "cgroup /c/cpu cgroup rw,cpu 0 0\ncgroup /c/acct cgroup rw,cpuacct 0 0\ncgroup2 /c/u cgroup2 rw 0 0\n";
         assert_eq!(Cgroups::among(hybrid).unwrap().directory("/docker/x"), PathBuf::from("/c/acct/docker/x"));
         let unified = "cgroup2 /sys/fs/cgroup cgroup2 rw,nsdelegate 0 0\n";
         assert_eq!(Cgroups::among(unified).unwrap().directory("a"), PathBuf::from("/sys/fs/cgroup/a"));
@@ -164,6 +238,37 @@ mod tests {
         let time = |total, user| CpuTime { total: Duration::from_millis(total), user: Duration::from_millis(user) };
         assert_eq!(time(100, 90).since(time(95, 10)), time(5, 5));
         assert_eq!(time(1, 1).since(time(5, 5)), time(0, 0));
+    }
+
+    #[test]
+    fn a_frozen_group_stands_still_until_it_is_thawed() {
+        let cgroups = Cgroups::find().unwrap();
+        let name = format!("shell_trap-freeze-{}", std::process::id());
+        assert!(!cgroups.freeze(&name).unwrap(), "there is no such group yet");
+        let mut child = std::process::Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
+        for controller in ["cpuacct", "freezer"] {
+            let directory = cgroups.with(&name, controller).unwrap();
+            fs::create_dir_all(&directory).unwrap();
+            fs::write(directory.join("cgroup.procs"), child.id().to_string()).unwrap();
+        }
+        assert!(!cgroups.thaw(&name));
+        let used = || cgroups.cpu_time(&cgroups.directory(&name)).unwrap().total;
+        let work = |since: Duration| {
+            (0..2000).any(|_| {
+                std::thread::sleep(Duration::from_millis(10));
+                used() > since + Duration::from_millis(5)
+            })
+        };
+        assert!(work(used()));
+        assert!(cgroups.freeze(&name).unwrap());
+        let before = used();
+        std::thread::sleep(Duration::from_millis(300));
+        assert_eq!(used(), before);
+        assert!(cgroups.thaw(&name));
+        assert!(work(before));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        cgroups.remove(&name);
     }
 
     #[test]

@@ -24,7 +24,11 @@ pub async fn node(environment: &Environment) -> (String, bool) {
     line("cgroups", cgroups.map_or_else(|e| format!("NO: {e:#}"), |d| format!("this process is in {}", d.display())));
     match &config.checkpoint_dir {
         Some(directory) => {
-            line("shared", secure::check(directory).map_or_else(|e| format!("REFUSED: {e:#}"), |()| directory.display().to_string()));
+            line(
+                "shared",
+                secure::check(directory)
+                    .map_or_else(|e| format!("REFUSED: {e:#}"), |()| directory.display().to_string()),
+            );
         }
         None => line("shared", "not checked: SHELL_TRAP_CHECKPOINT_DIR is not set".into()),
     }
@@ -45,7 +49,16 @@ pub async fn node(environment: &Environment) -> (String, bool) {
             return (text, false);
         }
     };
-    line("docker", format!("{} at {}, storage {}, cgroup driver {}", node.server_version, docker.socket().display(), node.driver, node.cgroup_driver));
+    line(
+        "docker",
+        format!(
+            "{} at {}, storage {}, cgroup driver {}",
+            node.server_version,
+            docker.socket().display(),
+            node.driver,
+            node.cgroup_driver
+        ),
+    );
     line("cores", format!("{} (of {} per CPU of the framework)", node.cores, config.cpu_factor));
     let found: anyhow::Result<Abilities> = restore::Abilities::find(&config, &node).await;
     match found {

@@ -125,7 +125,8 @@ fn become_user(text: &str) -> Result<()> {
     let (uid, default_group) = match name.parse::<u32>() {
         Ok(number) => (Uid::from_raw(number), Gid::from_raw(number)),
         Err(_) => {
-            let user = User::from_name(name)?.with_context(|| format!("user: there is no user {name:?} on this node"))?;
+            let user =
+                User::from_name(name)?.with_context(|| format!("user: there is no user {name:?} on this node"))?;
             (user.uid, user.gid)
         }
     };

@@ -34,8 +34,11 @@ impl Criu {
             command
         };
         let said = process::succeed(call("--version"), "criu --version", CHECK).await?;
-        let version = said.lines().find_map(|line| line.strip_prefix("Version: ")).unwrap_or("unknown").trim().to_owned();
-        process::succeed(call("check"), "criu check", CHECK).await.with_context(|| format!("criu {version} does not work here"))?;
+        let version =
+            said.lines().find_map(|line| line.strip_prefix("Version: ")).unwrap_or("unknown").trim().to_owned();
+        process::succeed(call("check"), "criu check", CHECK)
+            .await
+            .with_context(|| format!("criu {version} does not work here"))?;
         let warning = warning(&version, &kernel());
         Ok(Criu { program, version, warning })
     }
@@ -48,7 +51,9 @@ pub fn kernel() -> String {
 
 fn warning(criu: &str, kernel: &str) -> Option<String> {
     let old = pair(criu)? < (4, 2) && pair(kernel)? >= (6, 16);
-    old.then(|| format!("criu {criu} cannot dump TCP sockets on kernel {kernel}, not even listening ones; criu 4.2 can"))
+    old.then(|| {
+        format!("criu {criu} cannot dump TCP sockets on kernel {kernel}, not even listening ones; criu 4.2 can")
+    })
 }
 
 fn pair(version: &str) -> Option<(u32, u32)> {
@@ -75,7 +80,9 @@ pub fn runc_root(exec_root: Option<&Path>, id: &str) -> Result<PathBuf> {
     let usual = [Path::new("/run/docker"), Path::new("/var/run/docker")];
     for base in exec_root.into_iter().chain(usual) {
         for runtime in subdirectories(base).filter(|d| name_starts(d, "runtime-")) {
-            if let Some(root) = subdirectories(&runtime).find(|namespace| namespace.join(id).join("state.json").is_file()) {
+            if let Some(root) =
+                subdirectories(&runtime).find(|namespace| namespace.join(id).join("state.json").is_file())
+            {
                 return Ok(root);
             }
         }

@@ -24,7 +24,14 @@ pub enum DumpPath {
 ///
 /// # Errors
 /// What CRIU, runc or Docker said, or that it took longer than `limit`.
-pub async fn images(docker: &Docker, container: &Container, path: DumpPath, images: &Path, work: &Path, limit: Duration) -> Result<()> {
+pub async fn images(
+    docker: &Docker,
+    container: &Container,
+    path: DumpPath,
+    images: &Path,
+    work: &Path,
+    limit: Duration,
+) -> Result<()> {
     match path {
         DumpPath::Runc => by_runc(container, images, work, limit).await,
         DumpPath::Engine => by_engine(docker, container, images, limit).await,
@@ -38,11 +45,13 @@ async fn by_runc(container: &Container, images: &Path, work: &Path, limit: Durat
     let mut command = process::in_own_session(&criu::runc()?)?;
     command.arg("--root").arg(root).args(["checkpoint", "--leave-running", "--file-locks", "--image-path"]);
     command.arg(images).arg("--work-path").arg(work).arg(&container.id);
-    process::succeed(command, "runc checkpoint", limit).await.map_err(|error| match last_errors(work) {
-        Some(lines) => error.context(lines),
-        None => error,
-    })
-    .map(drop)
+    process::succeed(command, "runc checkpoint", limit)
+        .await
+        .map_err(|error| match last_errors(work) {
+            Some(lines) => error.context(lines),
+            None => error,
+        })
+        .map(drop)
 }
 
 /// CRIU's log names the cause; runc only says that it failed.

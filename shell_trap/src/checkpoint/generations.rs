@@ -46,7 +46,8 @@ pub fn numbers(job_dir: &Path) -> Result<Vec<u64>> {
     for entry in fs::read_dir(job_dir).with_context(|| job_dir.display().to_string())? {
         let file_name = entry?.file_name();
         // Exactly the name that is given to published ones: `gen-000007.tmp` is none.
-        let number = file_name.to_str().and_then(|text| text.strip_prefix(PREFIX)).and_then(|text| text.parse::<u64>().ok());
+        let number =
+            file_name.to_str().and_then(|text| text.strip_prefix(PREFIX)).and_then(|text| text.parse::<u64>().ok());
         found.extend(number.filter(|&n| file_name.to_str() == Some(&name(n))));
     }
     found.sort_unstable_by(|a, b| b.cmp(a));
@@ -101,7 +102,9 @@ impl Draft {
         manifest.write(&self.directory)?;
         let last = job_dir.join(name(self.number));
         fs::rename(&self.directory, &last).with_context(|| last.display().to_string())?;
-        File::open(job_dir).and_then(|directory| directory.sync_all()).with_context(|| job_dir.display().to_string())?;
+        File::open(job_dir)
+            .and_then(|directory| directory.sync_all())
+            .with_context(|| job_dir.display().to_string())?;
         Ok(last)
     }
 }
@@ -136,7 +139,8 @@ pub fn draft(job_dir: &Path) -> Result<Draft> {
 pub fn prune(job_dir: &Path, restored: Option<u64>) -> Result<()> {
     for entry in fs::read_dir(job_dir).with_context(|| job_dir.display().to_string())? {
         let entry = entry?;
-        let is_draft = entry.file_name().to_str().is_some_and(|text| text.starts_with(PREFIX) && text.ends_with(".tmp"));
+        let is_draft =
+            entry.file_name().to_str().is_some_and(|text| text.starts_with(PREFIX) && text.ends_with(".tmp"));
         if is_draft {
             let _ = fs::remove_dir_all(entry.path());
         }

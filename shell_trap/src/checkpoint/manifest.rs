@@ -118,7 +118,9 @@ impl Manifest {
     pub fn read(directory: &Path, job: &str, generation: u64) -> Result<Self> {
         let path = directory.join(NAME);
         let mut text = Vec::new();
-        File::open(&path).and_then(|file| file.take(LARGEST).read_to_end(&mut text)).with_context(|| path.display().to_string())?;
+        File::open(&path)
+            .and_then(|file| file.take(LARGEST).read_to_end(&mut text))
+            .with_context(|| path.display().to_string())?;
         let manifest: Manifest = serde_json::from_slice(&text).with_context(|| path.display().to_string())?;
         ensure!(manifest.version == 1, "{}: version {}, this agent reads 1", path.display(), manifest.version);
         ensure!(manifest.job == job, "{}: belongs to job {}", path.display(), manifest.job);
@@ -138,7 +140,10 @@ impl Manifest {
             let plain = Path::new(name).components().all(|part| matches!(part, std::path::Component::Normal(_)));
             ensure!(plain, "{name:?} is no name of a file in the generation");
             let path = directory.join(name);
-            ensure!(fs::symlink_metadata(&path).with_context(|| path.display().to_string())?.is_file(), "{name} is no file");
+            ensure!(
+                fs::symlink_metadata(&path).with_context(|| path.display().to_string())?.is_file(),
+                "{name} is no file"
+            );
             let file = File::open(&path).with_context(|| path.display().to_string())?;
             Ok((path, file))
         };
@@ -150,7 +155,11 @@ impl Manifest {
             let (path, file) = open(name)?;
             let found = stamp(&file).with_context(|| path.display().to_string())?;
             if found != *expected {
-                bail!("{name} has other contents than at the dump: sha256 {}, expected {}", found.sha256, expected.sha256);
+                bail!(
+                    "{name} has other contents than at the dump: sha256 {}, expected {}",
+                    found.sha256,
+                    expected.sha256
+                );
             }
         }
         Ok(())

@@ -21,7 +21,11 @@ pub fn check(directory: &Path) -> Result<()> {
     for above in real.ancestors().skip(1) {
         let metadata = fs::metadata(above).with_context(|| above.display().to_string())?;
         let (owner, mode) = (metadata.uid(), metadata.mode());
-        ensure!(owner == 0, "{}, above the checkpoint directory, belongs to user {owner}, not to root", above.display());
+        ensure!(
+            owner == 0,
+            "{}, above the checkpoint directory, belongs to user {owner}, not to root",
+            above.display()
+        );
         // Where all may write, the sticky bit keeps them from exchanging what is root's.
         let replaceable = mode & 0o022 != 0 && mode & 0o1000 == 0;
         ensure!(!replaceable, "{}, above the checkpoint directory, is writable for others than root", above.display());

@@ -102,7 +102,9 @@ pub struct Environment(BTreeMap<String, String>);
 impl Environment {
     /// Of this process; variables that are not UTF-8 cannot be ours and are left out.
     pub fn of_process() -> Self {
-        Environment(std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect())
+        Environment(
+            std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect(),
+        )
     }
 
     /// Of given variables.
@@ -139,7 +141,9 @@ impl Config {
             Some(call) => (call.uuid, call.spec, Some(call.endpoints), Some(call.checkpoint_dir)),
             None => (
                 environment.parsed("SHELL_TRAP_UUID")?.context("SHELL_TRAP_UUID is missing: the job's uuid")?,
-                Spec::parse(environment.text("SHELL_TRAP_SPEC").context("SHELL_TRAP_SPEC is missing: the job as JSON")?)?,
+                Spec::parse(
+                    environment.text("SHELL_TRAP_SPEC").context("SHELL_TRAP_SPEC is missing: the job as JSON")?,
+                )?,
                 environment.text("SHELL_TRAP_SUPERVISOR").map(Endpoints::of).transpose()?,
                 environment.text("SHELL_TRAP_CHECKPOINT_DIR").map(str::to_owned),
             ),
@@ -207,7 +211,10 @@ impl Config {
         };
         if wants_docker {
             ensure!(self.spec.image.is_some(), "SHELL_TRAP_SPEC: image is missing, and SHELL_TRAP_RUNTIME is docker");
-            ensure!(self.checkpoint_dir.is_some(), "SHELL_TRAP_CHECKPOINT_DIR is missing: a directory that all nodes share");
+            ensure!(
+                self.checkpoint_dir.is_some(),
+                "SHELL_TRAP_CHECKPOINT_DIR is missing: a directory that all nodes share"
+            );
         } else {
             let command = self.spec.command().is_some_and(|words| !words.is_empty());
             ensure!(command, "SHELL_TRAP_SPEC: a process needs a command, as shell or as args");
@@ -237,7 +244,9 @@ fn docker_socket(environment: &Environment) -> PathBuf {
 /// What Marathon and Mesos tell a task about its place; our own variables, above all the token, are not the job's business.
 fn framework_env(environment: &Environment) -> BTreeMap<String, String> {
     let wanted = |name: &str| {
-        let port = name.strip_prefix("PORT").is_some_and(|rest| rest.is_empty() || rest == "S" || rest.starts_with('_') || rest.parse::<u16>().is_ok());
+        let port = name
+            .strip_prefix("PORT")
+            .is_some_and(|rest| rest.is_empty() || rest == "S" || rest.starts_with('_') || rest.parse::<u16>().is_ok());
         port || name == "HOST" || name == "MESOS_TASK_ID" || name.starts_with("MARATHON_APP_")
     };
     environment.0.iter().filter(|(name, _)| wanted(name)).map(|(k, v)| (k.clone(), v.clone())).collect()
@@ -263,7 +272,9 @@ mod tests {
 
     #[test]
     fn defaults_and_marathon_s_variables() {
-        let config = read(&[("MARATHON_APP_RESOURCE_CPUS", "1.4"), ("PORT0", "31000"), ("PORTAL", "x"), ("HOST", "n1")]).unwrap();
+        let config =
+            read(&[("MARATHON_APP_RESOURCE_CPUS", "1.4"), ("PORT0", "31000"), ("PORTAL", "x"), ("HOST", "n1")])
+                .unwrap();
         assert!((config.cpus - 1.4).abs() < 1e-12);
         assert_eq!(config.job_dir().unwrap(), PathBuf::from("/shared/1b4e28ba2fa111d2883f0016d3cca427"));
         assert_eq!(config.framework_env.keys().collect::<Vec<_>>(), ["HOST", "MARATHON_APP_RESOURCE_CPUS", "PORT0"]);

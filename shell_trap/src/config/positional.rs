@@ -30,7 +30,10 @@ impl Positional {
     /// Which argument is wrong, and what would be right.
     pub fn parse(arguments: &[String]) -> Result<Self> {
         let [uuid, checkpoint_dir, image, start_url, end_url, options, command @ ..] = arguments else {
-            bail!("seven arguments are expected (see --help), or none and the environment; these are {}", arguments.len());
+            bail!(
+                "seven arguments are expected (see --help), or none and the environment; these are {}",
+                arguments.len()
+            );
         };
         ensure!(!image.is_empty(), "the third argument, the image, is empty");
         let mut spec = Spec { version: 1, image: Some(image.clone()), open_stdin: true, ..Spec::default() };
@@ -122,7 +125,13 @@ mod tests {
     use super::*;
 
     fn parse(options: &str, command: &[&str]) -> Result<Positional> {
-        let fixed = ["1b4e28ba2fa111d2883f0016d3cca427", "/shared", "img", "http://s:1/initMarathonApp", "http://s:1/endMarathonApp"];
+        let fixed = [
+            "1b4e28ba2fa111d2883f0016d3cca427",
+            "/shared",
+            "img",
+            "http://s:1/initMarathonApp",
+            "http://s:1/endMarathonApp",
+        ];
         let all: Vec<String> = fixed.iter().chain([&options]).chain(command).map(|s| (*s).to_owned()).collect();
         Positional::parse(&all)
     }

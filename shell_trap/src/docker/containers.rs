@@ -118,7 +118,10 @@ impl Docker {
     /// Makes the container and gives its id.
     pub async fn create(&self, name: &str, body: &Value) -> Answer<String> {
         let value = self.post(&format!("/containers/create?name={}", encode(name)), Some(body), SLOW).await?;
-        value["Id"].as_str().map(str::to_owned).ok_or_else(|| DockerError::Unreachable("create answered without an id".into()))
+        value["Id"]
+            .as_str()
+            .map(str::to_owned)
+            .ok_or_else(|| DockerError::Unreachable("create answered without an id".into()))
     }
 
     /// Starts it, within `limit`; from a checkpoint in its own `checkpoints` directory when one is named.
@@ -129,7 +132,9 @@ impl Docker {
 
     /// Changes the limit in place.
     pub async fn set_cores(&self, id: &str, cores: f64) -> Answer<()> {
-        self.post(&format!("/containers/{id}/update"), Some(&json!({"NanoCpus": nano_cpus(cores)})), QUICK).await.map(drop)
+        self.post(&format!("/containers/{id}/update"), Some(&json!({"NanoCpus": nano_cpus(cores)})), QUICK)
+            .await
+            .map(drop)
     }
 
     /// Freezes all its processes.

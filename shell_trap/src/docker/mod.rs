@@ -116,7 +116,8 @@ impl Docker {
     pub async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Answer<Response<Incoming>> {
         let lost = |e: &dyn fmt::Display| DockerError::Unreachable(format!("{}: {e}", self.socket.display()));
         let stream = UnixStream::connect(&self.socket).await.map_err(|e| lost(&e))?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|e| lost(&e))?;
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|e| lost(&e))?;
         // Ends by itself when the response's body has been read or dropped.
         tokio::spawn(connection);
         let request = Request::builder().method(method).uri(path).header("host", "docker");
@@ -131,7 +132,11 @@ impl Docker {
         if status < 400 {
             return Ok(response);
         }
-        let bytes = Limited::new(response.into_body(), LARGEST_ANSWER).collect().await.map(|b| b.to_bytes()).unwrap_or_default();
+        let bytes = Limited::new(response.into_body(), LARGEST_ANSWER)
+            .collect()
+            .await
+            .map(|b| b.to_bytes())
+            .unwrap_or_default();
         let message = match serde_json::from_slice::<Value>(&bytes) {
             Ok(value) if value["message"].is_string() => value["message"].as_str().unwrap_or_default().to_owned(),
             _ => String::from_utf8_lossy(&bytes).trim().to_owned(),

@@ -12,7 +12,7 @@ use super::{Answer, Docker, DockerError, QUICK};
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct NodeInfo {
-    /// Differs between two daemons of one machine, too.
+    /// Two daemons of one machine may have the same.
     #[serde(rename = "ID")]
     pub id: String,
     /// Starting from a checkpoint by the API needs it.
@@ -38,6 +38,13 @@ pub struct NodeInfo {
     /// Of the kernel.
     #[serde(default)]
     pub kernel_version: String,
+}
+
+impl NodeInfo {
+    /// Tells this daemon from any other, also on the same machine: daemons there share their id.
+    pub fn identity(&self) -> String {
+        format!("{}{}", self.id, self.docker_root_dir.display())
+    }
 }
 
 impl Docker {

@@ -123,7 +123,8 @@ fn at<'a>(body: &'a mut Value, path: &str) -> Result<&'a mut Value> {
         if place.is_null() {
             *place = Value::Object(Map::new());
         }
-        place = place.as_object_mut().context("is inside something that is no object")?.entry(name).or_insert(Value::Null);
+        place =
+            place.as_object_mut().context("is inside something that is no object")?.entry(name).or_insert(Value::Null);
     }
     Ok(place)
 }

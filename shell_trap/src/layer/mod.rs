@@ -18,7 +18,8 @@ mod tests {
     use super::{pack, unpack};
 
     fn round(fill: impl FnOnce(&Path)) -> (tempfile::TempDir, tempfile::TempDir) {
-        let (from, to, place) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (from, to, place) =
+            (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         fill(from.path());
         let archive = place.path().join("rw.tar");
         pack::pack(from.path(), &archive).unwrap();

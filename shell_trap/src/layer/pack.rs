@@ -22,7 +22,8 @@ pub fn pack(directory: &Path, archive: &Path) -> Result<()> {
     let mut packer = Packer { builder: Builder::new(BufWriter::with_capacity(1 << 18, file)), links: HashMap::new() };
     packer.directory(directory, Path::new(""))?;
     let writer = packer.builder.into_inner().with_context(|| archive.display().to_string())?;
-    let file = writer.into_inner().map_err(io::IntoInnerError::into_error).with_context(|| archive.display().to_string())?;
+    let file =
+        writer.into_inner().map_err(io::IntoInnerError::into_error).with_context(|| archive.display().to_string())?;
     file.sync_all().with_context(|| archive.display().to_string())
 }
 
@@ -34,7 +35,8 @@ struct Packer {
 
 impl Packer {
     fn directory(&mut self, directory: &Path, name: &Path) -> Result<()> {
-        let mut entries: Vec<_> = fs::read_dir(directory).with_context(|| directory.display().to_string())?.collect::<io::Result<_>>()?;
+        let mut entries: Vec<_> =
+            fs::read_dir(directory).with_context(|| directory.display().to_string())?.collect::<io::Result<_>>()?;
         entries.sort_by_key(fs::DirEntry::file_name);
         for entry in entries {
             let (path, name) = (entry.path(), name.join(entry.file_name()));
@@ -88,7 +90,12 @@ impl Packer {
         let mut records = Vec::new();
         for attribute in xattr::list(path)? {
             // Labels and file handles of this node: the kernel of the other one makes its own.
-            let local = [&b"security.selinux"[..], b"trusted.overlay.origin", b"trusted.overlay.uuid", b"trusted.overlay.upper"];
+            let local = [
+                &b"security.selinux"[..],
+                b"trusted.overlay.origin",
+                b"trusted.overlay.uuid",
+                b"trusted.overlay.upper",
+            ];
             if local.contains(&attribute.as_bytes()) {
                 continue;
             }

@@ -76,7 +76,8 @@ fn inside(directory: &Path, name: &Path) -> Result<PathBuf> {
 fn special(entry: &Entry<impl std::io::Read>, kind: EntryType, target: &Path) -> Result<()> {
     let header = entry.header();
     let device = || -> Result<u64> {
-        let (major, minor) = (header.device_major()?.context("no device")?, header.device_minor()?.context("no device")?);
+        let (major, minor) =
+            (header.device_major()?.context("no device")?, header.device_minor()?.context("no device")?);
         Ok(makedev(major.into(), minor.into()))
     };
     let (flag, device) = match kind {

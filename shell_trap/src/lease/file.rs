@@ -73,7 +73,9 @@ impl LeaseDir {
     fn read(&self, epoch: u64) -> Result<Record> {
         let path = self.file(epoch);
         let mut text = Vec::new();
-        File::open(&path).and_then(|file| file.take(SIZE as u64).read_to_end(&mut text)).with_context(|| path.display().to_string())?;
+        File::open(&path)
+            .and_then(|file| file.take(SIZE as u64).read_to_end(&mut text))
+            .with_context(|| path.display().to_string())?;
         let record: Record = serde_json::from_slice(&text).with_context(|| path.display().to_string())?;
         ensure!(record.epoch == epoch, "{}: is of epoch {}", path.display(), record.epoch);
         Ok(record)
@@ -118,7 +120,9 @@ impl LeaseDir {
         }
         let path = self.file(record.epoch);
         let file = File::options().write(true).open(&path).with_context(|| path.display().to_string())?;
-        file.write_all_at(&bytes(record)?, 0).and_then(|()| file.sync_data()).with_context(|| path.display().to_string())?;
+        file.write_all_at(&bytes(record)?, 0)
+            .and_then(|()| file.sync_data())
+            .with_context(|| path.display().to_string())?;
         match self.epochs()?.into_iter().max() {
             Some(newest) if newest == record.epoch => Ok(()),
             newest => bail!(Superseded { by: newest.unwrap_or(0) }),

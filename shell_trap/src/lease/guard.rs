@@ -1,6 +1,6 @@
 //! A small process beside the agent that pauses the container when the lease runs out: because the agent was killed,
-//! hangs, or cannot reach the shared directory. It is no child of the agent, touches the shared directory only after
-//! it has paused, and survives the end of the task.
+//! hangs, or cannot reach the shared directory. It is no child of the agent, survives the end of the task, needs neither
+//! the shared directory nor Docker for the pausing, and no disk: each of them may be what hangs.
 
 use std::ffi::OsString;
 use std::fs;
@@ -15,9 +15,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::sleep;
 
 use super::file::LeaseDir;
+use crate::cgroup::Cgroups;
 use crate::clock;
 use crate::docker::Docker;
 use crate::process;
+use crate::runtime::docker::kill_group;
 
 /// Name of the local file with the epoch of the last agent that started on this node.
 const SUCCESSOR: &str = "epoch";
@@ -29,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(24 * 3600);
 pub struct Post {
     /// Docker's socket.
     pub socket: PathBuf,
-    /// The container's id.
+    /// The container's name: it may not be there yet.
     pub container: String,
     /// The epoch under which it runs.
     pub epoch: u64,
@@ -39,6 +41,10 @@ pub struct Post {
     pub local: PathBuf,
     /// Cores of the node: a throttled container cannot be paused.
     pub cores: f64,
+    /// This node, as leases name it.
+    pub node: String,
+    /// The control group around the container.
+    pub group: String,
 }
 
 /// The agent's end.
@@ -56,9 +62,10 @@ impl Guard {
         let log = fs::File::options().create(true).append(true).open(post.local.join("guard.log"))?;
         let mut command = Command::new(process::own_file()?);
         command.arg("guard").arg(&post.socket).arg(&post.container).arg(post.epoch.to_string()).arg(&post.lease);
-        command.arg(&post.local).arg(post.cores.to_string());
+        command.arg(&post.local).arg(post.cores.to_string()).arg(&post.node).arg(&post.group);
         command.env_remove("SHELL_TRAP_TOKEN").current_dir("/");
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log).spawn().context("starting the guard")?;
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log).spawn().context("starting the guard")?;
         let input = child.stdin.take().context("the guard has no input")?;
         // It starts the guard proper and ends.
         let status = child.wait().await?;
@@ -76,6 +83,14 @@ impl Guard {
     /// When it is gone.
     pub async fn renewed(&mut self, deadline: Duration) -> Result<()> {
         self.input.write_all(format!("{}\n", deadline.as_millis()).as_bytes()).await.context("the guard is gone")
+    }
+
+    /// Tells it which control group is around the container.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub async fn watch_group(&mut self, group: &str) -> Result<()> {
+        self.input.write_all(format!("group {group}\n").as_bytes()).await.context("the guard is gone")
     }
 
     /// Relieves it: the container is gone, or ended.
@@ -106,18 +121,22 @@ pub fn run(arguments: &[OsString]) -> Result<()> {
         return Ok(());
     }
     let text: Vec<String> = arguments.iter().map(|a| a.to_string_lossy().into_owned()).collect();
-    let [_, socket, container, epoch, lease, local, cores] = text.as_slice() else { bail!("guard: seven arguments") };
-    let post = Post {
+    let [_, socket, container, epoch, lease, local, cores, node, group] = text.as_slice() else {
+        bail!("guard: nine arguments")
+    };
+    let mut post = Post {
         socket: socket.into(),
         container: container.clone(),
         epoch: epoch.parse()?,
         lease: lease.into(),
         local: local.into(),
         cores: cores.parse()?,
+        node: node.clone(),
+        group: group.clone(),
     };
     leave_task_groups();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let done = runtime.block_on(watch(&post));
+    let done = runtime.block_on(watch(&mut post));
     // A look at a shared directory that hangs must not keep it.
     runtime.shutdown_background();
     done
@@ -134,14 +153,16 @@ fn leave_task_groups() {
     }
 }
 
-async fn watch(post: &Post) -> Result<()> {
+async fn watch(post: &mut Post) -> Result<()> {
     // The framework signals the whole tree of processes.
-    let mut ignored = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?];
+    let mut ignored =
+        [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?];
     let [term, int, hup] = &mut ignored;
     let docker = Docker::at(&post.socket);
+    let cgroups = Cgroups::find()?;
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     let mut deadline = clock::since_boot() + Duration::from_secs(60);
-    let (mut paused, mut ours, mut alone) = (false, false, false);
+    let (mut still, mut alone) = (Still::No, false);
     loop {
         let left = deadline.saturating_sub(clock::since_boot());
         tokio::select! {
@@ -150,33 +171,45 @@ async fn watch(post: &Post) -> Result<()> {
             _ = hup.recv() => {}
             line = lines.next_line(), if !alone => match line.unwrap_or_default().as_deref() {
                 Some("done") => return Ok(()),
-                Some(text) => {
-                    deadline = Duration::from_millis(text.parse().context("guard: input")?);
-                    if paused && clock::since_boot() < deadline {
-                        paused = false;
-                        // What the agent paused, for a dump, the agent lets go on.
-                        if std::mem::take(&mut ours) {
+                Some(text) => match text.strip_prefix("group ") {
+                    Some(group) => group.clone_into(&mut post.group),
+                    None => {
+                        deadline = Duration::from_millis(text.parse().context("guard: input")?);
+                        if still != Still::No && clock::since_boot() < deadline {
                             eprintln!("the lease is renewed: the container goes on");
-                            docker.unpause(&post.container).await?;
+                            go_on(&cgroups, &docker, post, still).await;
+                            still = Still::No;
                         }
                     }
-                }
+                },
                 None => alone = true,
             },
-            () = sleep(left), if !paused => {
+            () = sleep(left), if still == Still::No => {
                 if successor(post) {
                     return Ok(());
                 }
-                match stand_still(&docker, post).await {
-                    Some(paused_by_us) => ours = paused_by_us,
-                    None => return Ok(()),
+                still = stand_still(&cgroups, &docker, post).await;
+                if still == Still::No {
+                    if alone {
+                        return Ok(());
+                    }
+                    // The agent may be about to make the container.
+                    sleep(Duration::from_millis(20)).await;
                 }
-                paused = true;
             }
-            () = sleep(Duration::from_secs(60)), if paused && !alone => {}
-            done = tidy(&docker, post), if paused && alone => return done,
+            done = tidy(&cgroups, &docker, post), if still != Still::No && alone => return done,
         }
     }
+}
+
+/// By which means the container stands still.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Still {
+    No,
+    /// The group around it is frozen.
+    Frozen,
+    /// Docker has paused it.
+    Paused,
 }
 
 /// Has an agent that started later on this node taken charge of the container?
@@ -185,27 +218,36 @@ fn successor(post: &Post) -> bool {
     text.trim().parse::<u64>().is_ok_and(|epoch| epoch > post.epoch)
 }
 
-/// `None` when there is nothing left to pause, else whether it ran until now.
-async fn stand_still(docker: &Docker, post: &Post) -> Option<bool> {
-    eprintln!("the lease of epoch {} has run out: pausing {}", post.epoch, post.container);
-    let mut tried = false;
-    loop {
-        match docker.inspect(&post.container).await {
-            Err(error) if error.is_missing() => return None,
-            Ok(container) if container.state.paused => return Some(tried),
-            Ok(container) if !container.state.running => return None,
-            _ => tried = true,
+async fn stand_still(cgroups: &Cgroups, docker: &Docker, post: &Post) -> Still {
+    match cgroups.freeze(&post.group) {
+        Ok(true) => {
+            eprintln!("the lease of epoch {} has run out: {} stands still", post.epoch, post.group);
+            return Still::Frozen;
         }
-        let _ = docker.set_cores(&post.container, post.cores).await;
-        if let Err(error) = docker.pause(&post.container).await {
+        Ok(false) => return Still::No,
+        Err(error) => eprintln!("{error:#}; pausing by Docker"),
+    }
+    let _ = docker.set_cores(&post.container, post.cores).await;
+    match docker.pause(&post.container).await {
+        Ok(()) => Still::Paused,
+        Err(error) => {
             eprintln!("pausing: {error}");
-            sleep(Duration::from_millis(100)).await;
+            Still::No
         }
     }
 }
 
+async fn go_on(cgroups: &Cgroups, docker: &Docker, post: &Post, still: Still) {
+    if still == Still::Frozen {
+        cgroups.thaw(&post.group);
+    } else if let Err(error) = docker.unpause(&post.container).await {
+        // The agent looks for this, too.
+        eprintln!("unpausing: {error}");
+    }
+}
+
 /// Nobody on this node will come for the paused container once another node has taken the job.
-async fn tidy(docker: &Docker, post: &Post) -> Result<()> {
+async fn tidy(cgroups: &Cgroups, docker: &Docker, post: &Post) -> Result<()> {
     let began = clock::since_boot();
     while clock::since_boot() - began < PATIENCE {
         sleep(Duration::from_secs(2)).await;
@@ -215,9 +257,15 @@ async fn tidy(docker: &Docker, post: &Post) -> Result<()> {
         let directory = LeaseDir::existing(&post.lease);
         let look = tokio::task::spawn_blocking(move || directory.newest());
         let Ok(Ok(Ok(newest))) = tokio::time::timeout(Duration::from_secs(30), look).await else { continue };
-        if newest.is_none_or(|record| record.epoch > post.epoch) && !successor(post) {
+        // An agent of this node cares for it itself.
+        let elsewhere = newest.is_none_or(|record| record.epoch > post.epoch && record.holder.node != post.node);
+        if elsewhere && !successor(post) {
             eprintln!("the job runs elsewhere: removing {}", post.container);
+            // Killed first: thawed, it has no moment to go on.
+            kill_group(cgroups, &cgroups.directory(&post.group));
+            cgroups.thaw(&post.group);
             docker.remove(&post.container).await?;
+            cgroups.remove(&post.group);
             return Ok(());
         }
     }

@@ -37,7 +37,12 @@ impl Lease {
     ///
     /// # Errors
     /// When the shared directory fails.
-    pub async fn take(directory: LeaseDir, holder: Holder, length: Duration, grace: Duration) -> Result<(Self, Option<Predecessor>)> {
+    pub async fn take(
+        directory: LeaseDir,
+        holder: Holder,
+        length: Duration,
+        grace: Duration,
+    ) -> Result<(Self, Option<Predecessor>)> {
         let poll = (length / 10).clamp(Duration::from_millis(100), Duration::from_secs(1));
         let mut watcher = Watcher::new(grace, poll);
         let mut told = false;
@@ -70,6 +75,11 @@ impl Lease {
     /// The epoch, which is the number of the segment.
     pub fn epoch(&self) -> u64 {
         self.record.epoch
+    }
+
+    /// Who holds it: this process.
+    pub fn holder(&self) -> &Holder {
+        &self.record.holder
     }
 
     /// Its files.

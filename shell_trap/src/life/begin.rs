@@ -6,14 +6,15 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::container::{self, Context};
+use super::leftovers::Found;
 use super::records::{self, Execution, Finished};
-use super::{Segment, Stop, TRY_AGAIN, output};
+use super::{Segment, TRY_AGAIN, output};
 use crate::cgroup::CpuTime;
 use crate::checkpoint::generations::{self, Generation};
 use crate::clock;
 use crate::config::NoRestore;
 use crate::docker::create::{self, ENV_OUTCOME, ENV_RESTORE, Placement};
-use crate::lease::{Lease, Predecessor};
+use crate::lease::Predecessor;
 use crate::report::messages::Start;
 use crate::restore::RestorePath;
 use crate::runtime::docker::ContainerJob;
@@ -31,29 +32,30 @@ pub struct Running {
 /// How the start went.
 pub enum Begun {
     Running(Box<Running>),
+    /// The job has ended before.
+    Finished(Finished),
     /// There is nothing to run: the task's exit code.
     Over(i32),
 }
 
 impl Context {
-    /// Finds out what there is to do, and does it.
-    pub async fn begin(&self, lease: &mut Lease, predecessor: Option<Predecessor>, stop: &mut Stop) -> Result<Begun> {
+    /// Finds out what there is to do, and does it. May be dropped at any point: what it has made is labelled.
+    pub async fn begin(&self, predecessor: Option<&Predecessor>) -> Result<Begun> {
         if let Some(finished) = Finished::load(&self.job_dir)? {
-            self.remove_leftovers(&[]).await?;
-            return self.report_again(&finished, lease, stop).await.map(Begun::Over);
+            self.remove_leftovers().await?;
+            return Ok(Begun::Finished(finished));
         }
-        if let Some(running) = self.take_up(predecessor.as_ref()).await? {
-            return match running {
-                super::leftovers::Found::Running(running) => Ok(Begun::Running(running)),
-                super::leftovers::Found::Finished(finished) => {
-                    finished.store(&self.job_dir)?;
-                    self.remove_leftovers(&[]).await?;
-                    records::clear(&self.job_dir);
-                    self.report_again(&finished, lease, stop).await.map(Begun::Over)
-                }
-            };
+        match self.take_up(predecessor).await? {
+            Some(Found::Running(running)) => return Ok(Begun::Running(running)),
+            Some(Found::Finished(finished)) => {
+                finished.store(&self.job_dir)?;
+                self.remove_leftovers().await?;
+                records::clear(&self.job_dir);
+                return Ok(Begun::Finished(finished));
+            }
+            None => {}
         }
-        self.remove_leftovers(&[]).await?;
+        self.remove_leftovers().await?;
         generations::prune(&self.job_dir, None)?;
         let execution = Execution::load(&self.job_dir);
         let candidates = match &execution {
@@ -61,16 +63,21 @@ impl Context {
             None => Vec::new(),
         };
         if let (Err(why), false, NoRestore::Refuse) = (&self.abilities, candidates.is_empty(), self.config.no_restore) {
-            tracing::error!("this job has checkpoints, and this node cannot restore: {why}; trying elsewhere loses nothing \
-                (SHELL_TRAP_NO_RESTORE=fresh starts anew instead)");
+            tracing::error!(
+                "this job has checkpoints, and this node cannot restore: {why}; trying elsewhere loses nothing \
+                (SHELL_TRAP_NO_RESTORE=fresh starts anew instead)"
+            );
             return Ok(Begun::Over(TRY_AGAIN));
         }
-        self.docker.need_image(self.config.spec.image.as_deref().unwrap_or_default(), self.config.spec.force_pull && candidates.is_empty())
+        self.docker
+            .need_image(
+                self.config.spec.image.as_deref().unwrap_or_default(),
+                self.config.spec.force_pull && candidates.is_empty(),
+            )
             .await
             .context("the image")?;
         if let Some(execution) = execution.filter(|_| self.abilities.is_ok()) {
             for number in candidates {
-                lease.renew().await?;
                 match self.restore_one(number, &execution).await {
                     Ok(Some(running)) => return Ok(Begun::Running(Box::new(running))),
                     Ok(None) => {}
@@ -93,17 +100,22 @@ impl Context {
             Ok(done) => done,
             Err(error) => {
                 tracing::warn!(generation = number, "the first attempt to restore failed: {error:#}");
-                self.remove_leftovers(&[]).await?;
+                self.remove_leftovers().await?;
                 match self.restore(&generation).await {
                     Ok(done) => done,
                     Err(error) => {
-                        self.remove_leftovers(&[]).await?;
+                        self.remove_leftovers().await?;
                         return Err(error);
                     }
                 }
             }
         };
-        tracing::info!(generation = number, bytes = generation.manifest.size(), took_ms = began.elapsed().as_millis() as u64, "restored");
+        tracing::info!(
+            generation = number,
+            bytes = generation.manifest.size(),
+            took_ms = began.elapsed().as_millis() as u64,
+            "restored"
+        );
         let base = generation.manifest.cpu_seconds;
         self.running(job, execution.clone(), base, Some(number), created).await.map(Some)
     }
@@ -123,15 +135,23 @@ impl Context {
             return Err(error).context("starting the container");
         }
         let container = self.docker.inspect(&id).await?;
-        let (_, group) = self.group();
-        let job = ContainerJob::new(self.docker.clone(), id, self.node.cores, container.config.tty, self.cgroups.clone(), group, CpuTime::default());
+        let group = self.group().path;
+        let job = ContainerJob::new(
+            self.docker.clone(),
+            id,
+            self.node.cores,
+            container.config.tty,
+            self.cgroups.clone(),
+            group,
+            CpuTime::default(),
+        );
         tracing::info!(container = %job.id, "started anew");
         self.running(job, execution, 0.0, None, since).await
     }
 
     /// Makes the container; `restore_from` is for the OCI runtime entry.
     pub async fn create(&self, cores: f64, restore_from: Option<&Generation>) -> Result<String> {
-        let (parent, _) = self.group();
+        let parent = self.group().parent;
         let runtime = match (&self.abilities, restore_from) {
             (Ok(abilities), Some(_)) => match &abilities.restore {
                 RestorePath::Runtime(name) => Some(name.as_str()),
@@ -142,7 +162,10 @@ impl Context {
         let mut agent_env = Vec::new();
         if let (Some(generation), Some(_)) = (restore_from, runtime) {
             let images = generation.images();
-            agent_env.push((ENV_RESTORE, images.to_str().context("the checkpoint directory's name is not UTF-8")?.to_owned()));
+            agent_env.push((
+                ENV_RESTORE,
+                images.to_str().context("the checkpoint directory's name is not UTF-8")?.to_owned(),
+            ));
             agent_env.push((ENV_OUTCOME, self.outcome_file().to_string_lossy().into_owned()));
         }
         let name = self.name();
@@ -196,7 +219,7 @@ impl Context {
         let record = records::Segment {
             epoch: self.epoch,
             container: job.id.clone(),
-            group: job.group.to_string_lossy().into_owned(),
+            group: job.group.clone(),
             execution: execution.clone(),
             base,
             zero_ns: (nanoseconds(job.zero.total), nanoseconds(job.zero.user)),

@@ -28,7 +28,13 @@ pub struct Published {
 impl Context {
     /// Freezes the container and publishes a generation, within `deadline`. Afterwards the container stands still when
     /// that succeeded, and else is in whatever state it was left.
-    pub async fn checkpoint(&self, job: &ContainerJob, segment: &Segment, execution: &Execution, deadline: Instant) -> Result<Published> {
+    pub async fn checkpoint(
+        &self,
+        job: &ContainerJob,
+        segment: &Segment,
+        execution: &Execution,
+        deadline: Instant,
+    ) -> Result<Published> {
         let abilities = self.abilities.as_ref().map_err(|why| anyhow::anyhow!("{why}"))?;
         self.note(job, execution, segment.base, true)?;
         job.freeze().await?;
@@ -39,7 +45,8 @@ impl Context {
         let job_dir = self.job_dir.clone();
         let draft = tokio::task::spawn_blocking(move || generations::draft(&job_dir)).await??;
         let limit = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(100));
-        dump::images(&self.docker, &container, abilities.dump, &draft.images(), &self.local.join("dump"), limit).await?;
+        dump::images(&self.docker, &container, abilities.dump, &draft.images(), &self.local.join("dump"), limit)
+            .await?;
         let layer = draft.layer();
         tokio::task::spawn_blocking(move || pack::pack(&upper, &layer)).await?.context("saving the writable layer")?;
         if let Err(error) = output::archive(&self.docker, &job.id, job.tty, &self.job_dir, self.epoch).await {

@@ -6,8 +6,9 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use tokio::time::{Instant, sleep};
 
-use super::watch::{Outcome, Watch};
+use super::begin::{self, Begun};
 use super::finish::{self, Stopped};
+use super::watch::{Outcome, Watch};
 use super::{Segment, Stop, TERMINATED};
 use crate::cgroup::Cgroups;
 use crate::checkpoint::secure;
@@ -20,7 +21,6 @@ use crate::lease::guard::{Guard, Post};
 use crate::lease::{self, Lease, Predecessor, guard};
 use crate::report::Reporter;
 use crate::restore::Abilities;
-use crate::runtime::docker::ContainerJob;
 
 /// How long a Docker that is starting is waited for.
 const DAEMON_STARTS: Duration = Duration::from_secs(60);
@@ -48,19 +48,34 @@ impl Context {
         self.config.uuid.hex()
     }
 
-    /// The group that the container's own group is made in, as Docker is told and as the kernel has it.
-    pub fn group(&self) -> (String, PathBuf) {
-        if self.node.cgroup_driver == "systemd" {
-            // Systemd keeps a slice below each of the prefixes in its name.
-            let slice = format!("shelltrap-{}x{}.slice", self.name(), self.epoch);
-            let parent = self.config.cgroup_parent.clone().unwrap_or(slice.clone());
-            let directory = if parent == slice { format!("/shelltrap.slice/{slice}") } else { parent.clone() };
-            return (parent, self.cgroups.directory(&directory));
+    /// The group that the container's own group is made in.
+    pub fn group(&self) -> Group {
+        Group::of(&self.node.cgroup_driver, self.config.cgroup_parent.as_deref(), &self.name(), self.epoch)
+    }
+}
+
+/// The job's own group of one segment: it keeps the counters when the container is gone, and can be frozen as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// As Docker takes it.
+    pub parent: String,
+    /// As the kernel has it: a path from the root of the hierarchy.
+    pub path: String,
+}
+
+impl Group {
+    fn of(driver: &str, parent: Option<&str>, job: &str, epoch: u64) -> Self {
+        if driver != "systemd" {
+            let path = format!("/{}/{job}-{epoch}", parent.unwrap_or("shell_trap").trim_matches('/'));
+            return Group { parent: path.clone(), path };
         }
-        let base = self.config.cgroup_parent.as_deref().unwrap_or("/shell_trap");
-        let group = format!("/{}/{}-{}", base.trim_matches('/'), self.name(), self.epoch);
-        let directory = self.cgroups.directory(&group);
-        (group, directory)
+        // Systemd keeps a slice below those that its name begins with: a-b.slice is /a.slice/a-b.slice.
+        let base =
+            parent.unwrap_or("shelltrap.slice").rsplit('/').next().unwrap_or_default().trim_end_matches(".slice");
+        let name = format!("{base}-{job}x{epoch}");
+        let slices = name.match_indices('-').map(|(end, _)| &name[..end]).chain([name.as_str()]);
+        let path = slices.map(|slice| format!("/{slice}.slice")).collect();
+        Group { parent: format!("{name}.slice"), path }
     }
 }
 
@@ -74,7 +89,7 @@ pub async fn run(config: Config, reporter: Reporter, local: PathBuf, stop: &mut 
         () = stop.asked() => return Ok(TERMINATED),
     };
     let abilities = Abilities::find(&config, &node).await.map_err(|error| format!("{error:#}"));
-    let holder = lease::this_process(&node.id, config.task.as_deref());
+    let holder = lease::this_process(&node.identity(), config.task.as_deref());
     let taken = tokio::select! {
         taken = Lease::take(LeaseDir::open(&job_dir)?, holder, config.lease, config.lease_grace) => taken?,
         () = stop.asked() => return Ok(TERMINATED),
@@ -118,19 +133,42 @@ fn describe(context: &Context) {
 }
 
 async fn live(context: Context, mut lease: Lease, predecessor: Option<Predecessor>, stop: &mut Stop) -> Result<i32> {
-    let begun = match context.begin(&mut lease, predecessor, stop).await? {
-        super::begin::Begun::Running(begun) => begun,
-        super::begin::Begun::Over(code) => {
+    let post = post(&context, &lease);
+    // Before there is a container: from its first moment on it is guarded.
+    let mut guard = Some(Guard::start(&post, lease.pause_at()).await?);
+    let begun = tokio::select! {
+        begun = finish::renewing(context.begin(predecessor.as_ref()), &mut lease, &mut guard) => begun,
+        () = stop.asked() => Ok(Begun::Over(TERMINATED)),
+    };
+    let begun = match begun {
+        Ok(Begun::Running(begun)) => begun,
+        Ok(Begun::Finished(finished)) => {
+            let code = context.report_again(&finished, &mut lease, stop).await;
+            finish::dismiss(guard).await;
             let _ = lease.release().await;
-            return Ok(code);
+            return code;
+        }
+        over => {
+            // Whatever this start has made so far; a container of an earlier one stays for the next.
+            let removed = context.remove_own().await;
+            finish::dismiss(guard).await;
+            if matches!(removed, Ok(true)) {
+                let _ = lease.release().await;
+            }
+            return match over? {
+                Begun::Over(code) => Ok(code),
+                _ => Ok(TERMINATED),
+            };
         }
     };
-    let super::begin::Running { job, mut segment, execution, restored, follower } = *begun;
-    let mut guard = Some(Guard::start(&post(&context, &job, &lease), lease.pause_at()).await?);
+    if let Some(guard) = &mut guard {
+        // A container that was taken up has the group of an earlier segment.
+        let _ = guard.watch_group(&begun.job.group).await;
+    }
+    let begin::Running { job, mut segment, execution, restored, follower } = *begun;
     let compat = context.config.mycgroup.as_deref().map(|base| MyCgroup::new(base, &job.id)).transpose()?;
-    let respawn = post(&context, &job, &lease);
     let watch = Watch { config: &context.config, reporter: &context.reporter, job: &job, compat: compat.as_ref() };
-    let outcome = watch.run(&mut segment, Some(&mut lease), Some((&mut guard, &respawn)), stop).await;
+    let outcome = watch.run(&mut segment, Some(&mut lease), Some((&mut guard, &post)), stop).await;
     let scene = finish::Scene { context: &context, job: &job, segment: &segment, execution: &execution, restored };
     match outcome {
         Outcome::Ended(ended) => scene.ended(ended, follower, guard.take(), lease, stop).await,
@@ -142,14 +180,16 @@ async fn live(context: Context, mut lease: Lease, predecessor: Option<Predecesso
     }
 }
 
-fn post(context: &Context, job: &ContainerJob, lease: &Lease) -> Post {
+fn post(context: &Context, lease: &Lease) -> Post {
     Post {
         socket: context.config.docker_socket.clone(),
-        container: job.id.clone(),
+        container: context.name(),
         epoch: context.epoch,
         lease: lease.directory().path().to_owned(),
         local: context.local.clone(),
         cores: context.node.cores,
+        node: lease.holder().node.clone(),
+        group: context.group().path,
     }
 }
 
@@ -168,4 +208,28 @@ pub fn segment(context: &Context, execution: &super::records::Execution, base: f
     };
     let factor = context.config.cpu_factor;
     Segment { words, base, factor, limit: limit(context.config.cpus, factor, context.node.cores) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_segment_s_group_is_named_as_the_driver_wants_it() {
+        let group = |driver: &str, parent: Option<&str>| {
+            let Group { parent, path } = Group::of(driver, parent, "ab", 3);
+            (parent, path)
+        };
+        let text = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+        assert_eq!(group("cgroupfs", None), text("/shell_trap/ab-3", "/shell_trap/ab-3"));
+        assert_eq!(group("cgroupfs", Some("/mesos/x/")), text("/mesos/x/ab-3", "/mesos/x/ab-3"));
+        assert_eq!(group("systemd", None), text("shelltrap-abx3.slice", "/shelltrap.slice/shelltrap-abx3.slice"));
+        assert_eq!(group("systemd", Some("a-b.slice")), text("a-b-abx3.slice", "/a.slice/a-b.slice/a-b-abx3.slice"));
+    }
+
+    #[test]
+    fn a_limit_is_never_more_than_the_node() {
+        assert_eq!(limit(1.5, 0.5, 2.0), 1.5);
+        assert_eq!(limit(5.0, 0.5, 2.0), 4.0);
+    }
 }

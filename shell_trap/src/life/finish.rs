@@ -13,7 +13,7 @@ use super::{Segment, Stop, TRY_AGAIN, output};
 use crate::checkpoint::generations;
 use crate::clock;
 use crate::lease::guard::Guard;
-use crate::lease::{Lease, state};
+use crate::lease::{self, Lease, state};
 use crate::report::messages::{End, Words};
 use crate::runtime::docker::ContainerJob;
 use crate::runtime::{Ended, Running as _};
@@ -72,9 +72,18 @@ impl Scene<'_> {
             }
         };
         self.go_on().await;
-        let end = End { reason: "killed", generation: None, duration_ms: Some(milliseconds(began.elapsed())), detail: Some(failure) };
-        self.context.reporter.send(self.segment.words.end(self.segment.cpu(self.job.cpu_time().unwrap_or_default()), &end));
-        tracing::error!("no checkpoint in the time that was given: the job is left running for the next task on this node");
+        let end = End {
+            reason: "killed",
+            generation: None,
+            duration_ms: Some(milliseconds(began.elapsed())),
+            detail: Some(failure),
+        };
+        self.context
+            .reporter
+            .send(self.segment.words.end(self.segment.cpu(self.job.cpu_time().unwrap_or_default()), &end));
+        tracing::error!(
+            "no checkpoint in the time that was given: the job is left running for the next task on this node"
+        );
         Ok(Stopped::Left { published: false })
     }
 
@@ -93,16 +102,23 @@ impl Scene<'_> {
     async fn published(&self, published: &Published, took: Duration) {
         let Published { generation, time } = *published;
         tracing::info!(generation, took_ms = milliseconds(took), "checkpoint published");
-        let end = End { reason: "checkpointed", generation: Some(generation), duration_ms: Some(milliseconds(took)), detail: None };
+        let end = End {
+            reason: "checkpointed",
+            generation: Some(generation),
+            duration_ms: Some(milliseconds(took)),
+            detail: None,
+        };
         self.context.reporter.send(self.segment.words.end(self.segment.cpu(time), &end));
         if let Err(error) = self.context.docker.remove(&self.job.id).await {
             // The next start on this node finds the generation and removes it.
             tracing::warn!("the container cannot be removed: {error}");
         }
-        self.context.remove_groups(None);
+        self.context.remove_groups();
         records::Segment::forget(&self.context.local);
         let (job_dir, restored) = (self.context.job_dir.clone(), self.restored);
-        let pruned = tokio::task::spawn_blocking(move || generations::prune(&job_dir, restored.filter(|&n| n + 1 == generation)));
+        let pruned = tokio::task::spawn_blocking(move || {
+            generations::prune(&job_dir, restored.filter(|&n| n + 1 == generation))
+        });
         if let Ok(Err(error)) = pruned.await {
             tracing::warn!("old generations cannot be removed: {error:#}");
         }
@@ -116,20 +132,29 @@ impl Scene<'_> {
         let left = deadline.saturating_duration_since(Instant::now());
         self.context.docker.stop(&self.job.id, left).await.context("ending the job")?;
         let time = self.job.cpu_time().unwrap_or(time);
-        let end = End { reason: "killed", generation: None, duration_ms: None, detail: self.context.abilities.as_ref().err().cloned() };
+        let end = End {
+            reason: "killed",
+            generation: None,
+            duration_ms: None,
+            detail: self.context.abilities.as_ref().err().cloned(),
+        };
         self.context.reporter.send(self.segment.words.end(self.segment.cpu(time), &end));
         self.context.docker.remove(&self.job.id).await?;
-        self.context.remove_groups(None);
+        self.context.remove_groups();
         records::Segment::forget(&self.context.local);
         Ok(Stopped::Left { published: true })
     }
 
     /// The task ends and the job does not.
-    pub async fn leave(&self, clean: bool, guard: Option<Guard>, lease: Lease, follower: JoinHandle<()>) -> Result<i32> {
+    pub async fn leave(
+        &self,
+        clean: bool,
+        guard: Option<Guard>,
+        lease: Lease,
+        follower: JoinHandle<()>,
+    ) -> Result<i32> {
         if clean {
-            if let Some(guard) = guard {
-                guard.dismiss().await;
-            }
+            dismiss(guard).await;
             if let Err(error) = lease.release().await {
                 tracing::warn!("the lease cannot be given back, the next start waits for its end: {error:#}");
             }
@@ -146,19 +171,29 @@ impl Scene<'_> {
     pub async fn superseded(&self, guard: Option<Guard>) -> Result<i32> {
         let time = self.job.cpu_time().unwrap_or_default();
         self.context.docker.remove(&self.job.id).await?;
-        if let Some(guard) = guard {
-            guard.dismiss().await;
-        }
-        let end = End { reason: "lost", generation: None, duration_ms: None, detail: Some("another node took the job over".into()) };
+        dismiss(guard).await;
+        let end = End {
+            reason: "lost",
+            generation: None,
+            duration_ms: None,
+            detail: Some("another node took the job over".into()),
+        };
         self.context.reporter.send(self.segment.words.end(self.segment.cpu(time), &end));
-        self.context.remove_groups(None);
+        self.context.remove_groups();
         records::Segment::forget(&self.context.local);
         self.context.reporter.flush(Instant::now() + Duration::from_secs(5)).await;
         Ok(TRY_AGAIN)
     }
 
     /// The job has ended, by itself or we know not how.
-    pub async fn ended(&self, ended: Ended, follower: JoinHandle<()>, guard: Option<Guard>, mut lease: Lease, stop: &mut Stop) -> Result<i32> {
+    pub async fn ended(
+        &self,
+        ended: Ended,
+        follower: JoinHandle<()>,
+        guard: Option<Guard>,
+        mut lease: Lease,
+        stop: &mut Stop,
+    ) -> Result<i32> {
         let time = self.job.cpu_time().unwrap_or_default();
         output::drain(follower, DRAIN).await;
         let code = match ended {
@@ -175,8 +210,20 @@ impl Scene<'_> {
                 let stored = finished.store(&self.context.job_dir);
                 let end = End { reason: "exited", generation: None, duration_ms: None, detail: None };
                 self.context.reporter.send(self.segment.words.end(self.segment.cpu(time), &end));
-                self.context.reporter.send(self.segment.words.finished(finished.finished_at, code, finished.cpu_seconds));
-                if let Err(error) = output::archive(&self.context.docker, &self.job.id, self.job.tty, &self.context.job_dir, self.context.epoch).await {
+                self.context.reporter.send(self.segment.words.finished(
+                    finished.finished_at,
+                    code,
+                    finished.cpu_seconds,
+                ));
+                if let Err(error) = output::archive(
+                    &self.context.docker,
+                    &self.job.id,
+                    self.job.tty,
+                    &self.context.job_dir,
+                    self.context.epoch,
+                )
+                .await
+                {
                     tracing::warn!("the job's output cannot be archived: {error:#}");
                 }
                 match stored {
@@ -194,10 +241,8 @@ impl Scene<'_> {
             }
         };
         self.context.docker.remove(&self.job.id).await?;
-        if let Some(guard) = guard {
-            guard.dismiss().await;
-        }
-        self.context.remove_groups(None);
+        dismiss(guard).await;
+        self.context.remove_groups();
         records::Segment::forget(&self.context.local);
         self.context.tell(&mut lease, stop).await?;
         let _ = lease.release().await;
@@ -205,18 +250,34 @@ impl Scene<'_> {
     }
 }
 
-/// A dump may take longer than a lease.
-async fn renewing<T>(work: impl Future<Output = Result<T>>, lease: &mut Lease, guard: &mut Option<Guard>) -> Result<T> {
+/// Relieves a guard, if there is one.
+pub async fn dismiss(guard: Option<Guard>) {
+    if let Some(guard) = guard {
+        guard.dismiss().await;
+    }
+}
+
+/// A dump, a pull or a restore may take longer than a lease.
+pub async fn renewing<T>(
+    work: impl Future<Output = Result<T>>,
+    lease: &mut Lease,
+    guard: &mut Option<Guard>,
+) -> Result<T> {
     tokio::pin!(work);
     let mut renewals = tokio::time::interval(state::renewal_interval(lease.length()));
     loop {
         tokio::select! {
             done = &mut work => return done,
-            _ = renewals.tick() => {
-                // A failure shows in the guard's pausing, or in the next task's waiting.
-                if lease.renew().await.is_ok() && let Some(guard) = guard {
-                    let _ = guard.renewed(lease.pause_at()).await;
+            _ = renewals.tick() => match lease.renew().await {
+                Ok(()) => {
+                    if let Some(guard) = guard {
+                        // One that is gone is replaced while the job runs.
+                        let _ = guard.renewed(lease.pause_at()).await;
+                    }
                 }
+                Err(error) if lease::is_superseded(&error) => return Err(error),
+                // The guard has the container stand still, should this last.
+                Err(error) => tracing::warn!("the lease cannot be renewed: {error:#}"),
             }
         }
     }

@@ -1,7 +1,6 @@
 //! What earlier agents of this job left on this node: a container that still runs is taken up with all its work; one
 //! that has ended meanwhile is reported; anything else is removed.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -34,7 +33,7 @@ impl Context {
     /// Looks for the container of the last segment, if that ran on this node, and takes it up.
     pub async fn take_up(&self, predecessor: Option<&Predecessor>) -> Result<Option<Found>> {
         let (Some(predecessor), Some(record)) = (predecessor, Segment::load(&self.local)) else { return Ok(None) };
-        let us = lease::this_process(&self.node.id, None);
+        let us = lease::this_process(&self.node.identity(), None);
         let last = &predecessor.record;
         // Of an older segment the container holds what has been overtaken elsewhere.
         if last.holder.node != us.node || last.epoch != record.epoch || last.released {
@@ -48,14 +47,15 @@ impl Context {
             Err(error) if error.is_missing() => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let zero = CpuTime { total: Duration::from_nanos(record.zero_ns.0), user: Duration::from_nanos(record.zero_ns.1) };
+        let zero =
+            CpuTime { total: Duration::from_nanos(record.zero_ns.0), user: Duration::from_nanos(record.zero_ns.1) };
         let job = ContainerJob::new(
             self.docker.clone(),
             record.container.clone(),
             self.node.cores,
             container.config.tty,
             self.cgroups.clone(),
-            PathBuf::from(&record.group),
+            record.group.clone(),
             zero,
         );
         if container.state.has_exited() {
@@ -77,6 +77,8 @@ impl Context {
         if !container.state.running {
             return Ok(None);
         }
+        // From here on it is this epoch's: should this start be cut off, the next one finds it.
+        Segment { epoch: self.epoch, ..record.clone() }.store(&self.local)?;
         self.resume(&job, container.state.pid).await.context("taking up the container of an earlier agent")?;
         let used = job.cpu_time().unwrap_or_default();
         let base = record.base + used.total.as_secs_f64() / self.config.cpu_factor;
@@ -99,7 +101,8 @@ impl Context {
         if let Ok(group) = self.cgroups.of_process(pid) {
             kill_tracers(&self.cgroups, &group);
         }
-        let cores = container::limit(self.config.cpus, self.config.cpu_factor, self.node.cores) * self.config.cpu_factor;
+        let cores =
+            container::limit(self.config.cpus, self.config.cpu_factor, self.node.cores) * self.config.cpu_factor;
         if self.docker.inspect(&job.id).await?.state.paused {
             // Docker may believe in a pause that is over.
             match self.docker.unpause(&job.id).await {
@@ -107,55 +110,66 @@ impl Context {
                 _ => {}
             }
         }
-        thaw(pid);
+        self.cgroups.thaw(&job.group);
+        self.cgroups.thaw_process(pid);
         job.set_cores(cores).await
     }
 
-    /// Removes all containers of the job on this node except `keep`, and their groups.
-    pub async fn remove_leftovers(&self, keep: &[&str]) -> Result<()> {
+    /// Removes all containers of the job on this node, and their groups.
+    pub async fn remove_leftovers(&self) -> Result<()> {
+        self.remove_labelled(None).await?;
+        self.remove_groups();
+        Segment::forget(&self.local);
+        Ok(())
+    }
+
+    /// Removes what this very start has made. Is nothing of the job left on this node then?
+    pub async fn remove_own(&self) -> Result<bool> {
+        self.remove_labelled(Some(self.epoch)).await?;
+        let left = self.docker.labelled(&format!("{LABEL_JOB}={}", self.name())).await?;
+        Ok(left.is_empty())
+    }
+
+    async fn remove_labelled(&self, only: Option<u64>) -> Result<()> {
         for id in self.docker.labelled(&format!("{LABEL_JOB}={}", self.name())).await? {
-            if keep.contains(&id.as_str()) {
+            let container = self.docker.inspect(&id).await;
+            if only.is_some() && container.as_ref().is_ok_and(|container| container.segment() != only) {
                 continue;
             }
             tracing::info!(container = %id, "removing what an earlier agent or attempt left");
-            if let Ok(container) = self.docker.inspect(&id).await
+            if let Ok(container) = container
                 && let Ok(group) = self.cgroups.of_process(container.state.pid)
                 && container.state.pid > 0
             {
                 kill_tracers(&self.cgroups, &group);
-                thaw(container.state.pid);
+                // Killed first: thawed, it has no moment to go on.
                 kill_group(&self.cgroups, &group);
+                self.thaw_all();
+                self.cgroups.thaw_process(container.state.pid);
             }
             self.docker.remove(&id).await.context("removing a leftover container")?;
-        }
-        if keep.is_empty() {
-            self.remove_groups(None);
-            Segment::forget(&self.local);
         }
         Ok(())
     }
 
-    /// Removes the job's empty groups, but not that of `except`.
-    pub fn remove_groups(&self, except: Option<u64>) {
-        let (parent, directory) = self.group();
-        let (Some(name_base), Some(base)) = (parent.rsplit_once('/').map(|(base, _)| base), directory.parent()) else { return };
-        let own = format!("{}-", self.name());
-        for entry in std::fs::read_dir(base).into_iter().flatten().flatten() {
-            let file_name = entry.file_name();
-            let Some(epoch) = file_name.to_str().and_then(|name| name.strip_prefix(&own)) else { continue };
-            if epoch.parse::<u64>().ok() != except {
-                self.cgroups.remove(&format!("{name_base}/{own}{epoch}"));
-            }
+    /// Removes the job's empty groups.
+    pub fn remove_groups(&self) {
+        self.groups().iter().for_each(|group| self.cgroups.remove(group));
+    }
+
+    fn thaw_all(&self) {
+        for group in self.groups() {
+            self.cgroups.thaw(&group);
         }
     }
-}
 
-/// A CRIU that was killed leaves the version one freezer as it was.
-fn thaw(pid: i32) {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
-    let group = text.lines().find_map(|line| line.split_once(":freezer:").map(|(_, group)| group));
-    if let Some(group) = group.filter(|group| *group != "/") {
-        let _ = std::fs::write(format!("/sys/fs/cgroup/freezer{group}/freezer.state"), "THAWED");
+    /// The groups of all segments of the job on this node.
+    fn groups(&self) -> Vec<String> {
+        let own = self.group().path;
+        let Some((base, _)) = own.rsplit_once('/') else { return Vec::new() };
+        let entries = std::fs::read_dir(self.cgroups.directory(base)).into_iter().flatten().flatten();
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        names.filter(|name| name.contains(&self.name())).map(|name| format!("{base}/{name}")).collect()
     }
 }
 

@@ -53,7 +53,14 @@ pub async fn run(config: Config, reporter: Reporter, stop: &mut Stop) -> Result<
     let mut segment = Segment { words, base: 0.0, factor: config.cpu_factor, limit };
     let watch = Watch { config: &config, reporter: &reporter, job: &job, compat: None };
     let outcome = watch.run(&mut segment, lease.as_mut(), None, stop).await;
-    let task = Task { config: &config, reporter: &reporter, job: &job, segment: &segment, execution: &execution, job_dir: job_dir.as_deref() };
+    let task = Task {
+        config: &config,
+        reporter: &reporter,
+        job: &job,
+        segment: &segment,
+        execution: &execution,
+        job_dir: job_dir.as_deref(),
+    };
     let code = task.over(outcome, stop).await?;
     if let Some(lease) = lease {
         let _ = lease.release().await;
@@ -108,7 +115,12 @@ impl Task<'_> {
     }
 }
 
-async fn tell(reporter: &Reporter, patience: std::time::Duration, job_dir: Option<&Path>, stop: &mut Stop) -> Result<()> {
+async fn tell(
+    reporter: &Reporter,
+    patience: std::time::Duration,
+    job_dir: Option<&Path>,
+    stop: &mut Stop,
+) -> Result<()> {
     let told = tokio::select! {
         told = reporter.flush(Instant::now() + patience) => told,
         () = stop.asked() => false,

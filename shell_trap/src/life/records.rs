@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -74,7 +74,9 @@ impl Finished {
         if !path.exists() {
             return Ok(None);
         }
-        load(&path).with_context(|| format!("{} cannot be read; remove it to run the job again", path.display())).map(Some)
+        load(&path)
+            .with_context(|| format!("{} cannot be read; remove it to run the job again", path.display()))
+            .map(Some)
     }
 }
 
@@ -152,15 +154,18 @@ pub fn clear(job_dir: &Path) {
 /// Removes what long finished jobs left in the shared directory.
 pub fn sweep(shared: &Path) {
     let entries = fs::read_dir(shared).into_iter().flatten().flatten();
-    for directory in entries.map(|entry| entry.path()).filter(|path| is_job(path)) {
-        let old = fs::metadata(directory.join(Finished::NAME)).and_then(|m| m.modified()).ok().and_then(|at| at.elapsed().ok());
+    for directory in entries.map(|entry| entry.path()).filter(|path| is_job(path.as_path())) {
+        let old = fs::metadata(directory.join(Finished::NAME))
+            .and_then(|m| m.modified())
+            .ok()
+            .and_then(|at| at.elapsed().ok());
         if old.is_some_and(|age| age > KEEP_FINISHED) {
             let _ = fs::remove_dir_all(&directory);
         }
     }
 }
 
-fn is_job(path: &PathBuf) -> bool {
+fn is_job(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     name.len() == 32 && name.bytes().all(|b| b.is_ascii_hexdigit()) && !path.is_symlink()
 }
@@ -173,7 +178,8 @@ mod tests {
     fn a_finished_job_that_cannot_be_read_is_no_unfinished_one() {
         let base = tempfile::tempdir().unwrap();
         assert_eq!(Finished::load(base.path()).unwrap(), None);
-        let finished = Finished { execution: Execution::begin(), segment: 1, finished_at: 2.0, exit_code: 7, cpu_seconds: 3.5 };
+        let finished =
+            Finished { execution: Execution::begin(), segment: 1, finished_at: 2.0, exit_code: 7, cpu_seconds: 3.5 };
         finished.store(base.path()).unwrap();
         assert_eq!(Finished::load(base.path()).unwrap(), Some(finished));
         fs::write(base.path().join("finished.json"), "{").unwrap();
@@ -183,7 +189,8 @@ mod tests {
     #[test]
     fn only_long_finished_jobs_are_swept() {
         let base = tempfile::tempdir().unwrap();
-        let finished = Finished { execution: Execution::begin(), segment: 1, finished_at: 2.0, exit_code: 0, cpu_seconds: 0.0 };
+        let finished =
+            Finished { execution: Execution::begin(), segment: 1, finished_at: 2.0, exit_code: 0, cpu_seconds: 0.0 };
         let names = ["a".repeat(32), "b".repeat(32), "c".repeat(32), "unrelated".into()];
         let directories: Vec<_> = names.iter().map(|name| base.path().join(name)).collect();
         directories.iter().for_each(|d| fs::create_dir(d).unwrap());

@@ -23,7 +23,7 @@ impl Context {
         let layer = generation.layer();
         tokio::task::spawn_blocking(move || unpack::unpack(&layer, &upper)).await?.context("the writable layer")?;
         let since = clock::unix_seconds();
-        let (_, group) = self.group();
+        let group = self.group().path;
         let limit = oci::deadline(generation.manifest.size());
         let started = match &abilities.restore {
             RestorePath::Runtime(_) => {
@@ -31,11 +31,13 @@ impl Context {
                 // The entry has the deadline; this is for an entry that hangs itself.
                 self.docker.start(&id, None, limit + SLOW).await.map_err(anyhow::Error::from)
             }
-            RestorePath::Engine => engine::start(&self.docker, &self.node.docker_root_dir, &id, &generation.images(), limit).await,
+            RestorePath::Engine => {
+                engine::start(&self.docker, &self.node.docker_root_dir, &id, &generation.images(), limit).await
+            }
         };
         if let Err(error) = started {
             // It may run on although the start is reported as failed.
-            kill_group(&self.cgroups, &group);
+            kill_group(&self.cgroups, &self.cgroups.directory(&group));
             return Err(error).context("starting from the checkpoint");
         }
         let zero = match oci::read_outcome(&self.outcome_file()) {
@@ -44,11 +46,17 @@ impl Context {
                 user: std::time::Duration::from_nanos(outcome.restore_user_ns),
             },
             // What the program has done since it went on is counted as the restore's work: some hundredths of a second.
-            _ => self.cgroups.cpu_time(&group).unwrap_or_default(),
+            _ => self.cgroups.cpu_time(&self.cgroups.directory(&group)).unwrap_or_default(),
         };
         let state = self.docker.inspect(&id).await?.state;
-        ensure!(state.running || state.has_exited(), "the container is {} after the restore: {}", state.status, state.error);
-        let cores = super::container::limit(self.config.cpus, self.config.cpu_factor, self.node.cores) * self.config.cpu_factor;
+        ensure!(
+            state.running || state.has_exited(),
+            "the container is {} after the restore: {}",
+            state.status,
+            state.error
+        );
+        let cores =
+            super::container::limit(self.config.cpus, self.config.cpu_factor, self.node.cores) * self.config.cpu_factor;
         if state.running {
             self.docker.set_cores(&id, cores).await.context("setting the limit")?;
         }

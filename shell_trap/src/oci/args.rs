@@ -84,12 +84,16 @@ mod tests {
 
     #[test]
     fn the_shim_s_call_is_understood() {
-        let call = parse(&words("--root /r --log /l --log-format json create --bundle /b --pid-file /p --no-pivot abc"));
+        let call =
+            parse(&words("--root /r --log /l --log-format json create --bundle /b --pid-file /p --no-pivot abc"));
         assert_eq!(call.global, words("--root /r --log /l --log-format json"));
         assert_eq!((call.command.as_str(), call.bundle), ("create", Some("/b".into())));
         assert_eq!((call.pid_file, call.no_pivot, call.id), (Some("/p".into()), true, "abc".into()));
         let call = parse(&words("--root=/r --systemd-cgroup create --bundle=/b abc"));
-        assert_eq!((call.global, call.bundle, call.id), (words("--root=/r --systemd-cgroup"), Some("/b".into()), "abc".into()));
+        assert_eq!(
+            (call.global, call.bundle, call.id),
+            (words("--root=/r --systemd-cgroup"), Some("/b".into()), "abc".into())
+        );
         assert_eq!(parse(&words("--root /r kill --all abc 9")).command, "kill");
     }
 

@@ -79,7 +79,9 @@ pub fn run(arguments: &[OsString]) -> Result<i32> {
 fn variable(bundle: &Path, name: &str) -> Result<Option<String>> {
     let path = bundle.join("config.json");
     let mut text = Vec::new();
-    File::open(&path).and_then(|file| file.take(LARGEST_CONFIG).read_to_end(&mut text)).with_context(|| path.display().to_string())?;
+    File::open(&path)
+        .and_then(|file| file.take(LARGEST_CONFIG).read_to_end(&mut text))
+        .with_context(|| path.display().to_string())?;
     let config: Value = serde_json::from_slice(&text).with_context(|| path.display().to_string())?;
     let variables = config["process"]["env"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let value = variables.filter_map(|v| v.strip_prefix(name)?.strip_prefix('=')).next_back();
@@ -196,7 +198,8 @@ mod tests {
     #[test]
     fn the_last_variable_of_a_name_counts() {
         let bundle = tempfile::tempdir().unwrap();
-        let config = serde_json::json!({"process": {"env": ["A=1", "SHELL_TRAP_RESTORE=/x", "SHELL_TRAP_RESTORE=/y=z"]}});
+        let config =
+            serde_json::json!({"process": {"env": ["A=1", "SHELL_TRAP_RESTORE=/x", "SHELL_TRAP_RESTORE=/y=z"]}});
         fs::write(bundle.path().join("config.json"), config.to_string()).unwrap();
         assert_eq!(variable(bundle.path(), ENV_RESTORE).unwrap().as_deref(), Some("/y=z"));
         assert_eq!(variable(bundle.path(), ENV_OUTCOME).unwrap(), None);

@@ -71,7 +71,12 @@ impl Client {
         self.over(stream, uri, body).await
     }
 
-    async fn over(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, uri: &Uri, body: Vec<u8>) -> Result<Reply> {
+    async fn over(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        uri: &Uri,
+        body: Vec<u8>,
+    ) -> Result<Reply> {
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
         let path = uri.path_and_query().map_or("/", |path| path.as_str());

@@ -126,7 +126,8 @@ mod tests {
     fn the_words_are_those_of_the_contract() {
         let uuid: JobId = "1b4e28ba2fa111d2883f0016d3cca427".parse().unwrap();
         let words = Words { uuid, execution: "e".into(), segment: 3, hostname: "n".into() };
-        let start = Start { base: 1.5, restored: Some(2), runtime: "docker", checkpoints: true, container: Some("ab".into()) };
+        let start =
+            Start { base: 1.5, restored: Some(2), runtime: "docker", checkpoints: true, container: Some("ab".into()) };
         let mut body = words.start(&start, 0.5).body;
         assert!(body.remove("at").unwrap().as_f64().unwrap() > 1e9);
         let expected = json!({"kind": "start", "user_seconds": 0.0, "system_seconds": 0.0, "execution": "e", "segment": 3,
@@ -134,7 +135,10 @@ mod tests {
             "checkpoints": true, "container": "ab"});
         assert_eq!(Value::Object(body), expected);
         let body = words.init(5.25).body;
-        assert_eq!((&body["uuid"], &body["started_at"]), (&json!("1b4e28ba-2fa1-11d2-883f-0016d3cca427"), &json!(5.25)));
+        assert_eq!(
+            (&body["uuid"], &body["started_at"]),
+            (&json!("1b4e28ba-2fa1-11d2-883f-0016d3cca427"), &json!(5.25))
+        );
         let end = End { reason: "exited", generation: None, duration_ms: None, detail: None };
         let body = words.end(Cpu { user: 1.0, system: 2.0 }, &end).body;
         assert!(body["reason"] == "exited" && !body.contains_key("generation"));

@@ -85,7 +85,8 @@ fn judge(reply: &Reply) -> Verdict {
     match reply.status {
         200..300 => {
             let answer: Option<Answer> = serde_json::from_slice(&reply.body).ok();
-            let wanted = answer.filter(|answer| answer.rescale.as_deref() == Some("in-place")).and_then(|answer| answer.cpus);
+            let wanted =
+                answer.filter(|answer| answer.rescale.as_deref() == Some("in-place")).and_then(|answer| answer.cpus);
             Verdict::Settled(Wish { in_place: wanted.filter(|cpus| cpus.is_finite() && *cpus > 0.0) })
         }
         401 | 403 | 404 => Verdict::Unknown,

@@ -67,7 +67,9 @@ fn choose(wanted: &str, node: &NodeInfo, runc: bool) -> anyhow::Result<RestorePa
     if node.experimental_build {
         return Ok(RestorePath::Engine);
     }
-    anyhow::bail!("Docker has no runtime {wanted:?} in daemon.json and is not experimental: one of the two is needed to restore")
+    anyhow::bail!(
+        "Docker has no runtime {wanted:?} in daemon.json and is not experimental: one of the two is needed to restore"
+    )
 }
 
 #[cfg(test)]
@@ -75,7 +77,10 @@ mod tests {
     use super::*;
 
     fn node(runtimes: &[&str], experimental: bool) -> NodeInfo {
-        let runtimes = runtimes.iter().map(|name| ((*name).to_owned(), serde_json::json!({"path": name}))).collect::<serde_json::Map<_, _>>();
+        let runtimes = runtimes
+            .iter()
+            .map(|name| ((*name).to_owned(), serde_json::json!({"path": name})))
+            .collect::<serde_json::Map<_, _>>();
         let value = serde_json::json!({"ID": "x", "ExperimentalBuild": experimental, "Runtimes": runtimes,
             "DockerRootDir": "/d", "NCPU": 2});
         serde_json::from_value(value).unwrap()

@@ -2,7 +2,6 @@
 
 use std::cell::Cell;
 use std::future::Future;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -30,8 +29,8 @@ pub struct ContainerJob {
     pub tty: bool,
     /// For reading.
     pub cgroups: Cgroups,
-    /// The group that outlives the container, as a directory of the accounting hierarchy.
-    pub group: PathBuf,
+    /// The group that outlives the container: a path from the root of the hierarchy.
+    pub group: String,
     /// The group's counters when the segment began.
     pub zero: CpuTime,
     last: Cell<CpuTime>,
@@ -39,7 +38,15 @@ pub struct ContainerJob {
 
 impl ContainerJob {
     /// Puts it together.
-    pub fn new(docker: Docker, id: String, node_cores: f64, tty: bool, cgroups: Cgroups, group: PathBuf, zero: CpuTime) -> Self {
+    pub fn new(
+        docker: Docker,
+        id: String,
+        node_cores: f64,
+        tty: bool,
+        cgroups: Cgroups,
+        group: String,
+        zero: CpuTime,
+    ) -> Self {
         ContainerJob { docker, id, node_cores, tty, cgroups, group, zero, last: Cell::default() }
     }
 
@@ -76,7 +83,9 @@ impl Running for ContainerJob {
                 let error = match docker.wait(&id).await {
                     // A daemon that goes down ends the wait as if the container had ended.
                     Ok(code) => match docker.inspect(&id).await {
-                        Ok(container) if container.state.has_exited() && away.is_zero() => return Ended::ByItself(code),
+                        Ok(container) if container.state.has_exited() && away.is_zero() => {
+                            return Ended::ByItself(code);
+                        }
                         Ok(container) if container.state.has_exited() => {
                             return Ended::Lost("it ended while Docker was away".into());
                         }
@@ -102,13 +111,16 @@ impl Running for ContainerJob {
     }
 
     fn cpu_time(&self) -> Option<CpuTime> {
-        if let Ok(now) = self.cgroups.cpu_time(&self.group) {
+        if let Ok(now) = self.cgroups.cpu_time(&self.cgroups.directory(&self.group)) {
             self.last.set(now.since(self.zero));
         }
         Some(self.last.get())
     }
 
     async fn keep_running(&self) {
+        if self.cgroups.thaw(&self.group) {
+            tracing::warn!("the container was frozen although the lease is valid: it goes on");
+        }
         if let Ok(container) = self.docker.inspect(&self.id).await
             && container.state.paused
         {

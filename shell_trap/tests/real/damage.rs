@@ -68,7 +68,8 @@ fn damaged_images_are_refused_and_an_older_generation_takes_its_cpu_time_along()
     assert!(task.log().contains("other contents than at the dump"), "{}", task.log());
     assert!(task.log().contains("starts anew"), "{}", task.log());
     assert!(start.get("restored_generation").is_none() && start["base_cpu_seconds"] == 0.0);
-    let inits = eventually("the second execution", || Some(supervisor.posted("/initMarathonApp")).filter(|i| i.len() == 2));
+    let inits =
+        eventually("the second execution", || Some(supervisor.posted("/initMarathonApp")).filter(|i| i.len() == 2));
     assert_ne!(inits[0]["execution"], inits[1]["execution"]);
     assert_eq!(start["execution"], inits[1]["execution"]);
     assert_eq!(task.wait().code(), Some(0), "{}", task.log());

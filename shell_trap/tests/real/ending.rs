@@ -35,7 +35,8 @@ fn a_job_that_ends_during_a_dump_has_finished_with_its_own_code() {
         }
         assert_eq!(status.code(), Some(7), "round {round}: {}", task.log());
         assert!(task.log().contains("complete 60"), "round {round}: {}", task.log());
-        let ends: Vec<_> = supervisor.posted("/endMarathonApp").into_iter().filter(|e| e["uuid"] == job.uuid.as_str()).collect();
+        let ends: Vec<_> =
+            supervisor.posted("/endMarathonApp").into_iter().filter(|e| e["uuid"] == job.uuid.as_str()).collect();
         assert_eq!(ends.iter().map(|e| e["exit_code"].clone()).collect::<Vec<_>>(), [json!(7)]);
         assert_eq!(node.containers(), Vec::<String>::new());
     }
@@ -59,7 +60,10 @@ fn a_finished_job_is_reported_again_and_not_run_again() {
     assert!(!again.log().contains("complete"), "run again: {}", again.log());
     // What could not be delivered comes first and in order.
     let paths: Vec<String> = supervisor.requests().into_iter().map(|r| r.path).collect();
-    assert_eq!((paths.first().unwrap().as_str(), paths.last().unwrap().as_str()), ("/initMarathonApp", "/endMarathonApp"));
+    assert_eq!(
+        (paths.first().unwrap().as_str(), paths.last().unwrap().as_str()),
+        ("/initMarathonApp", "/endMarathonApp")
+    );
     let kinds: Vec<_> = supervisor.requests().into_iter().filter_map(|r| r.body.get("kind").cloned()).collect();
     assert_eq!((kinds.first(), kinds.last()), (Some(&json!("start")), Some(&json!("end"))));
 }
@@ -76,7 +80,14 @@ fn values_reach_the_program_as_they_are() {
     let mut task = job.start(&node, 1.0);
     assert_eq!(task.wait().code(), Some(0), "{}", task.log());
     let log = task.log();
-    for line in [&format!("word {nasty}"), "word ", &format!("env NASTY={nasty}"), &format!("env OTHER={nasty}"), "env PORT0=31005", "env HOSTNAME=named"] {
+    for line in [
+        &format!("word {nasty}"),
+        "word ",
+        &format!("env NASTY={nasty}"),
+        &format!("env OTHER={nasty}"),
+        "env PORT0=31005",
+        "env HOSTNAME=named",
+    ] {
         assert!(log.lines().any(|l| l == line), "{line}: {log}");
     }
     assert!(!log.contains("job-token") && !log.contains("SHELL_TRAP_"), "{log}");
@@ -92,9 +103,16 @@ fn the_published_seven_arguments_work() {
     for name in ["SHELL_TRAP_UUID", "SHELL_TRAP_SPEC", "SHELL_TRAP_SUPERVISOR", "SHELL_TRAP_CHECKPOINT_DIR"] {
         command.env_remove(name);
     }
-    let (start, end) = (format!("{}/initMarathonApp", supervisor.url()), format!("{}/endMarathonApp", supervisor.url()));
+    let (start, end) =
+        (format!("{}/initMarathonApp", supervisor.url()), format!("{}/endMarathonApp", supervisor.url()));
     let options = format!("-v {}:/progress:rw --env GREETING=hi ", bench.base.join("progress").display());
-    command.arg(job.hex()).arg(bench.shared()).args([IMAGE, &start, &end, &options, "/steps-program show 'two  words' $HOME"]);
+    command.arg(job.hex()).arg(bench.shared()).args([
+        IMAGE,
+        &start,
+        &end,
+        &options,
+        "/steps-program show 'two  words' $HOME",
+    ]);
     let output = command.output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -29,18 +29,36 @@ fn rate(pid: i32, seconds: u64) -> f64 {
 fn throttled(pid: i32) -> u64 {
     let (_, directory) = group(pid);
     let v1 = PathBuf::from(directory.to_string_lossy().replacen("/cpuacct/", "/cpu/", 1));
-    let text = std::fs::read_to_string(v1.join("cpu.stat")).or_else(|_| std::fs::read_to_string(directory.join("cpu.stat"))).unwrap();
+    let text = std::fs::read_to_string(v1.join("cpu.stat"))
+        .or_else(|_| std::fs::read_to_string(directory.join("cpu.stat")))
+        .unwrap();
     text.lines().find_map(|line| line.strip_prefix("nr_throttled ")).unwrap().parse().unwrap()
 }
 
-/// `what` runs with a limit of 0.5 and then gets 0.25 and 1.0 in place.
+/// Gives the groups of the process more weight than anything else that runs on the machine: it must be its limit that
+/// holds it back, and not other work.
+fn favour(pid: i32) {
+    let (_, directory) = group(pid);
+    let (file, most) =
+        if directory.join("cpu.weight").exists() { ("cpu.weight", "10000") } else { ("cpu.shares", "262144") };
+    let directory = PathBuf::from(directory.to_string_lossy().replacen("/cpuacct/", "/cpu/", 1));
+    for group in directory.ancestors().take_while(|group| {
+        group.parent().is_some_and(|parent| parent.join(file).exists() || parent.join("cgroup.procs").exists())
+    }) {
+        // The root has no weight.
+        let _ = std::fs::write(group.join(file), most);
+    }
+}
+
+/// `what` runs with a limit of 0.5 and then gets 0.25 and 0.5 again in place.
 fn limits(pid: i32, supervisor: &Supervisor, what: &str) {
+    favour(pid);
     // A busy program is held back only when it would have more than its limit; a little over it is the kernel's rounding.
     let check = |limit: f64| {
         let before = throttled(pid);
         let mut rates = Vec::new();
         // Other work on the machine can make it less for a while, never more.
-        for _ in 0..5 {
+        for _ in 0..20 {
             rates.push(rate(pid, 2));
             assert!(rates[rates.len() - 1] < limit * 1.06 + 0.01, "{what}: {rates:?} under a limit of {limit}");
             if rates[rates.len() - 1] > limit * 0.94 {
@@ -49,10 +67,10 @@ fn limits(pid: i32, supervisor: &Supervisor, what: &str) {
         }
         println!("{what}: limit {limit}: {rates:.3?}");
         assert!(rates.last().unwrap() > &(limit * 0.94), "{what}: {rates:?} under a limit of {limit}");
-        assert!(limit >= 1.0 || throttled(pid) > before, "{what}: nothing held it back at {limit}");
+        assert!(throttled(pid) > before, "{what}: nothing held it back at {limit}");
     };
     check(0.5);
-    for cpus in [0.25, 1.0] {
+    for cpus in [0.25, 0.5] {
         supervisor.reply(200, json!({"cpus": cpus, "rescale": "in-place"}));
         eventually("the applied limit", || supervisor.samples("sample").last().filter(|s| s["limit"] == cpus).cloned());
         check(cpus);
@@ -60,7 +78,7 @@ fn limits(pid: i32, supervisor: &Supervisor, what: &str) {
     // A wish for a restart is not ours to fulfil.
     supervisor.reply(200, json!({"cpus": 0.1, "rescale": "restart"}));
     std::thread::sleep(Duration::from_secs(1));
-    assert_eq!(supervisor.samples("sample").last().unwrap()["limit"], 1.0);
+    assert_eq!(supervisor.samples("sample").last().unwrap()["limit"], 0.5);
 }
 
 #[test]
@@ -69,7 +87,8 @@ fn half_a_cpu_is_half_a_cpu_before_and_after_a_resize_in_place() {
     let supervisor = Supervisor::start();
     let node = bench.node("a", Restores::Runtime);
     let mycgroup = bench.base.join("mycgroup");
-    let job = Job::new(&bench, &supervisor, 100_000, 5_000_000, 0, 1).with("SHELL_TRAP_MYCGROUP", mycgroup.to_str().unwrap());
+    let job =
+        Job::new(&bench, &supervisor, 100_000, 5_000_000, 0, 1).with("SHELL_TRAP_MYCGROUP", mycgroup.to_str().unwrap());
     let mut task = job.start(&node, 0.5);
     job.started(&mut task, 0);
     let id = node.containers().remove(0);
@@ -107,14 +126,21 @@ fn a_cpu_of_the_framework_is_as_many_cores_as_the_node_says() {
     assert_eq!(node.inspect(&job.hex())["HostConfig"]["NanoCpus"], 400_000_000);
     let start = supervisor.samples("start").remove(0);
     assert_eq!(start["limit"], 2.0);
-    let sample = |after: f64| eventually("a sample", || supervisor.samples("sample").last().filter(|s| s["at"].as_f64().unwrap() > after).cloned());
+    let sample = |after: f64| {
+        eventually("a sample", || {
+            supervisor.samples("sample").last().filter(|s| s["at"].as_f64().unwrap() > after).cloned()
+        })
+    };
     let pid = i32::try_from(node.inspect(&job.hex())["State"]["Pid"].as_i64().unwrap()).unwrap();
     std::thread::sleep(Duration::from_secs(2));
     let now = sample(shell_trap::clock::unix_seconds());
     let (cgroups, directory) = group(pid);
     let cores = cgroups.cpu_time(&directory).unwrap().total.as_secs_f64();
     let reported = now["user_seconds"].as_f64().unwrap() + now["system_seconds"].as_f64().unwrap();
-    assert!(reported <= cores / 0.2 + 0.01 && reported > (cores - 0.6) / 0.2, "{reported} reported, {cores} in the kernel");
+    assert!(
+        reported <= cores / 0.2 + 0.01 && reported > (cores - 0.6) / 0.2,
+        "{reported} reported, {cores} in the kernel"
+    );
 }
 
 #[test]
@@ -137,7 +163,10 @@ fn a_process_is_limited_and_resized_in_place_too() {
 #[test]
 fn a_process_ends_with_its_own_code_and_leaves_nothing_behind() {
     let supervisor = Supervisor::start();
-    let output = process(&supervisor, json!({"version": 1, "shell": "sleep 600 & echo $X; exit 9", "env": {"X": "$(id)"}})).output().unwrap();
+    let output =
+        process(&supervisor, json!({"version": 1, "shell": "sleep 600 & echo $X; exit 9", "env": {"X": "$(id)"}}))
+            .output()
+            .unwrap();
     assert_eq!(output.status.code(), Some(9), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(String::from_utf8_lossy(&output.stdout), "$(id)\n");
     let end = &supervisor.posted("/endMarathonApp")[0];

@@ -33,7 +33,8 @@ struct State {
 impl Duty {
     /// Starts the thread.
     pub fn start(session: Pid, cores: f64) -> Self {
-        let state = State { bucket: Bucket::new(cores), used: CpuTime::default(), held: false, released: false, over: false };
+        let state =
+            State { bucket: Bucket::new(cores), used: CpuTime::default(), held: false, released: false, over: false };
         let shared = Arc::new(Mutex::new(state));
         let theirs = shared.clone();
         std::thread::spawn(move || control(&theirs, session));

@@ -132,7 +132,8 @@ fn sibling(directory: &Path, from: &str, to: &str) -> Result<PathBuf> {
     let mount = |controller: &str| {
         mounts.lines().find_map(|line| {
             let fields: Vec<&str> = line.split(' ').collect();
-            let found = fields.get(2) == Some(&"cgroup") && fields.get(3)?.split(',').any(|option| option == controller);
+            let found =
+                fields.get(2) == Some(&"cgroup") && fields.get(3)?.split(',').any(|option| option == controller);
             found.then(|| PathBuf::from(fields[1]))
         })
     };

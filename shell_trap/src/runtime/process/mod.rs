@@ -55,7 +55,9 @@ impl ProcessJob {
             Ok(group) => group.join_files().into_iter().for_each(|file| {
                 child.arg("--join").arg(file);
             }),
-            Err(error) => tracing::warn!("no control group ({error:#}): the limit is kept by stopping and continuing the job"),
+            Err(error) => {
+                tracing::warn!("no control group ({error:#}): the limit is kept by stopping and continuing the job")
+            }
         }
         if let Some(user) = &config.spec.user {
             child.arg("--user").arg(user);
@@ -81,7 +83,14 @@ impl ProcessJob {
             };
             sender.send_replace(Some(ended));
         });
-        Ok(ProcessJob { session, limiter, node_cores: cores_of_node(), ended, last: Cell::default(), held: Cell::new(false) })
+        Ok(ProcessJob {
+            session,
+            limiter,
+            node_cores: cores_of_node(),
+            ended,
+            last: Cell::default(),
+            held: Cell::new(false),
+        })
     }
 
     /// The name of what keeps the limit.

@@ -43,7 +43,10 @@ impl Bench {
         std::fs::set_permissions(base.join("shared"), private).unwrap();
         let program = base.join("root/steps-program");
         let source = format!("{SUPPORT}/steps.c");
-        checked(Command::new("gcc").args(["-O1", "-static", "-o"]).arg(&program).arg(source), "gcc -static (gcc, libc6-dev)");
+        checked(
+            Command::new("gcc").args(["-O1", "-static", "-o"]).arg(&program).arg(source),
+            "gcc -static (gcc, libc6-dev)",
+        );
         std::fs::write(base.join("root/image-file"), "to be deleted").unwrap();
         std::fs::create_dir(base.join("progress")).unwrap();
         Bench { base, criu, holder: None, _remove: remove }
@@ -57,7 +60,9 @@ impl Bench {
     pub fn with_small_shared_directory(mut self, kilobytes: u32) -> Self {
         let script = "mount -t tmpfs -o mode=700,size=\"$1\"k tmpfs \"$2\" && touch \"$2/mounted\" && exec sleep 3600";
         let mut command = Command::new("unshare");
-        command.args(["-m", "--propagation", "private", "sh", "-c", script, "sh", &kilobytes.to_string()]).arg(self.shared());
+        command
+            .args(["-m", "--propagation", "private", "sh", "-c", script, "sh", &kilobytes.to_string()])
+            .arg(self.shared());
         self.holder = Some(command.spawn().unwrap());
         super::eventually("the small file system", || self.seen_shared().join("mounted").exists().then_some(()));
         self
@@ -123,7 +128,12 @@ impl Node {
     }
 
     pub fn docker(&self, arguments: &[&str]) -> String {
-        let output = Command::new("docker").arg("--host").arg(format!("unix://{}", self.socket().display())).args(arguments).output().unwrap();
+        let output = Command::new("docker")
+            .arg("--host")
+            .arg(format!("unix://{}", self.socket().display()))
+            .args(arguments)
+            .output()
+            .unwrap();
         assert!(output.status.success(), "docker {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }

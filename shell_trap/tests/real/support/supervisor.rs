@@ -93,6 +93,7 @@ fn answer(stream: TcpStream, state: &Mutex<State>) -> Option<()> {
         }
         (state.status, state.reply.to_string())
     };
-    let head = format!("HTTP/1.1 {status} x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", reply.len());
+    let head =
+        format!("HTTP/1.1 {status} x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", reply.len());
     reader.into_inner().write_all(format!("{head}{reply}").as_bytes()).ok()
 }

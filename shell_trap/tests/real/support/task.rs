@@ -29,8 +29,21 @@ pub struct Task {
 
 impl<'a> Job<'a> {
     /// The workload with so many steps of so many loops.
-    pub fn new(bench: &'a Bench, supervisor: &'a Supervisor, steps: u64, loops: u64, exit_code: i32, megabytes: u64) -> Self {
-        let args = ["/steps-program".to_owned(), steps.to_string(), loops.to_string(), exit_code.to_string(), megabytes.to_string()];
+    pub fn new(
+        bench: &'a Bench,
+        supervisor: &'a Supervisor,
+        steps: u64,
+        loops: u64,
+        exit_code: i32,
+        megabytes: u64,
+    ) -> Self {
+        let args = [
+            "/steps-program".to_owned(),
+            steps.to_string(),
+            loops.to_string(),
+            exit_code.to_string(),
+            megabytes.to_string(),
+        ];
         let spec = json!({"version": 1, "image": IMAGE, "args": args, "network": "none",
             "volumes": [{"host": bench.base.join("progress"), "container": "/progress", "mode": "RW"}]});
         Job { bench, supervisor, uuid: uuid::Uuid::new_v4().to_string(), spec, env: Vec::new() }
