@@ -1,0 +1,218 @@
+//! The generations of a job on disk: which there are, which verifies, how one is published, and which are kept.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use super::manifest::Manifest;
+use super::secure;
+
+/// The newest, and one to fall back to.
+const KEPT: usize = 2;
+const PREFIX: &str = "gen-";
+
+/// A published generation that verified.
+#[derive(Debug, Clone)]
+pub struct Generation {
+    /// Where it is.
+    pub directory: PathBuf,
+    /// What it is.
+    pub manifest: Manifest,
+}
+
+impl Generation {
+    /// The directory of CRIU's images.
+    pub fn images(&self) -> PathBuf {
+        self.directory.join("img")
+    }
+
+    /// The writable layer.
+    pub fn layer(&self) -> PathBuf {
+        self.directory.join("rw.tar")
+    }
+}
+
+fn name(number: u64) -> String {
+    format!("{PREFIX}{number:06}")
+}
+
+/// Numbers of all published generations, the newest first.
+///
+/// # Errors
+/// When the job's directory cannot be read.
+pub fn numbers(job_dir: &Path) -> Result<Vec<u64>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(job_dir).with_context(|| job_dir.display().to_string())? {
+        let file_name = entry?.file_name();
+        // Exactly the name that is given to published ones: `gen-000007.tmp` is none.
+        let number =
+            file_name.to_str().and_then(|text| text.strip_prefix(PREFIX)).and_then(|text| text.parse::<u64>().ok());
+        found.extend(number.filter(|&n| file_name.to_str() == Some(&name(n))));
+    }
+    found.sort_unstable_by(|a, b| b.cmp(a));
+    Ok(found)
+}
+
+/// Reads and verifies one.
+///
+/// # Errors
+/// Why it cannot be trusted.
+pub fn open(job_dir: &Path, job: &str, number: u64) -> Result<Generation> {
+    let directory = job_dir.join(name(number));
+    secure::check(&directory)?;
+    let manifest = Manifest::read(&directory, job, number)?;
+    manifest.verify(&directory)?;
+    Ok(Generation { directory, manifest })
+}
+
+/// A generation in the making. What is not published is removed when this is dropped, and else at the next start.
+#[derive(Debug)]
+pub struct Draft {
+    directory: PathBuf,
+    number: u64,
+}
+
+impl Draft {
+    /// The directory for CRIU's images; it exists.
+    pub fn images(&self) -> PathBuf {
+        self.directory.join("img")
+    }
+
+    /// Where the writable layer goes.
+    pub fn layer(&self) -> PathBuf {
+        self.directory.join("rw.tar")
+    }
+
+    /// The generation's number.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// All of it.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Writes the manifest and gives the directory its final name, on disk when this returns.
+    ///
+    /// # Errors
+    /// When that fails; nothing is published then.
+    pub fn publish(self, job_dir: &Path, manifest: &Manifest) -> Result<PathBuf> {
+        manifest.write(&self.directory)?;
+        let last = job_dir.join(name(self.number));
+        fs::rename(&self.directory, &last).with_context(|| last.display().to_string())?;
+        File::open(job_dir)
+            .and_then(|directory| directory.sync_all())
+            .with_context(|| job_dir.display().to_string())?;
+        Ok(last)
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        // After publishing there is nothing of this name.
+        let _ = fs::remove_dir_all(&self.directory);
+    }
+}
+
+/// Begins a generation, numbered after the newest.
+///
+/// # Errors
+/// When its directories cannot be made.
+pub fn draft(job_dir: &Path) -> Result<Draft> {
+    let number = numbers(job_dir)?.first().map_or(1, |newest| newest + 1);
+    let directory = job_dir.join(format!("{}.tmp", name(number)));
+    if directory.exists() {
+        fs::remove_dir_all(&directory).with_context(|| directory.display().to_string())?;
+    }
+    secure::make(&directory)?;
+    let draft = Draft { directory, number };
+    secure::make(&draft.images())?;
+    Ok(draft)
+}
+
+/// Removes what crashes left, and all but the newest generations. `restored`, the one that runs now, is kept as well.
+///
+/// # Errors
+/// When the directory cannot be read; what cannot be removed is left for the next time.
+pub fn prune(job_dir: &Path, restored: Option<u64>) -> Result<()> {
+    for entry in fs::read_dir(job_dir).with_context(|| job_dir.display().to_string())? {
+        let entry = entry?;
+        let is_draft =
+            entry.file_name().to_str().is_some_and(|text| text.starts_with(PREFIX) && text.ends_with(".tmp"));
+        if is_draft {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+    for number in numbers(job_dir)?.into_iter().skip(KEPT).filter(|&n| Some(n) != restored) {
+        remove(job_dir, number);
+    }
+    Ok(())
+}
+
+/// Removes one generation. The manifest goes first: a half-removed one does not verify.
+pub fn remove(job_dir: &Path, number: u64) {
+    let directory = job_dir.join(name(number));
+    let _ = fs::remove_file(directory.join(super::manifest::NAME));
+    let _ = fs::remove_dir_all(&directory);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint::manifest::tests::sample;
+
+    fn with(numbers: &[u64]) -> tempfile::TempDir {
+        let base = tempfile::tempdir().unwrap();
+        for &number in numbers {
+            let directory = base.path().join(name(number));
+            secure::make(&directory).unwrap();
+            sample(&directory, "job", number);
+        }
+        base
+    }
+
+    #[test]
+    fn only_published_generations_count() {
+        let base = with(&[1, 12, 3]);
+        fs::create_dir(base.path().join("gen-000013.tmp")).unwrap();
+        fs::create_dir(base.path().join("gen-14")).unwrap();
+        fs::create_dir(base.path().join("lease")).unwrap();
+        assert_eq!(numbers(base.path()).unwrap(), [12, 3, 1]);
+        assert_eq!(draft(base.path()).unwrap().number(), 13);
+    }
+
+    #[test]
+    fn two_are_kept_and_the_one_that_runs() {
+        let base = with(&[1, 2, 3, 4]);
+        fs::create_dir(base.path().join("gen-000005.tmp")).unwrap();
+        prune(base.path(), Some(1)).unwrap();
+        assert_eq!(numbers(base.path()).unwrap(), [4, 3, 1]);
+        prune(base.path(), None).unwrap();
+        assert_eq!(numbers(base.path()).unwrap(), [4, 3]);
+        assert!(!base.path().join("gen-000005.tmp").exists());
+    }
+
+    #[test]
+    fn a_draft_is_nothing_until_it_is_published() {
+        let base = with(&[1]);
+        drop(draft(base.path()).unwrap());
+        assert_eq!(fs::read_dir(base.path()).unwrap().count(), 1);
+        let draft = draft(base.path()).unwrap();
+        let mut manifest = open(base.path(), "job", 1).unwrap().manifest;
+        fs::write(draft.images().join("pages-1.img"), b"p").unwrap();
+        manifest.files = super::super::manifest::stamp_all(draft.directory()).unwrap();
+        manifest.generation = 2;
+        draft.publish(base.path(), &manifest).unwrap();
+        assert_eq!(open(base.path(), "job", 2).unwrap().manifest, manifest);
+    }
+
+    #[test]
+    fn a_generation_that_others_could_change_is_refused() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let base = with(&[1]);
+        fs::set_permissions(base.path().join(name(1)), fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(open(base.path(), "job", 1).is_err());
+    }
+}

@@ -1,0 +1,273 @@
+//! A small process beside the agent that pauses the container when the lease runs out: because the agent was killed,
+//! hangs, or cannot reach the shared directory. It is no child of the agent, survives the end of the task, needs neither
+//! the shared directory nor Docker for the pausing, and no disk: each of them may be what hangs.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::process::{ChildStdin, Command};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::sleep;
+
+use super::file::LeaseDir;
+use crate::cgroup::Cgroups;
+use crate::clock;
+use crate::docker::Docker;
+use crate::process;
+use crate::runtime::docker::kill_group;
+
+/// Name of the local file with the epoch of the last agent that started on this node.
+const SUCCESSOR: &str = "epoch";
+/// A guard that was left with a paused container gives up after this.
+const PATIENCE: Duration = Duration::from_secs(24 * 3600);
+
+/// What a guard watches over.
+#[derive(Debug, Clone)]
+pub struct Post {
+    /// Docker's socket.
+    pub socket: PathBuf,
+    /// The container's name: it may not be there yet.
+    pub container: String,
+    /// The epoch under which it runs.
+    pub epoch: u64,
+    /// The lease's directory.
+    pub lease: PathBuf,
+    /// This job's local directory.
+    pub local: PathBuf,
+    /// Cores of the node: a throttled container cannot be paused.
+    pub cores: f64,
+    /// This node, as leases name it.
+    pub node: String,
+    /// The control group around the container.
+    pub group: String,
+}
+
+/// The agent's end.
+#[derive(Debug)]
+pub struct Guard {
+    input: ChildStdin,
+}
+
+impl Guard {
+    /// Starts one.
+    ///
+    /// # Errors
+    /// When the process cannot be made.
+    pub async fn start(post: &Post, deadline: Duration) -> Result<Self> {
+        let log = fs::File::options().create(true).append(true).open(post.local.join("guard.log"))?;
+        let mut command = Command::new(process::own_file()?);
+        command.arg("guard").arg(&post.socket).arg(&post.container).arg(post.epoch.to_string()).arg(&post.lease);
+        command.arg(&post.local).arg(post.cores.to_string()).arg(&post.node).arg(&post.group);
+        command.env_remove("SHELL_TRAP_TOKEN").current_dir("/");
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log).spawn().context("starting the guard")?;
+        let input = child.stdin.take().context("the guard has no input")?;
+        // It starts the guard proper and ends.
+        let status = child.wait().await?;
+        if !status.success() {
+            bail!("the guard did not start ({status}): see {}", post.local.join("guard.log").display());
+        }
+        let mut guard = Guard { input };
+        guard.renewed(deadline).await?;
+        Ok(guard)
+    }
+
+    /// Tells it the new instant, since boot, at which the container must stand still.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub async fn renewed(&mut self, deadline: Duration) -> Result<()> {
+        self.input.write_all(format!("{}\n", deadline.as_millis()).as_bytes()).await.context("the guard is gone")
+    }
+
+    /// Tells it which control group is around the container.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub async fn watch_group(&mut self, group: &str) -> Result<()> {
+        self.input.write_all(format!("group {group}\n").as_bytes()).await.context("the guard is gone")
+    }
+
+    /// Relieves it: the container is gone, or ended.
+    pub async fn dismiss(mut self) {
+        // One that is gone needs no relief.
+        let _ = self.input.write_all(b"done\n").await;
+    }
+}
+
+/// Notes on this node that epoch `epoch` cares for what earlier ones left here.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn take_over(local: &Path, epoch: u64) -> Result<()> {
+    let path = local.join(SUCCESSOR);
+    fs::write(&path, epoch.to_string()).with_context(|| path.display().to_string())
+}
+
+/// The `guard` command. Its first process only starts the second, which then is nobody's child.
+///
+/// # Errors
+/// When it cannot do its work.
+pub fn run(arguments: &[OsString]) -> Result<()> {
+    if arguments.first().is_none_or(|first| first != "--detached") {
+        nix::unistd::setsid().context("setsid")?;
+        let mut command = std::process::Command::new(process::own_file()?);
+        command.arg("guard").arg("--detached").args(arguments).spawn().context("starting the guard")?;
+        return Ok(());
+    }
+    let text: Vec<String> = arguments.iter().map(|a| a.to_string_lossy().into_owned()).collect();
+    let [_, socket, container, epoch, lease, local, cores, node, group] = text.as_slice() else {
+        bail!("guard: nine arguments")
+    };
+    let mut post = Post {
+        socket: socket.into(),
+        container: container.clone(),
+        epoch: epoch.parse()?,
+        lease: lease.into(),
+        local: local.into(),
+        cores: cores.parse()?,
+        node: node.clone(),
+        group: group.clone(),
+    };
+    leave_task_groups();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let done = runtime.block_on(watch(&mut post));
+    // A look at a shared directory that hangs must not keep it.
+    runtime.shutdown_background();
+    done
+}
+
+/// The framework ends a task by its control groups; the guard must outlive it.
+fn leave_task_groups() {
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    for fields in mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>()) {
+        if let [_, directory, "cgroup" | "cgroup2", ..] = fields[..] {
+            // Where that is not allowed it stays, and the group's own end takes the container with it or not.
+            let _ = fs::write(Path::new(directory).join("cgroup.procs"), "0");
+        }
+    }
+}
+
+async fn watch(post: &mut Post) -> Result<()> {
+    // The framework signals the whole tree of processes.
+    let mut ignored =
+        [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?];
+    let [term, int, hup] = &mut ignored;
+    let docker = Docker::at(&post.socket);
+    let cgroups = Cgroups::find()?;
+    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    let mut deadline = clock::since_boot() + Duration::from_secs(60);
+    let (mut still, mut alone) = (Still::No, false);
+    loop {
+        let left = deadline.saturating_sub(clock::since_boot());
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = int.recv() => {}
+            _ = hup.recv() => {}
+            line = lines.next_line(), if !alone => match line.unwrap_or_default().as_deref() {
+                Some("done") => return Ok(()),
+                Some(text) => match text.strip_prefix("group ") {
+                    Some(group) => group.clone_into(&mut post.group),
+                    None => {
+                        deadline = Duration::from_millis(text.parse().context("guard: input")?);
+                        if still != Still::No && clock::since_boot() < deadline {
+                            eprintln!("the lease is renewed: the container goes on");
+                            go_on(&cgroups, &docker, post, still).await;
+                            still = Still::No;
+                        }
+                    }
+                },
+                None => alone = true,
+            },
+            () = sleep(left), if still == Still::No => {
+                if successor(post) {
+                    return Ok(());
+                }
+                still = stand_still(&cgroups, &docker, post).await;
+                if still == Still::No {
+                    if alone {
+                        return Ok(());
+                    }
+                    // The agent may be about to make the container.
+                    sleep(Duration::from_millis(20)).await;
+                }
+            }
+            done = tidy(&cgroups, &docker, post), if still != Still::No && alone => return done,
+        }
+    }
+}
+
+/// By which means the container stands still.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Still {
+    No,
+    /// The group around it is frozen.
+    Frozen,
+    /// Docker has paused it.
+    Paused,
+}
+
+/// Has an agent that started later on this node taken charge of the container?
+fn successor(post: &Post) -> bool {
+    let text = fs::read_to_string(post.local.join(SUCCESSOR)).unwrap_or_default();
+    text.trim().parse::<u64>().is_ok_and(|epoch| epoch > post.epoch)
+}
+
+async fn stand_still(cgroups: &Cgroups, docker: &Docker, post: &Post) -> Still {
+    match cgroups.freeze(&post.group) {
+        Ok(true) => {
+            eprintln!("the lease of epoch {} has run out: {} stands still", post.epoch, post.group);
+            return Still::Frozen;
+        }
+        Ok(false) => return Still::No,
+        Err(error) => eprintln!("{error:#}; pausing by Docker"),
+    }
+    let _ = docker.set_cores(&post.container, post.cores).await;
+    match docker.pause(&post.container).await {
+        Ok(()) => Still::Paused,
+        Err(error) => {
+            eprintln!("pausing: {error}");
+            Still::No
+        }
+    }
+}
+
+async fn go_on(cgroups: &Cgroups, docker: &Docker, post: &Post, still: Still) {
+    if still == Still::Frozen {
+        cgroups.thaw(&post.group);
+    } else if let Err(error) = docker.unpause(&post.container).await {
+        // The agent looks for this, too.
+        eprintln!("unpausing: {error}");
+    }
+}
+
+/// Nobody on this node will come for the paused container once another node has taken the job.
+async fn tidy(cgroups: &Cgroups, docker: &Docker, post: &Post) -> Result<()> {
+    let began = clock::since_boot();
+    while clock::since_boot() - began < PATIENCE {
+        sleep(Duration::from_secs(2)).await;
+        if successor(post) {
+            return Ok(());
+        }
+        let directory = LeaseDir::existing(&post.lease);
+        let look = tokio::task::spawn_blocking(move || directory.newest());
+        let Ok(Ok(Ok(newest))) = tokio::time::timeout(Duration::from_secs(30), look).await else { continue };
+        // An agent of this node cares for it itself.
+        let elsewhere = newest.is_none_or(|record| record.epoch > post.epoch && record.holder.node != post.node);
+        if elsewhere && !successor(post) {
+            eprintln!("the job runs elsewhere: removing {}", post.container);
+            // Killed first: thawed, it has no moment to go on.
+            kill_group(cgroups, &cgroups.directory(&post.group));
+            cgroups.thaw(&post.group);
+            docker.remove(&post.container).await?;
+            cgroups.remove(&post.group);
+            return Ok(());
+        }
+    }
+    Ok(())
+}

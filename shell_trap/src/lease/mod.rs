@@ -1,0 +1,219 @@
+//! Never two nodes for one job: an epoch file in the shared directory, renewed by its holder and waited out by takers.
+
+pub mod file;
+pub mod guard;
+pub mod state;
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use tokio::time::timeout;
+
+use self::file::{LeaseDir, Superseded};
+use self::state::{Holder, Record, Verdict, Watcher};
+use crate::clock;
+
+/// A look at a shared directory that takes longer has failed; its file server may be away.
+const LOOK: Duration = Duration::from_secs(10);
+
+/// A lease that is held.
+#[derive(Debug)]
+pub struct Lease {
+    directory: LeaseDir,
+    record: Record,
+    renewed_at: Duration,
+}
+
+/// What stood there before.
+#[derive(Debug, Clone)]
+pub struct Predecessor {
+    /// The last holder's record.
+    pub record: Record,
+}
+
+impl Lease {
+    /// Waits until the job is free and takes it.
+    ///
+    /// # Errors
+    /// When the shared directory fails.
+    pub async fn take(
+        directory: LeaseDir,
+        holder: Holder,
+        length: Duration,
+        grace: Duration,
+    ) -> Result<(Self, Option<Predecessor>)> {
+        let poll = (length / 10).clamp(Duration::from_millis(100), Duration::from_secs(1));
+        let mut watcher = Watcher::new(grace, poll);
+        let mut told = false;
+        loop {
+            let newest = blocking(&directory, LeaseDir::newest).await?;
+            let began = clock::since_boot();
+            let dead = newest.as_ref().is_some_and(|record| is_dead_here(&record.holder, &holder));
+            match watcher.judge(newest.as_ref(), began, dead) {
+                Verdict::Wait(pause) => {
+                    if let (false, Some(record)) = (told, &newest) {
+                        told = true;
+                        tracing::warn!(holder = %record.holder.hostname, task = %record.holder.task, epoch = record.epoch,
+                            "another task holds this job: waiting until it gives it back, or until its lease has run out");
+                    }
+                    tokio::time::sleep(pause).await;
+                }
+                Verdict::Take(epoch) => {
+                    let lease_ms = u64::try_from(length.as_millis()).unwrap_or(u64::MAX);
+                    let record = Record { epoch, holder: holder.clone(), lease_ms, renewals: 0, released: false };
+                    let draft = record.clone();
+                    if blocking(&directory, move |directory| directory.take(&draft)).await? {
+                        let lease = Lease { directory, record, renewed_at: began };
+                        return Ok((lease, newest.map(|record| Predecessor { record })));
+                    }
+                }
+            }
+        }
+    }
+
+    /// The epoch, which is the number of the segment.
+    pub fn epoch(&self) -> u64 {
+        self.record.epoch
+    }
+
+    /// Who holds it: this process.
+    pub fn holder(&self) -> &Holder {
+        &self.record.holder
+    }
+
+    /// Its files.
+    pub fn directory(&self) -> &LeaseDir {
+        &self.directory
+    }
+
+    /// How long it is valid after a renewal.
+    pub fn length(&self) -> Duration {
+        Duration::from_millis(self.record.lease_ms)
+    }
+
+    /// When the container must stand still, unless it is renewed before.
+    pub fn pause_at(&self) -> Duration {
+        state::pause_at(self.renewed_at, self.length())
+    }
+
+    /// Renews it.
+    ///
+    /// # Errors
+    /// [`Superseded`] when somebody took over; else the failure of the shared directory, to be tried again.
+    pub async fn renew(&mut self) -> Result<()> {
+        let began = clock::since_boot();
+        let record = Record { renewals: self.record.renewals + 1, ..self.record.clone() };
+        let draft = record.clone();
+        blocking(&self.directory, move |directory| directory.renew(&draft)).await?;
+        self.record = record;
+        self.renewed_at = began;
+        Ok(())
+    }
+
+    /// Gives it back: the next may start at once.
+    ///
+    /// # Errors
+    /// As [`Lease::renew`].
+    pub async fn release(mut self) -> Result<()> {
+        self.record.released = true;
+        self.renew().await
+    }
+}
+
+/// Did somebody take over?
+pub fn is_superseded(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<Superseded>().is_some()
+}
+
+async fn blocking<T: Send + 'static>(
+    directory: &LeaseDir,
+    work: impl FnOnce(&LeaseDir) -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let directory = directory.clone();
+    let task = tokio::task::spawn_blocking(move || work(&directory));
+    timeout(LOOK, task).await.context("the shared directory does not answer")?.context("the look was cut off")?
+}
+
+/// This process, as a holder on `node`.
+pub fn this_process(engine: &str, task: Option<&str>) -> Holder {
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let hostname = nix::unistd::gethostname().unwrap_or_default();
+    let pid = std::process::id();
+    let limited = |text: &str| text.chars().take(200).collect::<String>();
+    Holder {
+        node: format!("{}/{engine}", boot.trim()),
+        hostname: limited(&hostname.to_string_lossy()),
+        task: limited(task.unwrap_or_default()),
+        pid,
+        pid_started: started(pid).unwrap_or_default(),
+        pid_namespace: pid_namespace(),
+    }
+}
+
+fn pid_namespace() -> String {
+    fs::read_link("/proc/self/ns/pid").map(|link| link.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// Field 22 of `/proc/PID/stat`, counted after the name, which may hold anything.
+fn started(pid: u32) -> Option<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, fields) = text.rsplit_once(')')?;
+    // A zombie has ended; its parent just did not look yet.
+    let mut fields = fields.split_whitespace();
+    (fields.next()? != "Z").then_some(())?;
+    fields.nth(18)?.parse().ok()
+}
+
+/// Only a process whose number means the same here can be called dead.
+fn is_dead_here(holder: &Holder, us: &Holder) -> bool {
+    let comparable = holder.node == us.node && holder.pid_namespace == us.pid_namespace && holder.pid != 0;
+    comparable && started(holder.pid) != Some(holder.pid_started)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn here(pid: u32) -> Holder {
+        Holder { pid, pid_started: started(pid).unwrap_or(0), ..this_process("engine", None) }
+    }
+
+    #[test]
+    fn a_dead_process_of_this_node_is_known_as_dead() {
+        let us = this_process("engine", None);
+        assert!(!is_dead_here(&us, &us));
+        let mut child = std::process::Command::new("sleep").arg("600").spawn().unwrap();
+        let holder = here(child.id());
+        assert!(!is_dead_here(&holder, &us));
+        child.kill().unwrap();
+        while started(child.id()).is_some() {
+            std::thread::yield_now();
+        }
+        assert!(is_dead_here(&holder, &us), "a zombie counts as dead");
+        child.wait().unwrap();
+        assert!(is_dead_here(&holder, &us));
+        let elsewhere = Holder { node: "other".into(), ..holder };
+        assert!(!is_dead_here(&elsewhere, &us), "of other nodes nothing is known");
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_released_lease_is_taken_at_once_and_a_held_one_waited_out() {
+        let base = tempfile::tempdir().unwrap();
+        let directory = LeaseDir::open(base.path()).unwrap();
+        let (length, grace) = (Duration::from_secs(1), Duration::from_millis(500));
+        let other = Holder { node: "other".into(), ..Holder::default() };
+        let (first, before) = Lease::take(directory.clone(), other.clone(), length, grace).await.unwrap();
+        assert!(before.is_none() && first.epoch() == 1);
+        first.release().await.unwrap();
+        let (mut second, before) = Lease::take(directory.clone(), other, length, grace).await.unwrap();
+        assert_eq!((second.epoch(), before.unwrap().record.epoch), (2, 1));
+        second.renew().await.unwrap();
+        let must_stand_still = second.pause_at();
+        let us = this_process("here", None);
+        let (third, _) = Lease::take(directory, us, length, grace).await.unwrap();
+        assert_eq!(third.epoch(), 3);
+        assert!(clock::since_boot() > must_stand_still + Duration::from_millis(500));
+        assert!(is_superseded(&second.renew().await.unwrap_err()));
+    }
+}

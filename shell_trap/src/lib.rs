@@ -1,0 +1,21 @@
+//! The agent that Marathon starts instead of a job: it runs the job in a container with a real CPU limit, writes a
+//! checkpoint when it is asked to end, and goes on from it at the next start, on whichever node that is.
+//!
+//! A library only for its own tests; the program is `shell_trap`.
+
+pub mod cgroup;
+pub mod check;
+pub mod checkpoint;
+pub mod clock;
+pub mod compat;
+pub mod config;
+pub mod docker;
+pub mod id;
+pub mod layer;
+pub mod lease;
+pub mod life;
+pub mod oci;
+pub mod process;
+pub mod report;
+pub mod restore;
+pub mod runtime;

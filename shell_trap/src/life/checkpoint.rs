@@ -1,0 +1,140 @@
+//! The checkpoint: everything that the job is, on disk in the shared directory, or nothing.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use tokio::time::Instant;
+
+use super::container::Context;
+use super::records::Execution;
+use super::{Segment, output};
+use crate::cgroup::CpuTime;
+use crate::checkpoint::manifest::{self, Manifest};
+use crate::checkpoint::{criu, dump, generations};
+use crate::clock;
+use crate::layer::pack;
+use crate::runtime::Running as _;
+use crate::runtime::docker::ContainerJob;
+
+/// A published checkpoint.
+#[derive(Debug, Clone, Copy)]
+pub struct Published {
+    /// Number of the generation.
+    pub generation: u64,
+    /// CPU time of the segment in it.
+    pub time: CpuTime,
+}
+
+impl Context {
+    /// Freezes the container and publishes a generation, within `deadline`. Afterwards the container stands still when
+    /// that succeeded, and else is in whatever state it was left.
+    pub async fn checkpoint(
+        &self,
+        job: &ContainerJob,
+        segment: &Segment,
+        execution: &Execution,
+        deadline: Instant,
+    ) -> Result<Published> {
+        let abilities = self.abilities.as_ref().map_err(|why| anyhow::anyhow!("{why}"))?;
+        self.note(job, execution, segment.base, true)?;
+        job.freeze().await?;
+        // Frozen: the dump itself is not the job's work.
+        let time = job.cpu_time().unwrap_or_default();
+        let container = self.docker.inspect(&job.id).await?;
+        let upper = container.upper_dir().context("Docker tells no directory of the writable layer")?;
+        let job_dir = self.job_dir.clone();
+        let draft = tokio::task::spawn_blocking(move || generations::draft(&job_dir)).await??;
+        let limit = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(100));
+        dump::images(&self.docker, &container, abilities.dump, &draft.images(), &self.local.join("dump"), limit)
+            .await?;
+        let layer = draft.layer();
+        tokio::task::spawn_blocking(move || pack::pack(&upper, &layer)).await?.context("saving the writable layer")?;
+        if let Err(error) = output::archive(&self.docker, &job.id, job.tty, &self.job_dir, self.epoch).await {
+            // Output is also in the task's sandbox; the work itself is more.
+            tracing::warn!("the job's output cannot be archived: {error:#}");
+        }
+        let generation = draft.number();
+        let mut manifest = Manifest {
+            version: 1,
+            job: self.name(),
+            execution: execution.execution.clone(),
+            generation,
+            segment: self.epoch,
+            cpu_seconds: segment.total(time),
+            started_at: execution.started_at,
+            dumped_at: clock::unix_seconds(),
+            image_id: container.image.clone(),
+            tools: self.tools(&abilities.criu.version),
+            files: std::collections::BTreeMap::new(),
+        };
+        let job_dir = self.job_dir.clone();
+        tokio::task::spawn_blocking(move || -> Result<()> {
+            manifest.files = manifest::stamp_all(draft.directory())?;
+            draft.publish(&job_dir, &manifest).map(drop)
+        })
+        .await?
+        .context("publishing the checkpoint")?;
+        Ok(Published { generation, time })
+    }
+
+    fn tools(&self, criu_version: &str) -> std::collections::BTreeMap<String, String> {
+        let tools = [
+            ("shell_trap", env!("CARGO_PKG_VERSION").to_owned()),
+            ("criu", criu_version.to_owned()),
+            ("docker", self.node.server_version.clone()),
+            ("kernel", criu::kernel()),
+        ];
+        tools.into_iter().map(|(name, version)| (name.to_owned(), version)).collect()
+    }
+}
+
+/// What to do after a dump that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// The program has ended in the same moment: that is its end.
+    Finished,
+    /// There is time for another attempt.
+    Retry,
+    /// There is not: the job is left running.
+    GiveUp,
+}
+
+/// Decides by whether the container has ended, what is left of the grace, and how long the failed attempt took.
+pub fn after_failure(exited: bool, left: Duration, took: Duration) -> Next {
+    // A dump that hung is cut off at the end of the grace; one that failed at once will not take longer the next time.
+    let needed = took.max(Duration::from_millis(300));
+    match exited {
+        true => Next::Finished,
+        false if left > needed => Next::Retry,
+        false => Next::GiveUp,
+    }
+}
+
+/// When everything must be done: the grace "may not be granted in full", and the container is still to be removed.
+pub fn margin(grace: Duration) -> Duration {
+    (grace / 5).clamp(Duration::from_millis(100), Duration::from_secs(5))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_failed_dump_the_grace_is_used_up_and_not_more() {
+        let ms = Duration::from_millis;
+        assert_eq!(after_failure(true, ms(5000), ms(100)), Next::Finished);
+        assert_eq!(after_failure(true, ms(0), ms(100)), Next::Finished);
+        assert_eq!(after_failure(false, ms(5000), ms(100)), Next::Retry);
+        assert_eq!(after_failure(false, ms(299), ms(10)), Next::GiveUp);
+        assert_eq!(after_failure(false, ms(1500), ms(2000)), Next::GiveUp);
+    }
+
+    #[test]
+    fn the_margin_fits_into_any_grace() {
+        for grace in [100, 500, 3000, 60_000, 3_600_000] {
+            let grace = Duration::from_millis(grace);
+            assert!(margin(grace) <= grace, "{grace:?}");
+        }
+        assert_eq!(margin(Duration::from_secs(120)), Duration::from_secs(5));
+    }
+}

@@ -1,0 +1,185 @@
+//! What earlier agents of this job left on this node: a container that still runs is taken up with all its work; one
+//! that has ended meanwhile is reported; anything else is removed.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+
+use super::begin::Running;
+use super::container::{self, Context};
+use super::records::{Finished, Segment};
+use crate::cgroup::CpuTime;
+use crate::checkpoint::generations;
+use crate::clock;
+use crate::docker::create::LABEL_JOB;
+use crate::lease::{self, Predecessor};
+use crate::runtime::Running as _;
+use crate::runtime::docker::{ContainerJob, kill_group, kill_tracers};
+
+/// What was found.
+pub enum Found {
+    /// It goes on.
+    Running(Box<Running>),
+    /// It has ended while nobody watched.
+    Finished(Finished),
+}
+
+/// Signals by which others end a program: of these it is not known that the program ended by itself.
+fn by_itself(exit_code: i64, oom_killed: bool) -> bool {
+    oom_killed || ![128 + 9, 128 + 15].contains(&exit_code)
+}
+
+impl Context {
+    /// Looks for the container of the last segment, if that ran on this node, and takes it up.
+    pub async fn take_up(&self, predecessor: Option<&Predecessor>) -> Result<Option<Found>> {
+        let (Some(predecessor), Some(record)) = (predecessor, Segment::load(&self.local)) else { return Ok(None) };
+        let us = lease::this_process(&self.node.identity(), None);
+        let last = &predecessor.record;
+        // Of an older segment the container holds what has been overtaken elsewhere.
+        if last.holder.node != us.node || last.epoch != record.epoch || last.released {
+            return Ok(None);
+        }
+        if self.published(record.epoch) {
+            return Ok(None);
+        }
+        let container = match self.docker.inspect(&record.container).await {
+            Ok(container) => container,
+            Err(error) if error.is_missing() => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let zero =
+            CpuTime { total: Duration::from_nanos(record.zero_ns.0), user: Duration::from_nanos(record.zero_ns.1) };
+        let job = ContainerJob::new(
+            self.docker.clone(),
+            record.container.clone(),
+            self.node.cores,
+            container.config.tty,
+            self.cgroups.clone(),
+            record.group.clone(),
+            zero,
+        );
+        if container.state.has_exited() {
+            let state = &container.state;
+            // A dump that was cut off may have damaged the program.
+            if record.dumping && state.exit_code > 128 || !by_itself(state.exit_code, state.oom_killed) {
+                return Ok(None);
+            }
+            tracing::warn!(exit_code = state.exit_code, "the job has ended while no agent watched it");
+            let used = job.cpu_time().unwrap_or_default().total.as_secs_f64() / self.config.cpu_factor;
+            return Ok(Some(Found::Finished(Finished {
+                execution: record.execution,
+                segment: self.epoch,
+                finished_at: clock::unix_seconds(),
+                exit_code: state.exit_code,
+                cpu_seconds: record.base + used,
+            })));
+        }
+        if !container.state.running {
+            return Ok(None);
+        }
+        // From here on it is this epoch's: should this start be cut off, the next one finds it.
+        Segment { epoch: self.epoch, ..record.clone() }.store(&self.local)?;
+        self.resume(&job, container.state.pid).await.context("taking up the container of an earlier agent")?;
+        let used = job.cpu_time().unwrap_or_default();
+        let base = record.base + used.total.as_secs_f64() / self.config.cpu_factor;
+        let now = CpuTime { total: zero.total + used.total, user: zero.user + used.user };
+        let job = ContainerJob::new(job.docker, job.id, job.node_cores, job.tty, job.cgroups, job.group, now);
+        tracing::warn!(container = %job.id, base, "the job still runs here: taken up from an agent that is gone");
+        let running = self.running(job, record.execution, base, None, clock::unix_seconds()).await?;
+        Ok(Some(Found::Running(Box::new(running))))
+    }
+
+    /// Is there a generation of this segment? Then its container is only waiting to be removed.
+    fn published(&self, segment: u64) -> bool {
+        let numbers = generations::numbers(&self.job_dir).unwrap_or_default();
+        let newest = numbers.first().and_then(|&number| generations::open(&self.job_dir, &self.name(), number).ok());
+        newest.is_some_and(|generation| generation.manifest.segment == segment)
+    }
+
+    /// Whatever an unfinished dump has stopped goes on.
+    async fn resume(&self, job: &ContainerJob, pid: i32) -> Result<()> {
+        if let Ok(group) = self.cgroups.of_process(pid) {
+            kill_tracers(&self.cgroups, &group);
+        }
+        let cores =
+            container::limit(self.config.cpus, self.config.cpu_factor, self.node.cores) * self.config.cpu_factor;
+        if self.docker.inspect(&job.id).await?.state.paused {
+            // Docker may believe in a pause that is over.
+            match self.docker.unpause(&job.id).await {
+                Err(error) if !error.to_string().contains("not paused") => return Err(error.into()),
+                _ => {}
+            }
+        }
+        self.cgroups.thaw(&job.group);
+        self.cgroups.thaw_process(pid);
+        job.set_cores(cores).await
+    }
+
+    /// Removes all containers of the job on this node, and their groups.
+    pub async fn remove_leftovers(&self) -> Result<()> {
+        self.remove_labelled(None).await?;
+        self.remove_groups();
+        Segment::forget(&self.local);
+        Ok(())
+    }
+
+    /// Removes what this very start has made. Is nothing of the job left on this node then?
+    pub async fn remove_own(&self) -> Result<bool> {
+        self.remove_labelled(Some(self.epoch)).await?;
+        let left = self.docker.labelled(&format!("{LABEL_JOB}={}", self.name())).await?;
+        Ok(left.is_empty())
+    }
+
+    async fn remove_labelled(&self, only: Option<u64>) -> Result<()> {
+        for id in self.docker.labelled(&format!("{LABEL_JOB}={}", self.name())).await? {
+            let container = self.docker.inspect(&id).await;
+            if only.is_some() && container.as_ref().is_ok_and(|container| container.segment() != only) {
+                continue;
+            }
+            tracing::info!(container = %id, "removing what an earlier agent or attempt left");
+            if let Ok(container) = container
+                && let Ok(group) = self.cgroups.of_process(container.state.pid)
+                && container.state.pid > 0
+            {
+                kill_tracers(&self.cgroups, &group);
+                // Killed first: thawed, it has no moment to go on.
+                kill_group(&self.cgroups, &group);
+                self.thaw_all();
+                self.cgroups.thaw_process(container.state.pid);
+            }
+            self.docker.remove(&id).await.context("removing a leftover container")?;
+        }
+        Ok(())
+    }
+
+    /// Removes the job's empty groups.
+    pub fn remove_groups(&self) {
+        self.groups().iter().for_each(|group| self.cgroups.remove(group));
+    }
+
+    fn thaw_all(&self) {
+        for group in self.groups() {
+            self.cgroups.thaw(&group);
+        }
+    }
+
+    /// The groups of all segments of the job on this node.
+    fn groups(&self) -> Vec<String> {
+        let own = self.group().path;
+        let Some((base, _)) = own.rsplit_once('/') else { return Vec::new() };
+        let entries = std::fs::read_dir(self.cgroups.directory(base)).into_iter().flatten().flatten();
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        names.filter(|name| name.contains(&self.name())).map(|name| format!("{base}/{name}")).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_others_killed_has_not_ended_by_itself() {
+        assert!(by_itself(0, false) && by_itself(7, false) && by_itself(139, false) && by_itself(137, true));
+        assert!(!by_itself(137, false) && !by_itself(143, false));
+    }
+}

@@ -1,0 +1,67 @@
+//! One attempt to restore a generation that verified.
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::container::Context;
+use crate::cgroup::CpuTime;
+use crate::checkpoint::generations::Generation;
+use crate::clock;
+use crate::docker::SLOW;
+use crate::layer::unpack;
+use crate::oci;
+use crate::restore::{RestorePath, engine};
+use crate::runtime::docker::{ContainerJob, kill_group};
+
+impl Context {
+    /// Makes a container, gives it the writable layer and starts it from the images: with all cores, as a restore works
+    /// inside the container's own limit, which is set afterwards. Also gives the instant from which its output is new.
+    pub async fn restore(&self, generation: &Generation) -> Result<(ContainerJob, f64)> {
+        let abilities = self.abilities.as_ref().map_err(|why| anyhow::anyhow!("{why}"))?;
+        let id = self.create(self.node.cores, Some(generation)).await?;
+        let container = self.docker.inspect(&id).await?;
+        let upper = container.upper_dir().context("Docker tells no directory of the writable layer")?;
+        let layer = generation.layer();
+        tokio::task::spawn_blocking(move || unpack::unpack(&layer, &upper)).await?.context("the writable layer")?;
+        let since = clock::unix_seconds();
+        let group = self.group().path;
+        let limit = oci::deadline(generation.manifest.size());
+        let started = match &abilities.restore {
+            RestorePath::Runtime(_) => {
+                let _ = std::fs::remove_file(self.outcome_file());
+                // The entry has the deadline; this is for an entry that hangs itself.
+                self.docker.start(&id, None, limit + SLOW).await.map_err(anyhow::Error::from)
+            }
+            RestorePath::Engine => {
+                engine::start(&self.docker, &self.node.docker_root_dir, &id, &generation.images(), limit).await
+            }
+        };
+        if let Err(error) = started {
+            // It may run on although the start is reported as failed.
+            kill_group(&self.cgroups, &self.cgroups.directory(&group));
+            return Err(error).context("starting from the checkpoint");
+        }
+        let zero = match oci::read_outcome(&self.outcome_file()) {
+            Ok(outcome) if matches!(abilities.restore, RestorePath::Runtime(_)) => CpuTime {
+                total: std::time::Duration::from_nanos(outcome.restore_cpu_ns),
+                user: std::time::Duration::from_nanos(outcome.restore_user_ns),
+            },
+            // What the program has done since it went on is counted as the restore's work: some hundredths of a second.
+            _ => self.cgroups.cpu_time(&self.cgroups.directory(&group)).unwrap_or_default(),
+        };
+        let state = self.docker.inspect(&id).await?.state;
+        ensure!(
+            state.running || state.has_exited(),
+            "the container is {} after the restore: {}",
+            state.status,
+            state.error
+        );
+        let cores =
+            super::container::limit(self.config.cpus, self.config.cpu_factor, self.node.cores) * self.config.cpu_factor;
+        if state.running {
+            self.docker.set_cores(&id, cores).await.context("setting the limit")?;
+        }
+        let tty = container.config.tty;
+        let job = ContainerJob::new(self.docker.clone(), id, self.node.cores, tty, self.cgroups.clone(), group, zero);
+        Ok((job, since))
+    }
+}

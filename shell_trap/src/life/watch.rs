@@ -1,0 +1,140 @@
+//! While the job runs: samples, wishes of the supervisor, the lease, and the end.
+
+use std::pin::pin;
+
+use anyhow::Result;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::{Segment, Stop};
+use crate::clock;
+use crate::compat::MyCgroup;
+use crate::config::Config;
+use crate::lease::guard::{Guard, Post};
+use crate::lease::{self, Lease, state};
+use crate::report::Reporter;
+use crate::runtime::{Ended, Running};
+
+/// Why the watch is over.
+pub enum Outcome {
+    /// The job has ended.
+    Ended(Ended),
+    /// The framework wants the task to end.
+    Stop,
+    /// Another node runs the job.
+    Superseded,
+}
+
+/// What is watched.
+pub struct Watch<'a, R> {
+    pub config: &'a Config,
+    pub reporter: &'a Reporter,
+    pub job: &'a R,
+    pub compat: Option<&'a MyCgroup>,
+}
+
+impl<R: Running> Watch<'_, R> {
+    /// Watches until something happens that ends the segment.
+    pub async fn run(
+        &self,
+        segment: &mut Segment,
+        mut lease: Option<&mut Lease>,
+        mut guard: Option<(&mut Option<Guard>, &Post)>,
+        stop: &mut Stop,
+    ) -> Outcome {
+        let mut ended = pin!(self.job.ended());
+        let mut samples = interval(self.config.sample);
+        samples.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let length = lease.as_ref().map_or(std::time::Duration::from_secs(3600), |lease| lease.length());
+        let mut renewals = interval(state::renewal_interval(length));
+        renewals.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut wishes = self.reporter.wishes();
+        wishes.mark_unchanged();
+        loop {
+            tokio::select! {
+                // The job's own end goes before a stop that came in the same moment.
+                biased;
+                ended = &mut ended => return Outcome::Ended(ended),
+                () = stop.asked() => return Outcome::Stop,
+                _ = renewals.tick(), if lease.is_some() => {
+                    let Some(lease) = lease.as_deref_mut() else { continue };
+                    match renew(lease, &mut guard).await {
+                        Renewed::Yes => self.job.keep_running().await,
+                        Renewed::NotNow if clock::since_boot() > lease.pause_at() => self.job.stand_still(),
+                        Renewed::NotNow => {}
+                        Renewed::Never => return Outcome::Superseded,
+                    }
+                }
+                _ = samples.tick() => self.sample(segment),
+                Ok(()) = wishes.changed() => {
+                    let wish = wishes.borrow_and_update().in_place;
+                    if let Some(cpus) = wish {
+                        self.resize(segment, cpus).await;
+                    }
+                }
+            }
+        }
+    }
+
+    fn sample(&self, segment: &Segment) {
+        let Some(time) = self.job.cpu_time() else { return };
+        self.reporter.send(segment.words.sample(segment.cpu(time), segment.limit));
+        if let Some(Err(error)) = self.compat.map(|compat| compat.update(time)) {
+            tracing::warn!("{error:#}");
+        }
+    }
+
+    async fn resize(&self, segment: &mut Segment, cpus: f64) {
+        let limit = super::container::limit(cpus, segment.factor, self.job.cores());
+        if (limit - segment.limit).abs() < 1e-6 {
+            return;
+        }
+        match self.job.set_cores(limit * segment.factor).await {
+            Ok(()) => {
+                tracing::info!(from = segment.limit, to = limit, "resized in place");
+                segment.limit = limit;
+                // The supervisor learns at once that it is done.
+                self.sample(segment);
+            }
+            Err(error) => tracing::warn!(cpus, "cannot resize in place: {error:#}"),
+        }
+    }
+}
+
+/// How a renewal went.
+enum Renewed {
+    Yes,
+    NotNow,
+    Never,
+}
+
+async fn renew(lease: &mut Lease, guard: &mut Option<(&mut Option<Guard>, &Post)>) -> Renewed {
+    match lease.renew().await {
+        Ok(()) => {
+            if let Some((guard, post)) = guard
+                && let Err(error) = tell(guard, post, lease).await
+            {
+                tracing::error!("no guard pauses the container should this agent die: {error:#}");
+            }
+            Renewed::Yes
+        }
+        Err(error) if lease::is_superseded(&error) => {
+            tracing::error!("{error:#}");
+            Renewed::Never
+        }
+        Err(error) => {
+            tracing::warn!("the lease cannot be renewed: {error:#}");
+            Renewed::NotNow
+        }
+    }
+}
+
+async fn tell(guard: &mut Option<Guard>, post: &Post, lease: &Lease) -> Result<()> {
+    if let Some(running) = guard {
+        match running.renewed(lease.pause_at()).await {
+            Ok(()) => return Ok(()),
+            Err(error) => tracing::warn!("{error:#}; starting another"),
+        }
+    }
+    *guard = Some(Guard::start(post, lease.pause_at()).await?);
+    Ok(())
+}

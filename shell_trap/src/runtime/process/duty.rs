@@ -1,0 +1,143 @@
+//! Without control groups: a thread stops and continues the job so that its mean rate is the limit.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::bucket::Bucket;
+use super::tree::Tree;
+use crate::cgroup::CpuTime;
+
+/// Between two looks; CPU time is counted in hundredths of a second.
+const STEP: Duration = Duration::from_millis(10);
+
+/// A controlled session.
+#[derive(Debug)]
+pub struct Duty {
+    shared: Arc<Mutex<State>>,
+}
+
+#[derive(Debug)]
+struct State {
+    bucket: Bucket,
+    used: CpuTime,
+    /// No lease: it must stand still.
+    held: bool,
+    /// It is being ended: it must not stand still.
+    released: bool,
+    over: bool,
+}
+
+impl Duty {
+    /// Starts the thread.
+    pub fn start(session: Pid, cores: f64) -> Self {
+        let state =
+            State { bucket: Bucket::new(cores), used: CpuTime::default(), held: false, released: false, over: false };
+        let shared = Arc::new(Mutex::new(state));
+        let theirs = shared.clone();
+        std::thread::spawn(move || control(&theirs, session));
+        Duty { shared }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.shared)
+    }
+
+    /// Changes the limit, in cores.
+    pub fn limit(&self, cores: f64) {
+        self.state().bucket.set_cores(cores);
+    }
+
+    /// Used since the start.
+    pub fn cpu_time(&self) -> CpuTime {
+        self.state().used
+    }
+
+    /// Lets it stand still or not, whatever it has used.
+    pub fn hold(&self, still: bool) {
+        self.state().held = still;
+    }
+
+    /// From now on it is not stopped: a stopped process does not see how it is asked to end.
+    pub fn release(&self) {
+        self.state().released = true;
+    }
+}
+
+impl Drop for Duty {
+    fn drop(&mut self) {
+        self.state().over = true;
+    }
+}
+
+fn lock(shared: &Mutex<State>) -> MutexGuard<'_, State> {
+    // A panicking holder would have left numbers that the next look corrects.
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn control(shared: &Mutex<State>, session: Pid) {
+    let mut tree = Tree::of(session);
+    let (mut before, mut looked) = (CpuTime::default(), Instant::now());
+    let mut stopped = false;
+    loop {
+        std::thread::sleep(STEP);
+        let now = tree.look();
+        let elapsed = looked.elapsed();
+        looked = Instant::now();
+        let stop = {
+            let mut state = lock(shared);
+            if state.over {
+                return;
+            }
+            state.used = CpuTime { total: now.total.max(state.used.total), user: now.user };
+            let full = state.bucket.step(elapsed, now.total.saturating_sub(before.total));
+            (full || state.held) && !state.released
+        };
+        before = now;
+        // A process that was made meanwhile runs although the others stand still, so the stop is repeated.
+        if stop || stopped {
+            let signal = if stop { Signal::SIGSTOP } else { Signal::SIGCONT };
+            for pid in tree.members() {
+                let _ = kill(pid, signal);
+            }
+        }
+        stopped = stop;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::process::CommandExt as _;
+
+    #[test]
+    fn a_busy_process_gets_what_the_limit_says_before_and_after_a_change() {
+        // The test's own session is not touched: the child leads its own.
+        let mut command = std::process::Command::new("setsid");
+        let mut child = command.args(["sh", "-c", "while :; do :; done"]).process_group(0).spawn().unwrap();
+        let pid = Pid::from_raw(child.id() as i32);
+        std::thread::sleep(Duration::from_millis(300));
+        let leader = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        // setsid(1) forks when it leads a group already: then the shell is its child.
+        let session = leader.rsplit_once(')').unwrap().1.split_whitespace().nth(3).unwrap().parse::<i32>().unwrap();
+        let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+        let session = children.split_whitespace().next().map_or(session, |pid| pid.parse().unwrap());
+        let duty = Duty::start(Pid::from_raw(session), 0.2);
+        let rate = |seconds: u64| {
+            let (began, before) = (Instant::now(), duty.cpu_time());
+            std::thread::sleep(Duration::from_secs(seconds));
+            duty.cpu_time().since(before).total.as_secs_f64() / began.elapsed().as_secs_f64()
+        };
+        std::thread::sleep(Duration::from_millis(500));
+        let low = rate(3);
+        duty.limit(0.6);
+        let high = rate(3);
+        let _ = nix::sys::signal::killpg(Pid::from_raw(session), Signal::SIGKILL);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        // Upper bounds hold on any machine; that it gets more after the change needs only some free time.
+        assert!(low < 0.3 && high < 0.75 && high > low, "{low} {high}");
+    }
+}

@@ -1,0 +1,164 @@
+//! A control group for one job, of either version.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, ensure};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::cgroup::{Cgroups, CpuTime};
+
+/// In which a quota is given, in microseconds. Shorter than the kernel's default: a job of 0.1 CPUs then stands still
+/// for at most 45 ms at a time.
+const PERIOD_US: f64 = 50_000.0;
+
+/// A group with a limit.
+#[derive(Debug)]
+pub struct Group {
+    cgroups: Cgroups,
+    /// With the limit.
+    cpu: PathBuf,
+    /// With the counters; the same directory in version two.
+    count: PathBuf,
+    v2: bool,
+}
+
+impl Group {
+    /// Makes it below `parent`, or below this process's own group.
+    ///
+    /// # Errors
+    /// When no group with a working CPU limit can be made here.
+    pub fn make(parent: Option<&str>, name: &str, cores: f64) -> Result<Self> {
+        let cgroups = Cgroups::find()?;
+        let own = cgroups.of_process(std::process::id().cast_signed())?;
+        let count = parent.map_or(own, |parent| cgroups.directory(parent)).join(format!("shell_trap-{name}"));
+        let v2 = count.ancestors().any(|directory| directory.join("cgroup.controllers").is_file());
+        let cpu = if v2 { count.clone() } else { sibling(&count, "cpuacct", "cpu")? };
+        let group = Group { cgroups, cpu, count, v2 };
+        group.prepare()?;
+        group.limit(cores)?;
+        Ok(group)
+    }
+
+    fn prepare(&self) -> Result<()> {
+        for directory in [&self.cpu, &self.count] {
+            // One that a killed agent left: whatever ran in it must not run beside the new job.
+            self.end_members(directory);
+            let _ = fs::remove_dir(directory);
+            fs::create_dir_all(directory).with_context(|| directory.display().to_string())?;
+        }
+        if self.v2 && !self.cpu.join("cpu.max").exists() {
+            let parent = self.cpu.parent().context("no parent")?;
+            let control = parent.join("cgroup.subtree_control");
+            fs::write(&control, "+cpu").with_context(|| format!("{}: the cpu controller", control.display()))?;
+        }
+        Ok(())
+    }
+
+    fn end_members(&self, directory: &Path) {
+        for _ in 0..100 {
+            let members = self.cgroups.members(directory);
+            if members.is_empty() {
+                return;
+            }
+            for pid in members {
+                let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+            }
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+    }
+
+    /// Sets the limit, in cores; works on the running job at once.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn limit(&self, cores: f64) -> Result<()> {
+        ensure!(cores.is_finite() && cores > 0.0, "a limit of {cores} cores");
+        // The kernel takes no quota below a millisecond.
+        let quota = (cores * PERIOD_US).round().max(1000.0);
+        let write = |name: &str, value: String| {
+            let path = self.cpu.join(name);
+            fs::write(&path, &value).with_context(|| format!("{}: {value}", path.display()))
+        };
+        if self.v2 {
+            return write("cpu.max", format!("{quota} {PERIOD_US}"));
+        }
+        write("cpu.cfs_quota_us", "-1".into())?;
+        write("cpu.cfs_period_us", PERIOD_US.to_string())?;
+        write("cpu.cfs_quota_us", quota.to_string())
+    }
+
+    /// Files to which a process writes itself.
+    pub fn join_files(&self) -> Vec<PathBuf> {
+        let mut files = vec![self.cpu.join("cgroup.procs"), self.count.join("cgroup.procs")];
+        files.dedup();
+        files
+    }
+
+    /// # Errors
+    /// When the group is gone.
+    pub fn cpu_time(&self) -> Result<CpuTime> {
+        self.cgroups.cpu_time(&self.count)
+    }
+
+    /// Kills every member.
+    pub fn kill(&self) {
+        self.end_members(&self.count);
+    }
+
+    /// For messages.
+    pub fn version(&self) -> &'static str {
+        if self.v2 { "cgroup v2" } else { "cgroup v1" }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        for directory in [&self.cpu, &self.count] {
+            for _ in 0..20 {
+                if fs::remove_dir(directory).is_ok() || !directory.exists() {
+                    break;
+                }
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
+        }
+    }
+}
+
+/// The same group in another hierarchy of version one, mounted beside this one (or together with it).
+fn sibling(directory: &Path, from: &str, to: &str) -> Result<PathBuf> {
+    let mounts = fs::read_to_string("/proc/self/mounts").context("/proc/self/mounts")?;
+    let mount = |controller: &str| {
+        mounts.lines().find_map(|line| {
+            let fields: Vec<&str> = line.split(' ').collect();
+            let found =
+                fields.get(2) == Some(&"cgroup") && fields.get(3)?.split(',').any(|option| option == controller);
+            found.then(|| PathBuf::from(fields[1]))
+        })
+    };
+    let (from, to) = (mount(from).context("no cpuacct hierarchy")?, mount(to).context("no cpu hierarchy")?);
+    Ok(to.join(directory.strip_prefix(&from).context("the group is elsewhere")?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_has_the_limit_that_was_asked_for_and_goes_with_its_owner() {
+        let group = Group::make(None, &format!("test-{}", std::process::id()), 0.5).unwrap();
+        let read = |group: &Group| {
+            let name = if group.v2 { "cpu.max" } else { "cpu.cfs_quota_us" };
+            fs::read_to_string(group.cpu.join(name)).unwrap().split_whitespace().next().unwrap().to_owned()
+        };
+        assert_eq!(read(&group), "25000");
+        group.limit(1.5).unwrap();
+        assert_eq!(read(&group), "75000");
+        assert!(group.limit(f64::NAN).is_err() && group.limit(0.0).is_err());
+        let directory = group.count.clone();
+        assert!(directory.exists());
+        drop(group);
+        assert!(!directory.exists());
+    }
+}

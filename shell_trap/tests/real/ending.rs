@@ -1,0 +1,139 @@
+//! How a job ends, and what happens when that is in the middle of something.
+
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use serde_json::json;
+
+use crate::support::node::{IMAGE, Restores};
+use crate::support::task::Job;
+use crate::support::{Bench, Supervisor, eventually};
+
+/// The program ends at about the moment of SIGTERM: it counts as finished with its own code, or as checkpointed, and
+/// then it ends after the restore. Never is anything else reported.
+#[test]
+fn a_job_that_ends_during_a_dump_has_finished_with_its_own_code() {
+    let bench = Bench::new();
+    let supervisor = Supervisor::start();
+    let node = bench.node("a", Restores::Runtime);
+    let mut finished_at_once = 0;
+    for round in 0..8u64 {
+        let job = Job::new(&bench, &supervisor, 60, 5_000_000, 7, 1);
+        let known = supervisor.samples("start").len();
+        let mut task = job.start(&node, 2.0);
+        job.started(&mut task, known);
+        // From some steps before the end to some after it.
+        eventually("the last steps", || bench.progress().filter(|(steps, _)| (52 + round..=60).contains(steps)));
+        task.signal(Signal::SIGTERM);
+        let mut status = task.wait();
+        if status.code() == Some(0) {
+            assert_eq!(job.generations(), [1], "{}", task.log());
+            task = job.start(&node, 2.0);
+            status = task.wait();
+        } else {
+            finished_at_once += 1;
+        }
+        assert_eq!(status.code(), Some(7), "round {round}: {}", task.log());
+        assert!(task.log().contains("complete 60"), "round {round}: {}", task.log());
+        let ends: Vec<_> =
+            supervisor.posted("/endMarathonApp").into_iter().filter(|e| e["uuid"] == job.uuid.as_str()).collect();
+        assert_eq!(ends.iter().map(|e| e["exit_code"].clone()).collect::<Vec<_>>(), [json!(7)]);
+        assert_eq!(node.containers(), Vec::<String>::new());
+    }
+    println!("{finished_at_once} of 8 ended before their dump");
+}
+
+#[test]
+fn a_finished_job_is_reported_again_and_not_run_again() {
+    let bench = Bench::new();
+    let supervisor = Supervisor::start();
+    let node = bench.node("a", Restores::Nothing);
+    supervisor.reply(503, json!({}));
+    let job = Job::new(&bench, &supervisor, 5, 1000, 3, 1).with("SHELL_TRAP_END_WAIT_SECONDS", "1");
+    // The supervisor is away all the time: the task ends in a bounded time, with the job's code.
+    let mut task = job.start(&node, 1.0);
+    assert_eq!(task.wait().code(), Some(3), "{}", task.log());
+    assert!(supervisor.requests().is_empty());
+    supervisor.reply(200, json!({}));
+    let mut again = job.start(&node, 1.0);
+    assert_eq!(again.wait().code(), Some(3), "{}", again.log());
+    assert!(!again.log().contains("complete"), "run again: {}", again.log());
+    // What could not be delivered comes first and in order.
+    let paths: Vec<String> = supervisor.requests().into_iter().map(|r| r.path).collect();
+    assert_eq!(
+        (paths.first().unwrap().as_str(), paths.last().unwrap().as_str()),
+        ("/initMarathonApp", "/endMarathonApp")
+    );
+    let kinds: Vec<_> = supervisor.requests().into_iter().filter_map(|r| r.body.get("kind").cloned()).collect();
+    assert_eq!((kinds.first(), kinds.last()), (Some(&json!("start")), Some(&json!("end"))));
+}
+
+#[test]
+fn values_reach_the_program_as_they_are() {
+    let bench = Bench::new();
+    let supervisor = Supervisor::start();
+    let node = bench.node("a", Restores::Nothing);
+    let nasty = "a\"b'c $(touch /x) `id` \\ ; & | > é";
+    let mut job = Job::new(&bench, &supervisor, 1, 1, 0, 1).with("PORT0", "31005");
+    job.spec = json!({"version": 1, "image": IMAGE, "args": ["/steps-program", "show", nasty, ""], "env": {"NASTY": nasty},
+        "parameters": [{"key": "env", "value": format!("OTHER={nasty}")}, {"key": "hostname", "value": "named"}], "network": "none"});
+    let mut task = job.start(&node, 1.0);
+    assert_eq!(task.wait().code(), Some(0), "{}", task.log());
+    let log = task.log();
+    for line in [
+        &format!("word {nasty}"),
+        "word ",
+        &format!("env NASTY={nasty}"),
+        &format!("env OTHER={nasty}"),
+        "env PORT0=31005",
+        "env HOSTNAME=named",
+    ] {
+        assert!(log.lines().any(|l| l == line), "{line}: {log}");
+    }
+    assert!(!log.contains("job-token") && !log.contains("SHELL_TRAP_"), "{log}");
+}
+
+#[test]
+fn the_published_seven_arguments_work() {
+    let bench = Bench::new();
+    let supervisor = Supervisor::start();
+    let node = bench.node("a", Restores::Nothing);
+    let job = Job::new(&bench, &supervisor, 1, 1, 0, 1);
+    let mut command = job.command(&node, 1.0);
+    for name in ["SHELL_TRAP_UUID", "SHELL_TRAP_SPEC", "SHELL_TRAP_SUPERVISOR", "SHELL_TRAP_CHECKPOINT_DIR"] {
+        command.env_remove(name);
+    }
+    let (start, end) =
+        (format!("{}/initMarathonApp", supervisor.url()), format!("{}/endMarathonApp", supervisor.url()));
+    let options = format!("-v {}:/progress:rw --env GREETING=hi ", bench.base.join("progress").display());
+    command.arg(job.hex()).arg(bench.shared()).args([
+        IMAGE,
+        &start,
+        &end,
+        &options,
+        "/steps-program show 'two  words' $HOME",
+    ]);
+    let output = command.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    for line in ["word two  words", "word $HOME", "env GREETING=hi"] {
+        assert!(text.lines().any(|l| l == line), "{line}: {text}");
+    }
+    assert_eq!(supervisor.posted("/initMarathonApp")[0]["uuid"], job.uuid.as_str());
+    assert_eq!(supervisor.posted("/endMarathonApp")[0]["exit_code"], 0);
+}
+
+#[test]
+fn a_task_that_cannot_start_its_container_reports_no_end() {
+    let bench = Bench::new();
+    let supervisor = Supervisor::start();
+    let node = bench.node("a", Restores::Nothing);
+    let mut job = Job::new(&bench, &supervisor, 1, 1, 0, 1);
+    job.spec["args"] = json!(["/no/such/program"]);
+    let mut task = job.start(&node, 1.0);
+    assert_eq!(task.wait().code(), Some(1), "{}", task.log());
+    assert!(task.log().contains("/no/such/program"), "{}", task.log());
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(supervisor.posted("/endMarathonApp").is_empty());
+    assert_eq!(node.containers(), Vec::<String>::new());
+}

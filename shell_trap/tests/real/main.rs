@@ -1,0 +1,15 @@
+//! The agent with a real Docker, a real CRIU and real control groups. Needs root; see `support/` for what it brings.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "tests; figures are printed for the reader"
+)]
+
+mod damage;
+mod ending;
+mod kill;
+mod limit;
+mod resize;
+mod support;

@@ -1,0 +1,180 @@
+//! Private Docker daemons as nodes, and the shared directory between them.
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+const SUPPORT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support");
+pub const AGENT: &str = env!("CARGO_BIN_EXE_shell_trap");
+pub const IMAGE: &str = "steps:test";
+
+/// A place for one test: nodes, shared directory, workload.
+pub struct Bench {
+    pub base: PathBuf,
+    pub criu: PathBuf,
+    /// A process in whose mount namespace everything of this test runs.
+    holder: Option<std::process::Child>,
+    _remove: tempfile::TempDir,
+}
+
+/// How a node lets containers be restored.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Restores {
+    /// shell_trap is an OCI runtime of it.
+    Runtime,
+    /// Experimental API.
+    Engine,
+    /// None.
+    Nothing,
+}
+
+impl Bench {
+    pub fn new() -> Self {
+        assert!(nix::unistd::geteuid().is_root(), "these tests start Docker daemons and need root");
+        let remove = tempfile::Builder::new().prefix("shell_trap-").tempdir().unwrap();
+        let base = remove.path().to_owned();
+        let criu = checked(Command::new("sh").arg(format!("{SUPPORT}/criu.sh")), "criu.sh");
+        let criu = PathBuf::from(String::from_utf8(criu.stdout).unwrap().trim());
+        for directory in ["shared", "root/progress"] {
+            std::fs::create_dir_all(base.join(directory)).unwrap();
+        }
+        let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+        std::fs::set_permissions(base.join("shared"), private).unwrap();
+        let program = base.join("root/steps-program");
+        let source = format!("{SUPPORT}/steps.c");
+        checked(
+            Command::new("gcc").args(["-O1", "-static", "-o"]).arg(&program).arg(source),
+            "gcc -static (gcc, libc6-dev)",
+        );
+        std::fs::write(base.join("root/image-file"), "to be deleted").unwrap();
+        std::fs::create_dir(base.join("progress")).unwrap();
+        Bench { base, criu, holder: None, _remove: remove }
+    }
+
+    pub fn shared(&self) -> PathBuf {
+        self.base.join("shared")
+    }
+
+    /// The shared directory is a file system of this size, in a mount namespace that this test made.
+    pub fn with_small_shared_directory(mut self, kilobytes: u32) -> Self {
+        let script = "mount -t tmpfs -o mode=700,size=\"$1\"k tmpfs \"$2\" && touch \"$2/mounted\" && exec sleep 3600";
+        let mut command = Command::new("unshare");
+        command
+            .args(["-m", "--propagation", "private", "sh", "-c", script, "sh", &kilobytes.to_string()])
+            .arg(self.shared());
+        self.holder = Some(command.spawn().unwrap());
+        super::eventually("the small file system", || self.seen_shared().join("mounted").exists().then_some(()));
+        self
+    }
+
+    /// The shared directory as this process can reach it.
+    pub fn seen_shared(&self) -> PathBuf {
+        match &self.holder {
+            Some(holder) => PathBuf::from(format!("/proc/{}/root{}", holder.id(), self.shared().display())),
+            None => self.shared(),
+        }
+    }
+
+    /// A command in the test's mount namespace.
+    pub fn command(&self, program: &str) -> Command {
+        let Some(holder) = &self.holder else { return Command::new(program) };
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--mount=/proc/{}/ns/mnt", holder.id())).arg("--").arg(program);
+        command
+    }
+
+    /// Starts a node with the workload's image.
+    pub fn node(&self, name: &str, path: Restores) -> Node {
+        let directory = self.base.join(name);
+        let mut command = self.command("sh");
+        command.arg(format!("{SUPPORT}/node.sh")).arg("start").arg(&directory).env("CRIU_BIN", &self.criu);
+        match path {
+            Restores::Runtime => command.args(["--add-runtime", &format!("shell_trap={AGENT}")]),
+            Restores::Engine => command.arg("--experimental"),
+            Restores::Nothing => &mut command,
+        };
+        checked(&mut command, "node.sh");
+        let node = Node { directory };
+        let tar = Command::new("sh")
+            .args(["-c", "tar -C \"$1\" -c . | docker --host \"unix://$2\" import - \"$3\"", "sh"])
+            .arg(self.base.join("root"))
+            .arg(node.socket())
+            .arg(IMAGE)
+            .output()
+            .unwrap();
+        assert!(tar.status.success(), "docker import: {}", String::from_utf8_lossy(&tar.stderr));
+        node
+    }
+
+    /// Steps and CPU-seconds by the workload's own count.
+    pub fn progress(&self) -> Option<(u64, f64)> {
+        let text = std::fs::read_to_string(self.base.join("progress/now")).ok()?;
+        let mut numbers = text.split_whitespace();
+        let steps = numbers.next()?.parse().ok()?;
+        let micros: f64 = numbers.next()?.parse().ok()?;
+        Some((steps, micros / 1e6))
+    }
+}
+
+/// One Docker daemon.
+pub struct Node {
+    pub directory: PathBuf,
+}
+
+impl Node {
+    pub fn socket(&self) -> PathBuf {
+        self.directory.join("sock")
+    }
+
+    pub fn docker(&self, arguments: &[&str]) -> String {
+        let output = Command::new("docker")
+            .arg("--host")
+            .arg(format!("unix://{}", self.socket().display()))
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "docker {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// Ids of all containers.
+    pub fn containers(&self) -> Vec<String> {
+        self.docker(&["ps", "-aq", "--no-trunc"]).lines().map(str::to_owned).collect()
+    }
+
+    pub fn inspect(&self, id: &str) -> Value {
+        serde_json::from_str::<Value>(&self.docker(&["inspect", id])).unwrap()[0].clone()
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // Containers first: their shims would outlive the daemon.
+        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let ids = self.containers();
+            if !ids.is_empty() {
+                let mut arguments = vec!["rm", "-f"];
+                arguments.extend(ids.iter().map(String::as_str));
+                self.docker(&arguments);
+            }
+        }));
+        let _ = Command::new("sh").arg(format!("{SUPPORT}/node.sh")).arg("stop").arg(&self.directory).status();
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        if let Some(mut holder) = self.holder.take() {
+            let _ = holder.kill();
+            let _ = holder.wait();
+        }
+    }
+}
+
+/// Runs a helper; its failure is the test's.
+pub fn checked(command: &mut Command, what: &str) -> Output {
+    let output = command.output().unwrap_or_else(|e| panic!("{what}: {e}"));
+    assert!(output.status.success(), "{what}: {}", String::from_utf8_lossy(&output.stderr));
+    output
+}
