@@ -14,9 +14,11 @@ fn with_mesos_as_the_source_the_kernels_figures_count_and_not_the_agents() {
             let uuid = world.launch(job(1.0, 1000.0, 4_000_000.0)).await;
             world.wait_for_events(&uuid, "CpuSample", 3).await;
             let samples = world.events(&uuid, "CpuSample").await;
-            let cpu: Vec<u64> = samples.iter().map(|sample| sample["cpu"].as_u64().unwrap()).collect();
-            assert!(cpu[0] > 0 && cpu.is_sorted(), "{version}: {cpu:?}");
-            assert!(cpu.iter().all(|micros| *micros < 60_000_000), "{version}: {cpu:?}");
+            // It is too slow by the kernel's figures, so that there may be several tasks: each is a segment.
+            let figures = samples.iter().map(|sample| (sample["segment"].as_u64(), sample["cpu"].as_u64().unwrap()));
+            let figures: Vec<_> = figures.collect();
+            assert!(figures.is_sorted(), "{version}: {figures:?}");
+            assert!(figures.iter().all(|(_, micros)| (1..60_000_000).contains(micros)), "{version}: {figures:?}");
             let (_, ready) = world.app.get("/readyz").await;
             assert_eq!(ready["detail"]["cpu_source"], "reachable", "{version}: {ready}");
             world.stop().await;

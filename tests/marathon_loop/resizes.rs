@@ -51,7 +51,8 @@ fn a_job_that_is_too_slow_gets_more_cpu_goes_on_where_it_was_and_is_on_time() {
 fn a_program_that_fails_is_not_started_again() {
     on_actix(async {
         let world = World::start(VERSIONS[2], &[]).await;
-        let mut app = job(1.0, 1.0, 1.0);
+        // Over before the first look.
+        let mut app = job(1.0, 1.0, 0.4);
         app["env"]["RESULT"] = json!("7");
         let uuid = world.launch(app).await;
         let job = world.wait_for_state(&uuid, "failed").await;
