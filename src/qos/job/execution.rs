@@ -103,7 +103,7 @@ impl Execution {
     /// Takes a sample into account.
     pub fn sampled(&mut self, sample: &CpuSample, recorded_at: Timestamp) {
         let began = std::mem::replace(&mut self.looked_at, recorded_at);
-        let segment = self.segment.get_or_insert_with(|| Segment {
+        let segment = self.segment.get_or_insert(Segment {
             number: sample.segment,
             known_since: began,
             base: Span::ZERO,
