@@ -7,6 +7,7 @@
     reason = "tests; figures are printed for the reader"
 )]
 
+mod cluster;
 mod damage;
 mod ending;
 mod kill;
