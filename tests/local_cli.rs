@@ -105,6 +105,31 @@ async fn signals_end_it_and_its_tasks() {
 }
 
 #[tokio::test]
+async fn each_framework_has_a_credentials_file_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let mut local = Local::start(dir.path(), "2.4").await;
+    let file = dir.path().join("marathon.json");
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    local.credentials = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    let apps = local.request(reqwest::Method::GET, "/v2/apps").send().await.unwrap();
+    assert_eq!(apps.json::<Value>().await.unwrap(), json!({"apps": []}));
+    local.end(Signal::SIGTERM);
+}
+
+#[test]
+fn a_port_in_use_is_named_with_its_option() {
+    let dir = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mesos-qos"));
+    command.args(["local", "--chronos-port=0", "--mesos-port=0", "--marathon-port", &port, "--state-dir"]);
+    let output = command.arg(dir.path()).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && stderr.contains(&format!("{port}: choose another marathon-port")), "{stderr}");
+}
+
+#[tokio::test]
 async fn after_a_sudden_death_jobs_are_there_and_the_task_is_lost() {
     let dir = tempfile::tempdir().unwrap();
     let mut local = Local::start(dir.path(), "2.4").await;
@@ -122,6 +147,35 @@ async fn after_a_sudden_death_jobs_are_there_and_the_task_is_lost() {
     local.end(Signal::SIGTERM);
 }
 
+#[tokio::test]
+async fn after_a_sudden_death_apps_are_there_and_run_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let pid_file = dir.path().join("pid");
+    let marathon = |local: &mut Local| {
+        local.credentials = serde_json::from_slice(&std::fs::read(dir.path().join("marathon.json")).unwrap()).unwrap();
+    };
+    let pid = || std::fs::read_to_string(&pid_file).ok().and_then(|text| text.trim().parse().ok()).map(Pid::from_raw);
+    let mut local = Local::start(dir.path(), "3.0").await;
+    marathon(&mut local);
+    let cmd = format!("echo $$ > {0}.new; mv {0}.new {0}; exec sleep 1000", pid_file.display());
+    let app = json!({"id": "a", "cmd": cmd, "cpus": 0.5, "backoffSeconds": 3600});
+    assert_eq!(local.request(reqwest::Method::POST, "/v2/apps").json(&app).send().await.unwrap().status(), 201);
+    eventually("the task runs", async || pid().is_some()).await;
+    let first = pid().unwrap();
+    local.end(Signal::SIGKILL);
+    let mut local = Local::start(dir.path(), "3.0").await;
+    marathon(&mut local);
+    eventually("another task runs", async || pid().is_some_and(|pid| pid != first)).await;
+    assert!(!lives(first), "the orphan is gone before its successor comes");
+    let apps = local.request(reqwest::Method::GET, "/v2/apps").send().await.unwrap().json::<Value>().await.unwrap();
+    assert_eq!((&apps["apps"][0]["id"], &apps["apps"][0]["instances"]), (&json!("/a"), &json!(1)));
+    let journal = journal::read(&dir.path().join("journal.jsonl")).unwrap();
+    let lost = |entry: &&Entry| matches!(entry, Entry::End { seq: 1, end: TaskEnd::Lost, job, .. } if job == "/a");
+    assert_eq!(journal.iter().filter(lost).count(), 1, "{journal:?}");
+    local.end(Signal::SIGTERM);
+    assert!(!lives(pid().unwrap()));
+}
+
 #[test]
 fn it_says_what_is_wrong_with_its_options() {
     let dir = tempfile::tempdir().unwrap();
@@ -131,6 +185,9 @@ fn it_says_what_is_wrong_with_its_options() {
         ("--chronos-version=3.1", 2, "2.4 or 3.0"),
         ("--deployment-delay=30s..20s", 2, "the shortest time comes first"),
         ("--cpus=many", 2, "is no number of CPUs"),
+        ("--marathon-version=2.0", 2, "1.1, 1.4 or 1.5"),
+        ("--node-env=A", 2, "NAME=VALUE or NODE:NAME=VALUE is wanted"),
+        ("--node-env=node9:A=b", 1, "there is no such node; they are node1 to node5"),
     ] {
         let output = Command::new(env!("CARGO_BIN_EXE_mesos-qos"))
             .args(["local", "--chronos-port=0", "--marathon-port=0", "--mesos-port=0", option, "--state-dir"])

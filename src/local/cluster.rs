@@ -8,21 +8,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
-use actix_web::dev::{Server, ServerHandle};
-use actix_web::http::header::{self, HeaderValue};
-use actix_web::{App, HttpServer, web};
 use anyhow::Context;
 use nix::fcntl::{Flock, FlockArg};
-use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::credentials::Credentials;
 use super::driver::{Driver, Framework, State};
-use super::guard;
 use super::journal::Journal;
-use super::mesos;
 use super::options::LocalOptions;
+use super::servers::{Addresses, Inside, Ports};
 use super::store::Store;
 use super::usage::{JobUsage, Ledger};
 use super::{chronos, marathon};
@@ -81,14 +76,14 @@ impl LocalCluster {
             closing: false,
         };
         let driver = Driver::new(state, options.clock.clone(), options.task_kill_grace, dir.join("sandboxes"));
-        let bind = |port| {
+        let bind = |name: &str, port| {
             let address = SocketAddr::new(options.listen, port);
-            TcpListener::bind(address).with_context(|| format!("cannot listen on {address}"))
+            TcpListener::bind(address).with_context(|| format!("cannot listen on {address}: choose another {name}"))
         };
         let ports = Ports {
-            chronos: bind(options.chronos_port)?,
-            marathon: bind(options.marathon_port)?,
-            mesos: bind(options.mesos_port)?,
+            chronos: bind("chronos-port", options.chronos_port)?,
+            marathon: bind("marathon-port", options.marathon_port)?,
+            mesos: bind("mesos-port", options.mesos_port)?,
         };
         let addresses = ports.addresses()?;
         let credentials = options.credentials.clone();
@@ -180,90 +175,6 @@ impl Drop for LocalCluster {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
-    }
-}
-
-/// The ports that the cluster listens on.
-struct Ports {
-    chronos: TcpListener,
-    marathon: TcpListener,
-    mesos: TcpListener,
-}
-
-/// Their addresses.
-#[derive(Clone, Copy)]
-struct Addresses {
-    chronos: SocketAddr,
-    marathon: SocketAddr,
-    mesos: SocketAddr,
-}
-
-impl Ports {
-    fn addresses(&self) -> io::Result<Addresses> {
-        let Ports { chronos, marathon, mesos } = self;
-        Ok(Addresses { chronos: chronos.local_addr()?, marathon: marathon.local_addr()?, mesos: mesos.local_addr()? })
-    }
-}
-
-/// What the cluster's own thread holds.
-struct Inside {
-    driver: Arc<Driver>,
-    credentials: Credentials,
-    addresses: Addresses,
-    cluster: Uuid,
-}
-
-impl Inside {
-    fn serve(&self, ports: Ports) -> io::Result<Vec<ServerHandle>> {
-        let servers = [self.chronos(ports.chronos)?, self.marathon(ports.marathon)?, self.mesos(ports.mesos)?];
-        let handles = servers.iter().map(Server::handle).collect();
-        for server in servers {
-            actix_web::rt::spawn(server);
-        }
-        Ok(handles)
-    }
-
-    fn chronos(&self, port: TcpListener) -> io::Result<Server> {
-        let version = self.driver.read(|state| state.chronos.version());
-        let any = (header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-        let headers = if version.is_v3() { vec![any] } else { Vec::new() };
-        let access = web::Data::new(guard::Access { credentials: self.credentials.clone(), headers });
-        let address = self.addresses.chronos;
-        let api = web::Data::new(chronos::http::Api::new(self.driver.clone(), version, address, Handle::current()));
-        let server = HttpServer::new(move || {
-            App::new()
-                .app_data(access.clone())
-                .app_data(api.clone())
-                .wrap(actix_web::middleware::from_fn(guard::authenticated))
-                .configure(|config| chronos::http::routes(config, version))
-        });
-        Ok(server.workers(1).disable_signals().shutdown_timeout(1).listen(port)?.run())
-    }
-
-    fn marathon(&self, port: TcpListener) -> io::Result<Server> {
-        let address = self.addresses.marathon;
-        let headers = marathon::http::headers(address);
-        let access = web::Data::new(guard::Access { credentials: self.credentials.clone(), headers });
-        let api = web::Data::new(marathon::http::Api::new(self.driver.clone(), address, Handle::current()));
-        let server = HttpServer::new(move || {
-            App::new()
-                .app_data(access.clone())
-                .app_data(api.clone())
-                .wrap(actix_web::middleware::from_fn(guard::authenticated))
-                .configure(marathon::http::routes)
-        });
-        Ok(server.workers(1).disable_signals().shutdown_timeout(1).listen(port)?.run())
-    }
-
-    fn mesos(&self, port: TcpListener) -> io::Result<Server> {
-        let view = web::Data::new(mesos::View::new(self.driver.clone(), self.cluster, self.addresses.mesos));
-        let server = HttpServer::new(move || {
-            App::new()
-                .app_data(view.clone())
-                .wrap(actix_web::middleware::from_fn(guard::local_host_only))
-                .configure(mesos::routes)
-        });
-        Ok(server.workers(1).disable_signals().shutdown_timeout(1).listen(port)?.run())
     }
 }
 

@@ -4,19 +4,22 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`chronos`] | the Chronos scheduler as a state machine, and its HTTP interface |
+//! | [`chronos`], [`marathon`] | the schedulers as state machines, and their HTTP interfaces |
 //! | `mesos` | what the Mesos master and agents tell |
-//! | [`nodes`] | how much CPU is reserved where |
-//! | `driver` | tells the scheduler what happened, does what it wants |
+//! | [`nodes`], [`ports`] | how much CPU is reserved where, and which ports |
+//! | [`action`], [`task`], [`timers`] | what the schedulers have in common |
+//! | `driver` | tells the schedulers what happened, does what they want |
 //! | [`executor`] | runs tasks under a hard CPU limit |
 //! | [`journal`], [`usage`] | what really ran, and what it cost |
-//! | `store` | jobs survive a restart of the cluster |
+//! | `store` | jobs and apps survive a restart of the cluster |
+//! | `cluster`, `servers`, `guard`, `bus` | the whole, its ports, who may call, who listens |
 //!
-//! A restart keeps jobs, counts and schedules. It does not keep forced starts that were still queued, waiting retries
-//! and run-time statistics (neither does Chronos); tasks end with the cluster and count as failed at its next start.
+//! A restart keeps jobs, counts and schedules, and apps with their versions. It does not keep forced starts that were
+//! still queued, waiting retries and run-time statistics (neither does Chronos), nor deployments: what they led to is
+//! launched at the next start. Tasks end with the cluster and count as lost at its next start.
 //!
 //! Differences from a real cluster: memory and disk are not limited, `uris` and `fetch` are kept but nothing is
-//! fetched, `runAsUser` is kept but tasks run as the user of this process, nodes have no attributes.
+//! fetched, `runAsUser` and `user` are kept but tasks run as the user of this process, nodes have no attributes.
 
 pub mod action;
 mod body;
@@ -34,6 +37,7 @@ mod mesos;
 pub mod nodes;
 mod options;
 pub mod ports;
+mod servers;
 mod store;
 pub mod task;
 pub mod timers;

@@ -1,6 +1,8 @@
 //! A cluster over real processes in a temporary directory, and a client that knows its password.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub mod marathon;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -56,9 +56,9 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Whether the key is there, be it null.
+    /// Whether the key is there and not null.
     pub fn has(&self, key: &str) -> bool {
-        self.object.contains_key(key)
+        self.object.get(key).is_some_and(|value| !value.is_null())
     }
 
     /// Something that is wrong with the whole object.

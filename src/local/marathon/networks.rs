@@ -22,8 +22,8 @@ pub(super) fn connect(app: &mut App, update: &Update, version: MarathonVersion, 
     match app.network {
         Network::Host => {
             if let Some(container) = &mut app.container {
-                // What cannot be is refused where it was posted; what is left over from before goes.
-                if update.container.is_none() || !version.since_1_5() {
+                // Refused where the network of the host was asked for in the same breath; else they just go.
+                if update.container.is_none() || update.networks.is_none() {
                     container.port_mappings.clear();
                 }
             }

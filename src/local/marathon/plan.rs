@@ -138,15 +138,15 @@ mod tests {
 
     #[test]
     fn what_changed_tells_the_steps() {
-        let a = app("/a", 1);
+        let (a, just_a) = (app("/a", 1), [app("/a", 1)]);
         let none: Vec<Vec<String>> = Vec::new();
-        assert_eq!(named(&[], &[a.clone()], &[]), [["StartApplication /a"], ["ScaleApplication /a"]]);
-        assert_eq!(named(&[a.clone()], &[], &[]), [["StopApplication /a"]]);
-        assert_eq!(named(&[a.clone()], &[app("/a", 3)], &[]), [["ScaleApplication /a"]]);
-        assert_eq!(named(&[a.clone()], &[App { cpus: 2.0, ..a.clone() }], &[]), [["RestartApplication /a"]]);
-        assert_eq!(named(&[a.clone()], &[App { cpus: 2.0, ..app("/a", 0) }], &[]), [["ScaleApplication /a"]]);
-        assert_eq!(named(&[a.clone()], &[a.clone()], &[]), none);
-        assert_eq!(named(&[a.clone()], &[a.clone()], &["/a"]), [["RestartApplication /a"]]);
+        assert_eq!(named(&[], &just_a, &[]), [["StartApplication /a"], ["ScaleApplication /a"]]);
+        assert_eq!(named(&just_a, &[], &[]), [["StopApplication /a"]]);
+        assert_eq!(named(&just_a, &[app("/a", 3)], &[]), [["ScaleApplication /a"]]);
+        assert_eq!(named(&just_a, &[App { cpus: 2.0, ..a.clone() }], &[]), [["RestartApplication /a"]]);
+        assert_eq!(named(&just_a, &[App { cpus: 2.0, ..app("/a", 0) }], &[]), [["ScaleApplication /a"]]);
+        assert_eq!(named(&just_a, &just_a, &[]), none);
+        assert_eq!(named(&just_a, &just_a, &["/a"]), [["RestartApplication /a"]]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::app::App;
 use super::constraint;
 use super::container::{Engine, Network};
+use super::core::Refusal;
 use super::fields::Problems;
 use super::id;
 use super::update::{Update, different_ports};
@@ -30,8 +31,8 @@ pub fn check_update(update: &Update, version: MarathonVersion) -> Problems {
         if different_ports(update) {
             problems.add("/", "cannot specify both ports and port definitions");
         }
-        if update.version.is_some() && update.says_more {
-            problems.add("/", "The 'version' field may only be combined with the 'id' field.");
+        if update.accepted_resource_roles.as_ref().is_some_and(Vec::is_empty) {
+            problems.add("/acceptedResourceRoles", "must not be empty");
         }
         // An off-by-one of the original: two characters are the least.
         if update.cmd.as_ref().is_some_and(|cmd| cmd.chars().count() <= 1) {
@@ -40,6 +41,23 @@ pub fn check_update(update: &Update, version: MarathonVersion) -> Problems {
     }
     unsupported(update, &mut problems);
     problems
+}
+
+/// A version in a part of an app means to go back to it, and nothing else can be said then.
+///
+/// # Errors
+/// When something else is.
+pub fn check_version(update: &Update, version: MarathonVersion) -> Result<(), Refusal> {
+    let what = "The 'version' field may only be combined with the 'id' field.";
+    match update.version {
+        Some(_) if update.says_more && version.since_1_5() => {
+            let mut problems = Problems::default();
+            problems.add("/", what);
+            Err(Refusal::Invalid(problems))
+        }
+        Some(_) if update.says_more => Err(Refusal::Requirement(format!("requirement failed: {what}"))),
+        _ => Ok(()),
+    }
 }
 
 /// What would be kept and not be done: better refused.

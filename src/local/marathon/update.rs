@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::app::{App, KillSelection, UpgradeStrategy};
 use super::container::{Network, PortDefinition};
@@ -111,7 +111,10 @@ impl Update {
             backoff_seconds: fields.read("backoffSeconds", whole(INT)),
             backoff_factor: fields.read("backoffFactor", number(1.0)),
             max_launch_delay_seconds: fields.read("maxLaunchDelaySeconds", whole(INT)),
-            container: fields.read("container", decode_container::container(version)),
+            // An empty one says nothing up to 1.4.
+            container: fields.read("container", decode_container::container(version)).filter(|_| {
+                version.since_1_5() || body["container"].as_object().is_some_and(|object| !object.is_empty())
+            }),
             networks: fields.read("networks", list(decode_container::network)).filter(|_| version.since_1_5()),
             ip_address: fields.read("ipAddress", object).map(Value::Object),
             health_checks: fields.read("healthChecks", list(raw)),
@@ -124,7 +127,7 @@ impl Update {
             accepted_resource_roles: fields.read("acceptedResourceRoles", list(string)),
             kill_grace_seconds: fields.read("taskKillGracePeriodSeconds", whole(INT)).filter(|_| version.since_1_4()),
             kill_selection: fields.read("killSelection", kill_selection).filter(|_| version.since_1_4()),
-            unreachable_strategy: fields.read("unreachableStrategy", raw).filter(|_| version.since_1_4()),
+            unreachable_strategy: fields.read("unreachableStrategy", unreachable).filter(|_| version.since_1_4()),
             tty: fields.read("tty", boolean).filter(|_| version.since_1_5()),
         };
         if !version.since_1_5() {
@@ -237,6 +240,17 @@ fn kill_selection(value: &Value, path: &str, problems: &mut Problems) -> Option<
     const WORDS: &[(&str, KillSelection)] =
         &[("YOUNGEST_FIRST", KillSelection::YoungestFirst), ("OLDEST_FIRST", KillSelection::OldestFirst)];
     super::fields::one_of(WORDS)(value, path, problems)
+}
+
+/// `disabled`, or two times in seconds; kept and shown, for no node is ever unreachable.
+fn unreachable(value: &Value, path: &str, problems: &mut Problems) -> Option<Value> {
+    if value == "disabled" {
+        return Some(value.clone());
+    }
+    let mut fields = Fields::of(value, path, problems)?;
+    let mut seconds = |key: &str| fields.read(key, whole(INT)).unwrap_or(0);
+    let (inactive, expunge) = (seconds("inactiveAfterSeconds"), seconds("expungeAfterSeconds"));
+    Some(json!({"inactiveAfterSeconds": inactive, "expungeAfterSeconds": expunge}))
 }
 
 fn upgrade_strategy(value: &Value, path: &str, problems: &mut Problems) -> Option<UpgradeStrategy> {

@@ -8,6 +8,7 @@ use super::change::Change;
 use super::{Answer, Core, GroupChange, Refusal};
 use crate::local::chronos::schedule::utc_text;
 use crate::local::marathon::app::App;
+use crate::local::marathon::fields::Problems;
 use crate::local::marathon::id;
 use crate::local::marathon::plan::Root;
 use crate::local::marathon::update::Update;
@@ -74,6 +75,11 @@ impl Core {
                 (Vec::new(), Vec::new())
             }
         };
+        if let Some(bad) = groups.iter().map(String::as_str).chain([group]).find(|path| !id::is_valid(path)) {
+            let mut problems = Problems::default();
+            problems.add("/id", format!("'{bad}' must fully match regular expression '{}'", id::SEGMENT));
+            return Err(Refusal::Invalid(problems));
+        }
         change.apps.extend(self.members(apps)?);
         let mut reply = self.deploy(change)?;
         if let super::Reply::Deployed { version, created, .. } = &mut reply {

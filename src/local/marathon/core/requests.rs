@@ -41,6 +41,9 @@ impl Core {
         };
         change.force = force;
         for (path, update) in updates {
+            if partial {
+                rules::check_version(update, self.version())?;
+            }
             let app = match self.app(path).cloned() {
                 Some(app) if partial && update.version.is_some() => self.earlier(&app, update)?,
                 Some(app) if partial => self.checked(update, update.apply((*app).clone(), self.version()))?,
@@ -74,14 +77,6 @@ impl Core {
 
     /// The app as it was at the version that is named.
     fn earlier(&self, app: &App, update: &Update) -> Result<App, Refusal> {
-        if update.says_more && !self.version().since_1_5() {
-            let what = "requirement failed: The 'version' field may only be combined with the 'id' field.";
-            return Err(Refusal::Requirement(what.into()));
-        }
-        let problems = rules::check_update(update, self.version());
-        if !problems.is_empty() {
-            return Err(Refusal::Invalid(problems));
-        }
         let text = update.version.as_deref().unwrap_or_default();
         let Some(wanted) = parse_instant(text) else {
             return Err(Refusal::Requirement(format!("Invalid format: \"{text}\"")));

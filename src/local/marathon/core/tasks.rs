@@ -94,13 +94,15 @@ impl Core {
     /// TERM now, KILL after the grace.
     pub(super) fn kill_all(&mut self, seqs: &BTreeSet<u64>, nodes: &mut Nodes) {
         for seq in seqs {
-            let Some(task) = self.tasks.get_mut(seq) else { continue };
+            // What has ended by itself was not killed.
+            let ended = |task: &&mut Task| matches!(task.phase, Phase::Ended(_));
+            let Some(task) = self.tasks.get_mut(seq).filter(|task| !ended(task)) else { continue };
             task.kill_requested = true;
             let grace = grace(&task.app);
             match task.phase {
                 Phase::Deploying(_) => self.task_ended(*seq, TaskEnd::Cancelled, (0.0, 0.0), nodes),
                 Phase::Running { .. } => self.actions.push(Action::Kill { seq: *seq, grace }),
-                // Launching: killed as soon as it has started. Ended: nothing is left to kill.
+                // Launching: killed as soon as it has started.
                 Phase::Launching | Phase::Ended(_) => {}
             }
         }

@@ -27,7 +27,9 @@ pub(super) async fn dispatch(
     path: web::Path<String>,
     body: web::Bytes,
 ) -> HttpResponse {
-    if !path.is_empty() && !path.starts_with('/') {
+    // Groups have no versions here.
+    let versions = path.ends_with("/versions") || path.contains("/versions/");
+    if versions || (!path.is_empty() && !path.starts_with('/')) {
         return reply::no_route(request).await;
     }
     let group = id::absolute(&path);

@@ -152,6 +152,22 @@ fn a_part_keeps_the_rest_and_a_whole_does_not() {
 }
 
 #[test]
+fn a_whole_app_with_a_version_is_no_way_back_and_a_part_is() {
+    for version in ALL {
+        let mut sim = Sim::new(version);
+        sim.create("/a", json!({"version": "2001-01-01T00:00:00.000Z"}));
+        let whole = json!({"version": "2001-01-01T00:00:00.000Z", "cmd": "other"});
+        let part = sim.put("/a", whole.clone(), false);
+        assert_eq!(matches!(part, Err(Refusal::Invalid(_))), version == V1_5, "{part:?}");
+        assert_eq!(matches!(part, Err(Refusal::Requirement(_))), version != V1_5, "{part:?}");
+        assert_eq!(sim.put("/new", whole.clone(), false), part, "be the app there or not");
+        sim.change("/a", whole, false, true, false).unwrap();
+        sim.wait(3.0);
+        assert_eq!(sim.app("/a")["cmd"], "other");
+    }
+}
+
+#[test]
 fn put_creates_what_is_not_there_when_it_can_and_patch_does_not() {
     let mut sim = Sim::new(V1_5);
     assert!(matches!(sim.put("/a", json!({"cpus": 1}), false), Err(Refusal::Invalid(_))), "there is no command");
@@ -159,4 +175,42 @@ fn put_creates_what_is_not_there_when_it_can_and_patch_does_not() {
     assert_eq!(sim.change("/a", json!({"cpus": 1}), true, false, false), gone);
     let whole = sim.put("/a", json!({"cmd": "work"}), false);
     assert!(matches!(whole, Ok(Reply::Deployed { created: true, .. })));
+}
+
+#[test]
+fn several_apps_are_changed_by_one_deployment_those_first_that_others_depend_on() {
+    let mut sim = Sim::new(V1_5);
+    let body = json!([
+        {"id": "/front", "cmd": "serve", "cpus": 0.5, "dependencies": ["/back"]},
+        {"id": "/back", "cmd": "serve", "cpus": 0.5},
+    ]);
+    let updates = Update::decode_list(&body, V1_5).unwrap().into_iter();
+    let updates = updates.map(|update| (update.id.clone().unwrap(), update)).collect();
+    let change = Event::Change { updates, partial: true, create: true, force: false, caller: Caller::default() };
+    deployment(&sim.event(change));
+    let listed = &sim.core.deployments_json()[0];
+    assert_eq!((&listed["affectedApps"], &listed["totalSteps"]), (&json!(["/back", "/front"]), &json!(3)));
+    sim.wait(1.0);
+    assert_eq!((sim.alive("/back").len(), sim.alive("/front").len()), (1, 0));
+    sim.wait(1.0);
+    assert_eq!((sim.alive("/front").len(), sim.deployments()), (1, 0));
+}
+
+#[test]
+fn groups_follow_from_ids_and_are_made_scaled_and_deleted() {
+    let mut sim = Sim::new(V1_4);
+    sim.create("/shop/a", json!({"cpus": 0.2}));
+    let root = sim.core.group_json("/").unwrap();
+    assert_eq!((&root["groups"][0]["id"], &root["groups"][0]["apps"][0]["id"]), (&json!("/shop"), &json!("/shop/a")));
+    let group = |change| Event::ChangeGroup { id: "/shop".into(), change, force: false };
+    let exists = sim.event(group(super::super::GroupChange::Create(Vec::new(), Vec::new())));
+    assert!(matches!(exists, Err(Refusal::Exists(_))));
+    sim.event(group(super::super::GroupChange::Scale(3.0))).unwrap();
+    sim.wait(2.0);
+    assert_eq!(sim.alive("/shop/a").len(), 3);
+    sim.event(Event::DeleteGroup { id: "/shop".into(), force: false }).unwrap();
+    sim.wait(1.0);
+    assert!(sim.core.find("/shop/a").is_none() && sim.core.group_json("/shop").is_none());
+    let gone = Refusal::NotFound("Group '/shop' does not exist".into());
+    assert_eq!(sim.event(Event::DeleteGroup { id: "/shop".into(), force: false }), Err(gone));
 }

@@ -91,13 +91,15 @@ proptest! {
             let distinct: std::collections::BTreeSet<&String> = held.iter().collect();
             prop_assert_eq!(held.len(), distinct.len(), "two deployments hold one app");
         }
-        // Everything that was asked to end does; everything is small enough to fit.
+        // Everything that was asked to end does; everything is small enough to fit, once the old tasks have made room.
         sim.stubborn = false;
         for (seq, _) in sim.kills.clone() {
             sim.end(seq, TaskEnd::Signal(15));
         }
+        let small = json!({"cpus": 0.1, "backoffSeconds": 0, "maxLaunchDelaySeconds": 1,
+            "upgradeStrategy": strategy(STOP_FIRST)});
         for app in 0..3 {
-            let _ = sim.change(&id(app), json!({"cpus": 0.1, "backoffSeconds": 0, "maxLaunchDelaySeconds": 1}), true, false, true);
+            let _ = sim.change(&id(app), small.clone(), true, false, true);
         }
         sim.wait(700.0);
         prop_assert_eq!(sim.deployments(), 0, "{}", sim.core.deployments_json());

@@ -1,0 +1,99 @@
+//! The ports of a cluster, and who serves them.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::{App, HttpServer, web};
+use tokio::runtime::Handle;
+use uuid::Uuid;
+
+use super::credentials::Credentials;
+use super::driver::Driver;
+use super::{chronos, guard, marathon, mesos};
+
+/// The ports that the cluster listens on.
+pub(super) struct Ports {
+    pub chronos: TcpListener,
+    pub marathon: TcpListener,
+    pub mesos: TcpListener,
+}
+
+/// Their addresses.
+#[derive(Clone, Copy)]
+pub(super) struct Addresses {
+    pub chronos: SocketAddr,
+    pub marathon: SocketAddr,
+    pub mesos: SocketAddr,
+}
+
+impl Ports {
+    pub fn addresses(&self) -> io::Result<Addresses> {
+        let Ports { chronos, marathon, mesos } = self;
+        Ok(Addresses { chronos: chronos.local_addr()?, marathon: marathon.local_addr()?, mesos: mesos.local_addr()? })
+    }
+}
+
+/// What the cluster's own thread holds.
+pub(super) struct Inside {
+    pub driver: Arc<Driver>,
+    pub credentials: Credentials,
+    pub addresses: Addresses,
+    pub cluster: Uuid,
+}
+
+impl Inside {
+    pub fn serve(&self, ports: Ports) -> io::Result<Vec<ServerHandle>> {
+        let servers = [self.chronos(ports.chronos)?, self.marathon(ports.marathon)?, self.mesos(ports.mesos)?];
+        let handles = servers.iter().map(Server::handle).collect();
+        for server in servers {
+            actix_web::rt::spawn(server);
+        }
+        Ok(handles)
+    }
+
+    fn chronos(&self, port: TcpListener) -> io::Result<Server> {
+        let version = self.driver.read(|state| state.chronos.version());
+        let any = (header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        let headers = if version.is_v3() { vec![any] } else { Vec::new() };
+        let access = web::Data::new(guard::Access { credentials: self.credentials.clone(), headers });
+        let address = self.addresses.chronos;
+        let api = web::Data::new(chronos::http::Api::new(self.driver.clone(), version, address, Handle::current()));
+        let server = HttpServer::new(move || {
+            App::new()
+                .app_data(access.clone())
+                .app_data(api.clone())
+                .wrap(actix_web::middleware::from_fn(guard::authenticated))
+                .configure(|config| chronos::http::routes(config, version))
+        });
+        Ok(server.workers(1).disable_signals().shutdown_timeout(1).listen(port)?.run())
+    }
+
+    fn marathon(&self, port: TcpListener) -> io::Result<Server> {
+        let address = self.addresses.marathon;
+        let headers = marathon::http::headers(address);
+        let access = web::Data::new(guard::Access { credentials: self.credentials.clone(), headers });
+        let api = web::Data::new(marathon::http::Api::new(self.driver.clone(), address, Handle::current()));
+        let server = HttpServer::new(move || {
+            App::new()
+                .app_data(access.clone())
+                .app_data(api.clone())
+                .wrap(actix_web::middleware::from_fn(guard::authenticated))
+                .configure(marathon::http::routes)
+        });
+        Ok(server.workers(1).disable_signals().shutdown_timeout(1).listen(port)?.run())
+    }
+
+    fn mesos(&self, port: TcpListener) -> io::Result<Server> {
+        let view = web::Data::new(mesos::View::new(self.driver.clone(), self.cluster, self.addresses.mesos));
+        let server = HttpServer::new(move || {
+            App::new()
+                .app_data(view.clone())
+                .wrap(actix_web::middleware::from_fn(guard::local_host_only))
+                .configure(mesos::routes)
+        });
+        Ok(server.workers(1).disable_signals().shutdown_timeout(1).listen(port)?.run())
+    }
+}
