@@ -116,6 +116,9 @@ fn values_that_do_not_go_together_are_refused() {
         ("[tls]\ncertificate = \"c.pem\"", "needs tls.key too"),
         ("[tls]\nkey = \"k.pem\"", "needs tls.certificate too"),
         ("[cpu_source]\nkind = \"mesos\"", "needs cpu_source.url too"),
+        ("[cpu_source]\nkind = \"monasca\"", "not available in this version"),
+        ("[cpu_source]\nkind = \"prometheus\"\nurl = \"http://host:9090\"", "not available in this version"),
+        ("[marathon]\nconnect_timeout = 20", "must not be above marathon.request_timeout = 10"),
         ("[chronos]\nrequest_timeout = 1", "must not be above chronos.request_timeout = 1"),
         ("[auth]\nmode = \"off\"", "only for a loopback address"),
     ] {
@@ -146,7 +149,7 @@ fn a_file_that_is_not_toml_is_named_with_its_line() {
 #[test]
 fn printed_settings_read_back_the_same_and_hold_no_password() {
     let file =
-        "[cpu_source]\nkind = \"prometheus\"\nurl = \"http://reader:hunter2@metrics:9090/\"\n[supervisor]\nport = 7\n";
+        "[cpu_source]\nkind = \"mesos\"\nurl = \"http://reader:hunter2@metrics:9090/\"\n[supervisor]\nport = 7\n";
     let settings = load(file, &[], vec![]).unwrap();
     let printed = settings.to_toml().unwrap();
     assert!(!printed.contains("hunter2") && !printed.contains("reader"), "{printed}");

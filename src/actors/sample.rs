@@ -84,8 +84,13 @@ impl Handler<Sample> for JobActor {
     type Result = Option<AllocationReply>;
 
     fn handle(&mut self, sample: Sample, ctx: &mut Context<Self>) -> Self::Result {
-        self.newest.note(sample);
         let state = self.state.as_deref()?;
+        // One of a segment that is not there must not stand in the way of those that are.
+        let (Sample::Pushed(facts) | Sample::Read { facts, .. }) = sample;
+        let running = state.execution.as_ref().and_then(|execution| execution.segment.as_ref());
+        if running.is_none_or(|running| facts.segment.is_none_or(|segment| segment == running.number)) {
+            self.newest.note(sample);
+        }
         if let Sample::Pushed(SampleFacts { limit: Some(limit), .. }) = sample
             && state.resizing_to == Some(limit)
         {

@@ -22,8 +22,8 @@ pub enum MesosError {
     /// No answer, or none that is usable.
     #[error("GET {url}: {reason}")]
     Get {
-        /// What was asked.
-        url: Url,
+        /// What was asked, without a password.
+        url: String,
         /// What was wrong.
         reason: String,
     },
@@ -125,7 +125,7 @@ impl MesosClient {
                 Got::ElsewhereAt(other) => url = other,
             }
         }
-        Err(MesosError::Get { url, reason: "the masters point at each other".into() })
+        Err(MesosError::Get { url: shown(&url), reason: "the masters point at each other".into() })
     }
 
     /// What the agent at `agent` measures of all its executors.
@@ -137,13 +137,14 @@ impl MesosClient {
         match self.get(&url).await? {
             Got::Document(list) => Ok(list),
             Got::ElsewhereAt(other) => {
-                Err(MesosError::Get { url, reason: format!("an agent does not point elsewhere, to {other}") })
+                let reason = format!("an agent does not point elsewhere, to {}", shown(&other));
+                Err(MesosError::Get { url: shown(&url), reason })
             }
         }
     }
 
     async fn get<T: DeserializeOwned>(&self, url: &Url) -> Result<Got<T>, MesosError> {
-        let bad = |reason: String| MesosError::Get { url: url.clone(), reason };
+        let bad = |reason: String| MesosError::Get { url: shown(url), reason };
         let request = self.http.get(url.clone()).header(ACCEPT, "application/json");
         let response = request.send().await.map_err(|error| bad(innermost(&error.without_url())))?;
         let status = response.status();
@@ -168,6 +169,14 @@ impl MesosClient {
 enum Got<T> {
     Document(T),
     ElsewhereAt(Url),
+}
+
+/// For messages.
+fn shown(url: &Url) -> String {
+    let mut url = url.clone();
+    // A URL with a host, as all are here, can be without either.
+    let _ = url.set_username("").and_then(|()| url.set_password(None));
+    url.into()
 }
 
 /// `path` below `base`.
@@ -201,6 +210,12 @@ mod tests {
         .unwrap();
         let seconds: Vec<_> = list.iter().map(|one| one.statistics.and_then(CpuStatistics::cpu_seconds)).collect();
         assert_eq!(seconds, [Some(1.75), None, None]);
+    }
+
+    #[test]
+    fn a_password_in_the_url_is_in_no_message() {
+        let url = "http://reader:hunter2@host:5050/slaves".parse().unwrap();
+        assert_eq!(shown(&url), "http://host:5050/slaves");
     }
 
     #[test]

@@ -11,7 +11,8 @@ pub fn start(state: &JobState, facts: ExecutionFacts, now: Timestamp) -> Result<
     if let Some(answer) = not_now(state)? {
         return Ok(answer);
     }
-    let started_at = here(facts.started_at, facts.sent_at, now);
+    // A clock that was never set tells of 1970; no job begins before its registration.
+    let started_at = here(facts.started_at, facts.sent_at, now).max(state.registered_at.min(now));
     let announced = state.execution.as_ref().and_then(|execution| execution.announced.as_ref());
     let known = announced.is_some_and(|(execution, at)| match (execution, &facts.execution) {
         (Some(known), Some(told)) => known == told,

@@ -22,7 +22,7 @@ pub fn start(state: &JobState, facts: SegmentStartFacts, now: Timestamp) -> Resu
         SegmentStarted {
             segment: facts.segment,
             execution: facts.execution,
-            started_at: here(facts.at, facts.sent_at, now),
+            started_at: here(facts.at, facts.sent_at, now).max(state.registered_at.min(now)),
             received_at: now,
             hostname: facts.hostname,
             base,

@@ -7,7 +7,7 @@ use crate::qos::job::{Effect, EffectKey, Ending, Flag, report_due};
 use crate::qos::performance::Performance;
 
 /// The published case III.
-fn case_iii(rescale: RescaleMode) -> Job {
+pub fn case_iii(rescale: RescaleMode) -> Job {
     let mut registered = registration(serde_json::json!({
         "uuid": JobId::from_bytes([8; 16]), "name": "/openmplinpack1", "framework": "marathon", "job_duration": "400",
         "deadline": "480", "desv_deadline": "0.1", "cpus": 1, "arguments_version": 1
@@ -17,7 +17,7 @@ fn case_iii(rescale: RescaleMode) -> Job {
 }
 
 /// The same with its first segment running since second 10.
-fn running(rescale: RescaleMode) -> Job {
+pub fn running(rescale: RescaleMode) -> Job {
     let mut job = case_iii(rescale);
     job.run(1, Command::Seen(idle(0, 0))).unwrap();
     job.run(10, begins("e1", 10)).unwrap();
@@ -25,7 +25,7 @@ fn running(rescale: RescaleMode) -> Job {
     job
 }
 
-fn begins(execution: &str, seconds: i64) -> Command {
+pub fn begins(execution: &str, seconds: i64) -> Command {
     Command::MarathonStart(ExecutionFacts {
         started_at: at(seconds),
         sent_at: Some(at(seconds)),
@@ -34,7 +34,7 @@ fn begins(execution: &str, seconds: i64) -> Command {
     })
 }
 
-fn segment(number: u64, seconds: i64, base: i64) -> Command {
+pub fn segment(number: u64, seconds: i64, base: i64) -> Command {
     Command::SegmentStart(Box::new(segment_facts(number, seconds, base)))
 }
 
@@ -54,7 +54,7 @@ fn segment_facts(number: u64, seconds: i64, base: i64) -> SegmentStartFacts {
     }
 }
 
-fn segment_end(number: u64, seconds: i64, cpu: i64, reason: SegmentEnd) -> Command {
+pub fn segment_end(number: u64, seconds: i64, cpu: i64, reason: SegmentEnd) -> Command {
     Command::SegmentEnd(SegmentEndFacts {
         segment: number,
         at: at(seconds),
@@ -66,7 +66,7 @@ fn segment_end(number: u64, seconds: i64, cpu: i64, reason: SegmentEnd) -> Comma
     })
 }
 
-fn look(number: u64, seconds: i64, cpu: i64) -> Command {
+pub fn look(number: u64, seconds: i64, cpu: i64) -> Command {
     look_with_limit(number, seconds, cpu, None)
 }
 
@@ -76,11 +76,11 @@ fn look_with_limit(number: u64, seconds: i64, cpu: i64, limit: Option<Cpus>) -> 
     Command::Look(LookFacts { sample: Some(sample), ..LookFacts::default() })
 }
 
-fn end(seconds: i64, exit_code: i32) -> Command {
+pub fn end(seconds: i64, exit_code: i32) -> Command {
     Command::MarathonEnd { finished_at: at(seconds), sent_at: Some(at(seconds)), exit_code }
 }
 
-fn cpu_current(job: &Job) -> i64 {
+pub fn cpu_current(job: &Job) -> i64 {
     job.state().execution.as_ref().unwrap().cpu_current().micros() / 1_000_000
 }
 

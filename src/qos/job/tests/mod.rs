@@ -2,6 +2,7 @@
 
 mod limits;
 mod marathon;
+mod marathon_defects;
 mod properties;
 mod scenarios;
 
