@@ -18,6 +18,8 @@ mod directory;
 mod job;
 mod marathon;
 mod outbox;
+#[cfg(test)]
+mod outbox_tests;
 mod performer;
 mod registry;
 mod sample;
