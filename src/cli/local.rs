@@ -18,7 +18,7 @@ use crate::local::executor::Executor;
 use crate::local::executor::docker::{DockerExecutor, DockerOptions};
 use crate::local::executor::process::limiter::LimiterChoice;
 use crate::local::executor::process::{ProcessExecutor, ProcessOptions};
-use crate::local::{ChronosVersion, DelayRange, LocalCluster, LocalOptions, MarathonVersion, NodeVariable};
+use crate::local::{ChronosVersion, CpuLimit, DelayRange, LocalCluster, LocalOptions, MarathonVersion, NodeVariable};
 use crate::qos::units::Cpus;
 
 /// Of the machine's cores, what tasks may have together; the rest is for the cluster itself and the supervisor.
@@ -45,6 +45,9 @@ pub struct LocalArgs {
     /// Behave as this Marathon
     #[arg(long, default_value = "1.5", value_name = "1.1|1.4|1.5")]
     pub marathon_version: MarathonVersion,
+    /// CPU that a task of Marathon may use: its own, or all of its node as with Mesos agents without CFS quotas
+    #[arg(long, default_value = "quota", value_name = "LIMIT")]
+    pub marathon_limit: LimitKind,
     /// What runs the tasks
     #[arg(long, default_value = "auto", value_name = "KIND")]
     pub executor: ExecutorKind,
@@ -85,6 +88,15 @@ pub struct LocalArgs {
     /// directory]
     #[arg(long, value_name = "DIR")]
     pub credentials_dir: Option<PathBuf>,
+}
+
+/// CPU that a task of Marathon may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LimitKind {
+    /// What its app says
+    Quota,
+    /// What its node has
+    Node,
 }
 
 /// What runs the tasks.
@@ -176,6 +188,10 @@ fn options(args: &LocalArgs, state_dir: PathBuf, executor: Arc<dyn Executor>) ->
         mesos_port: args.mesos_port,
         chronos_version: args.chronos_version,
         marathon_version: args.marathon_version,
+        marathon_limit: match args.marathon_limit {
+            LimitKind::Quota => CpuLimit::Quota,
+            LimitKind::Node => CpuLimit::Node,
+        },
         nodes: args.nodes,
         cpus_per_node: args.cpus,
         deployment_delay: args.deployment_delay,

@@ -47,4 +47,4 @@ pub use chronos::version::ChronosVersion;
 pub use cluster::LocalCluster;
 pub use credentials::Credentials;
 pub use marathon::version::MarathonVersion;
-pub use options::{DelayRange, LocalOptions, NodeVariable, OptionError};
+pub use options::{CpuLimit, DelayRange, LocalOptions, NodeVariable, OptionError};

@@ -72,6 +72,11 @@ impl Nodes {
         self.nodes.iter()
     }
 
+    /// A node.
+    pub fn get(&self, index: usize) -> Option<&Node> {
+        self.nodes.get(index)
+    }
+
     /// What a node adds to the environment of its tasks.
     pub fn env(&self, index: usize) -> &[(String, String)] {
         self.nodes.get(index).map_or(&[], |node| &node.env)

@@ -35,6 +35,8 @@ pub struct LocalOptions {
     pub chronos_version: ChronosVersion,
     /// Whose behaviour is served as Marathon.
     pub marathon_version: MarathonVersion,
+    /// How much CPU a task of Marathon may use; what it reserves is the same.
+    pub marathon_limit: CpuLimit,
     /// How many virtual nodes.
     pub nodes: u32,
     /// Virtual CPUs of each of them.
@@ -67,6 +69,17 @@ pub struct LocalOptions {
     pub executor: Arc<dyn Executor>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
+}
+
+/// How much CPU a task of Marathon may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CpuLimit {
+    /// What its app says, at most: as with Mesos agents that have `--cgroups_enable_cfs`.
+    #[default]
+    Quota,
+    /// What its node has: as with agents that have not, where CPUs are shares of what is busy. What runs in the task
+    /// may limit itself, and be given another limit without a new task.
+    Node,
 }
 
 /// A variable that nodes give to their tasks; frameworks and jobs override it.
@@ -116,6 +129,7 @@ impl LocalOptions {
             mesos_port: 0,
             chronos_version: ChronosVersion::default(),
             marathon_version: MarathonVersion::default(),
+            marathon_limit: CpuLimit::default(),
             nodes: 2,
             cpus_per_node: Cpus::from_milli(2000),
             deployment_delay: (Duration::ZERO, Duration::ZERO),
@@ -188,6 +202,7 @@ impl LocalOptions {
     pub(super) fn marathon_settings(&self, cluster: Uuid) -> marathon::core::Settings {
         marathon::core::Settings {
             version: self.marathon_version,
+            limit: self.marathon_limit,
             cluster,
             offer_interval: self.offer_interval.into(),
             deployment_delay: spans(self.deployment_delay),

@@ -8,10 +8,12 @@ use crate::local::executor::ContainerSpec;
 use crate::local::java::java_double;
 use crate::local::marathon::app::App;
 use crate::local::marathon::container::{Docker, Network};
+use crate::local::nodes::Node;
+use crate::local::options::CpuLimit;
 
 impl Core {
     /// The order for the executor, or why there can be none.
-    pub(super) fn launch_order(&self, task: &Task, node_env: &[(String, String)]) -> Result<LaunchOrder, String> {
+    pub(super) fn launch_order(&self, task: &Task, node: &Node) -> Result<LaunchOrder, String> {
         let app = &task.app;
         let container = app.container.as_ref().and_then(|container| container.docker.as_ref());
         let argv = match &app.cmd {
@@ -21,12 +23,16 @@ impl Core {
         if argv.is_empty() && container.is_none() {
             return Err("there is neither a command nor an image".into());
         }
+        let cpus = match self.settings.limit {
+            CpuLimit::Quota => task.cpus,
+            CpuLimit::Node => node.total,
+        };
         Ok(LaunchOrder {
             task: task.id.clone(),
             seq: task.seq,
             argv,
-            env: self.environment(task, node_env),
-            cpus: task.cpus,
+            env: self.environment(task, &node.env),
+            cpus,
             memory_mib: app.mem,
             container: container.map(|docker| container_spec(app, docker, &task.ports)),
         })

@@ -49,6 +49,7 @@ use super::version::MarathonVersion;
 use crate::local::action::Action;
 use crate::local::journal::Entry;
 use crate::local::nodes::Nodes;
+use crate::local::options::CpuLimit;
 use crate::local::timers::{OfferClock, Timers};
 use crate::qos::units::{Span, Timestamp};
 
@@ -57,6 +58,8 @@ use crate::qos::units::{Span, Timestamp};
 pub struct Settings {
     /// Whose behaviour.
     pub version: MarathonVersion,
+    /// How much CPU a task may use.
+    pub limit: CpuLimit,
     /// Of the cluster; ids of nodes and frameworks begin with it.
     pub cluster: Uuid,
     /// Offers come at multiples of this.

@@ -57,7 +57,11 @@ impl Core {
             phase: Phase::Launching,
             kill_requested: false,
         };
-        let order = Box::new(self.launch_order(&task, nodes.env(node)));
+        let order = match nodes.get(node) {
+            Some(node) => self.launch_order(&task, node),
+            None => Err("the node is gone".into()),
+        };
+        let order = Box::new(order);
         self.record(Entry::Placed {
             at: self.now,
             seq,

@@ -17,6 +17,7 @@ use crate::local::journal::{Entry, TaskEnd};
 use crate::local::marathon::update::Update;
 pub(super) use crate::local::marathon::version::MarathonVersion::{self, V1_1, V1_4, V1_5};
 use crate::local::nodes::Nodes;
+use crate::local::options::CpuLimit;
 use crate::local::ports::Ports;
 use crate::qos::units::{Cpus, Span, Timestamp};
 
@@ -46,6 +47,7 @@ pub(super) struct Sim {
 pub(super) fn settings(version: MarathonVersion) -> Settings {
     Settings {
         version,
+        limit: CpuLimit::Quota,
         cluster: Uuid::from_u128(7),
         offer_interval: Span::from_secs(1),
         deployment_delay: (Span::ZERO, Span::ZERO),

@@ -128,3 +128,13 @@ fn ports_of_a_container_on_a_bridge_are_published() {
     ];
     assert_eq!((container.parameters.as_slice(), container.network.as_deref()), (&expected[..], Some("BRIDGE")));
 }
+
+#[test]
+fn without_quotas_a_task_may_use_its_node_and_still_reserves_its_own() {
+    let mut options = settings(V1_5);
+    options.limit = CpuLimit::Node;
+    let mut sim = Sim::with(options);
+    sim.create("/a", json!({"cpus": 0.5}));
+    assert_eq!(sim.launches[0].cpus, Cpus::from_milli(2000));
+    assert_eq!(sim.nodes.iter().map(|node| node.used.milli()).sum::<u32>(), 500);
+}
