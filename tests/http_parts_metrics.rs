@@ -37,6 +37,28 @@ fn each_figure_of_a_job_has_its_line() {
 }
 
 #[test]
+fn the_progress_of_a_long_running_job_has_its_lines() {
+    let mut view = job("/steady", "running");
+    (view.progress_ratio, view.cpu_limit) = (Some(0.8), Some(0.6));
+    (view.cpu_seconds, view.cpu_seconds_due, view.cpu_seconds_wasted) = (Some(80.0), Some(100.0), Some(12.5));
+    let text = Metrics::new(&Requests::default(), |_| {}).render(&[view]).unwrap();
+    for (name, value) in [
+        ("marathon_ratio_progress", "0.8"),
+        ("marathon_cputime_current_vs_desired", "20.0"),
+        ("current_cputime_accumulated", "80.0"),
+        ("desired_cputime_accumulated", "100.0"),
+        ("wasted_cputime_accumulated", "12.5"),
+        ("cpu_limit", "0.6"),
+    ] {
+        let found = text.lines().any(|line| {
+            line.starts_with(&format!("mesos_qos_{name}{{jobname=\"/steady\""))
+                && line.ends_with(&format!("}} {value}"))
+        });
+        assert!(found, "{name} {value}\n{text}");
+    }
+}
+
+#[test]
 fn states_are_counted_and_the_end_is_marked_once() {
     let jobs = [job("a", "running"), job("b", "running"), job("c", "failed")];
     let text = Metrics::new(&Requests::default(), |_| {}).render(&jobs).unwrap();

@@ -56,7 +56,14 @@ impl Session {
     /// Waits for as long as one of these deployments is under way, and Marathon says so.
     pub async fn follow(&self, deployments: &[String]) -> Result<(), Stopped> {
         let mut pauses = backoff();
+        let mut patient_until = Some(self.now() + self.patience.resize_patience);
         loop {
+            if patient_until.is_some_and(|until| self.now() >= until) {
+                patient_until = None;
+                let (job, name, under_way) = (self.job, &self.name, deployments.join(", "));
+                // The task before it is over already: the job does not run.
+                tracing::warn!(%job, name, under_way, "a deployment takes long: is there a node with that much CPU?");
+            }
             match self.client.deployments().await {
                 Ok(under_way) => {
                     self.worked();
