@@ -245,11 +245,22 @@ mod tests {
         let cgroups = Cgroups::find().unwrap();
         let name = format!("shell_trap-freeze-{}", std::process::id());
         assert!(!cgroups.freeze(&name).unwrap(), "there is no such group yet");
-        let mut child = std::process::Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
+        let child = std::process::Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
+        /// Leaves nothing behind, however the test ends.
+        struct Busy<'a>(std::process::Child, &'a Cgroups, &'a str);
+        impl Drop for Busy<'_> {
+            fn drop(&mut self) {
+                let _ = self.0.kill();
+                self.1.thaw(self.2);
+                let _ = self.0.wait();
+                self.1.remove(self.2);
+            }
+        }
+        let child = Busy(child, &cgroups, &name);
         for controller in ["cpuacct", "freezer"] {
             let directory = cgroups.with(&name, controller).unwrap();
             fs::create_dir_all(&directory).unwrap();
-            fs::write(directory.join("cgroup.procs"), child.id().to_string()).unwrap();
+            fs::write(directory.join("cgroup.procs"), child.0.id().to_string()).unwrap();
         }
         assert!(!cgroups.thaw(&name));
         let used = || cgroups.cpu_time(&cgroups.directory(&name)).unwrap().total;
@@ -266,9 +277,6 @@ mod tests {
         assert_eq!(used(), before);
         assert!(cgroups.thaw(&name));
         assert!(work(before));
-        child.kill().unwrap();
-        child.wait().unwrap();
-        cgroups.remove(&name);
     }
 
     #[test]
