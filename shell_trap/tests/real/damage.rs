@@ -81,7 +81,7 @@ fn a_full_directory_stops_no_job_and_a_later_attempt_succeeds() {
     let bench = Bench::new().with_small_shared_directory(6 * 1024);
     let supervisor = Supervisor::start();
     let node = bench.node("a", Restores::Runtime);
-    let job = Job::new(&bench, &supervisor, 1200, 5_000_000, 0, 1).with("SHELL_TRAP_LEASE_SECONDS", "3");
+    let job = Job::new(&bench, &supervisor, 4000, 5_000_000, 0, 1).with("SHELL_TRAP_LEASE_SECONDS", "3");
     let mut task = job.start(&node, 1.0);
     job.started(&mut task, 0);
     // Full to the last byte: the lease is renewed all the same.
@@ -101,7 +101,7 @@ fn a_full_directory_stops_no_job_and_a_later_attempt_succeeds() {
     let start = job.started(&mut task, 1);
     assert_eq!(start["restored_generation"], 1, "{}", task.log());
     assert_eq!(task.wait().code(), Some(0), "{}", task.log());
-    assert!(task.log().contains("complete 1200"));
+    assert!(task.log().contains("complete 4000"));
 }
 
 #[test]
