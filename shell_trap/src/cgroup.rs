@@ -145,14 +145,27 @@ impl Cgroups {
         frozen && fs::write(&file, order).is_ok()
     }
 
+    /// Has the group that process `pid` itself is in stand still.
+    ///
+    /// # Errors
+    /// As [`Cgroups::freeze`].
+    pub fn freeze_process(&self, pid: i32) -> Result<bool> {
+        self.freezer_of(pid).map_or(Ok(false), |group| self.freeze(&group))
+    }
+
     /// Lets the group that process `pid` itself is in go on.
     pub fn thaw_process(&self, pid: i32) {
-        let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
-        let wanted = if matches!(self.0, Hierarchy::V1(_)) { ":freezer:" } else { "0::" };
-        let group = text.lines().find_map(|line| line.split_once(wanted).map(|(_, group)| group));
-        if let Some(group) = group.filter(|group| *group != "/") {
-            self.thaw(group);
+        if let Some(group) = self.freezer_of(pid) {
+            self.thaw(&group);
         }
+    }
+
+    /// Never the root, in which everything is.
+    fn freezer_of(&self, pid: i32) -> Option<String> {
+        let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
+        let wanted = if matches!(self.0, Hierarchy::V1(_)) { ":freezer:" } else { "0::" };
+        let group = text.lines().find_map(|line| line.split_once(wanted).map(|(_, group)| group))?;
+        (group != "/").then(|| group.to_owned())
     }
 
     /// CPU time used in a group and all groups below it, those that are gone included.
