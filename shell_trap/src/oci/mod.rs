@@ -119,10 +119,11 @@ fn restore(runc: &Path, call: &Call, bundle: &Path, images: &Path) -> Result<i32
     let pid_file = call.pid_file.as_deref().context("create came without --pid-file")?;
     let pid: i32 = fs::read_to_string(pid_file)?.trim().parse().context("the restored process's number")?;
     let cgroups = Cgroups::find()?;
+    // Read at once: from here on the program's own work is counted, also what it does until it stands still.
+    let outcome = used(&cgroups, pid).unwrap_or_default();
     // Where it cannot be frozen it runs already, which is no failure.
     let _ = cgroups.freeze_process(pid);
     if let Some(file) = variable(bundle, ENV_OUTCOME)? {
-        let outcome = used(&cgroups, pid).unwrap_or_default();
         fs::write(&file, serde_json::to_vec(&outcome)?).with_context(|| file.clone())?;
     }
     fs::write(bundle.join(RESTORED), pid.to_string()).context("marking the bundle")?;
