@@ -145,14 +145,27 @@ impl Cgroups {
         frozen && fs::write(&file, order).is_ok()
     }
 
+    /// Has the group that process `pid` itself is in stand still.
+    ///
+    /// # Errors
+    /// As [`Cgroups::freeze`].
+    pub fn freeze_process(&self, pid: i32) -> Result<bool> {
+        self.freezer_of(pid).map_or(Ok(false), |group| self.freeze(&group))
+    }
+
     /// Lets the group that process `pid` itself is in go on.
     pub fn thaw_process(&self, pid: i32) {
-        let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
-        let wanted = if matches!(self.0, Hierarchy::V1(_)) { ":freezer:" } else { "0::" };
-        let group = text.lines().find_map(|line| line.split_once(wanted).map(|(_, group)| group));
-        if let Some(group) = group.filter(|group| *group != "/") {
-            self.thaw(group);
+        if let Some(group) = self.freezer_of(pid) {
+            self.thaw(&group);
         }
+    }
+
+    /// Never the root, in which everything is.
+    fn freezer_of(&self, pid: i32) -> Option<String> {
+        let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
+        let wanted = if matches!(self.0, Hierarchy::V1(_)) { ":freezer:" } else { "0::" };
+        let group = text.lines().find_map(|line| line.split_once(wanted).map(|(_, group)| group))?;
+        (group != "/").then(|| group.to_owned())
     }
 
     /// CPU time used in a group and all groups below it, those that are gone included.
@@ -245,11 +258,22 @@ mod tests {
         let cgroups = Cgroups::find().unwrap();
         let name = format!("shell_trap-freeze-{}", std::process::id());
         assert!(!cgroups.freeze(&name).unwrap(), "there is no such group yet");
-        let mut child = std::process::Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
+        let child = std::process::Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
+        /// Leaves nothing behind, however the test ends.
+        struct Busy<'a>(std::process::Child, &'a Cgroups, &'a str);
+        impl Drop for Busy<'_> {
+            fn drop(&mut self) {
+                let _ = self.0.kill();
+                self.1.thaw(self.2);
+                let _ = self.0.wait();
+                self.1.remove(self.2);
+            }
+        }
+        let child = Busy(child, &cgroups, &name);
         for controller in ["cpuacct", "freezer"] {
             let directory = cgroups.with(&name, controller).unwrap();
             fs::create_dir_all(&directory).unwrap();
-            fs::write(directory.join("cgroup.procs"), child.id().to_string()).unwrap();
+            fs::write(directory.join("cgroup.procs"), child.0.id().to_string()).unwrap();
         }
         assert!(!cgroups.thaw(&name));
         let used = || cgroups.cpu_time(&cgroups.directory(&name)).unwrap().total;
@@ -266,9 +290,6 @@ mod tests {
         assert_eq!(used(), before);
         assert!(cgroups.thaw(&name));
         assert!(work(before));
-        child.kill().unwrap();
-        child.wait().unwrap();
-        cgroups.remove(&name);
     }
 
     #[test]

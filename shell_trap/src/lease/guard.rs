@@ -255,7 +255,11 @@ async fn tidy(cgroups: &Cgroups, docker: &Docker, post: &Post) -> Result<()> {
             return Ok(());
         }
         let directory = LeaseDir::existing(&post.lease);
-        let look = tokio::task::spawn_blocking(move || directory.newest());
+        let look = tokio::task::spawn_blocking(move || match fs::metadata(directory.path()) {
+            // The job's directory was removed: nobody will come.
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            _ => directory.newest(),
+        });
         let Ok(Ok(Ok(newest))) = tokio::time::timeout(Duration::from_secs(30), look).await else { continue };
         // An agent of this node cares for it itself.
         let elsewhere = newest.is_none_or(|record| record.epoch > post.epoch && record.holder.node != post.node);

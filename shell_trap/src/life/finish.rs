@@ -207,7 +207,13 @@ impl Scene<'_> {
                 };
                 tracing::info!(exit_code = code, cpu_seconds = finished.cpu_seconds, "the job has ended");
                 // First on disk: a task that is started after a crash runs nothing again.
-                let stored = finished.store(&self.context.job_dir);
+                let stored = finished.store(&self.context.job_dir).or_else(|error| {
+                    // The job's own checkpoints may be what fills the directory, and nobody needs them any more. Until
+                    // the end is written down, the container that has ended stands for it.
+                    tracing::warn!("the end cannot be written down: {error:#}; removing checkpoints");
+                    records::clear(&self.context.job_dir);
+                    finished.store(&self.context.job_dir)
+                });
                 let end = End { reason: "exited", generation: None, duration_ms: None, detail: None };
                 self.context.reporter.send(self.segment.words.end(self.segment.cpu(time), &end));
                 self.context.reporter.send(self.segment.words.finished(

@@ -38,7 +38,7 @@ impl Context {
         if let Err(error) = started {
             // It may run on although the start is reported as failed.
             kill_group(&self.cgroups, &self.cgroups.directory(&group));
-            return Err(error).context("starting from the checkpoint");
+            return Err(error).context(self.last_words(&id).await);
         }
         let zero = match oci::read_outcome(&self.outcome_file()) {
             Ok(outcome) if matches!(abilities.restore, RestorePath::Runtime(_)) => CpuTime {
@@ -63,5 +63,22 @@ impl Context {
         let tty = container.config.tty;
         let job = ContainerJob::new(self.docker.clone(), id, self.node.cores, tty, self.cgroups.clone(), group, zero);
         Ok((job, since))
+    }
+    /// How a container ended that was just restored, for the operator.
+    async fn last_words(&self, id: &str) -> String {
+        let state = self.docker.inspect(id).await.map(|container| container.state).unwrap_or_default();
+        let mut said = Vec::new();
+        if let Ok(mut logs) = self.docker.logs(id, false, 0.0, true).await {
+            while let Ok(Some(pieces)) = logs.next().await {
+                pieces.into_iter().for_each(|(_, piece)| said.extend(piece));
+                let long = said.len().saturating_sub(300);
+                said.drain(..long);
+            }
+        }
+        let said = String::from_utf8_lossy(&said).escape_debug().to_string();
+        format!(
+            "starting from the checkpoint (container {}, exit code {}, output {said:?})",
+            state.status, state.exit_code
+        )
     }
 }

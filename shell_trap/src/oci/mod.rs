@@ -25,7 +25,8 @@ use crate::cgroup::Cgroups;
 use crate::checkpoint::{criu, secure};
 use crate::docker::create::{ENV_OUTCOME, ENV_RESTORE};
 
-/// Left in the bundle of a restored container: it runs already when `start` comes.
+/// Left in the bundle of a restored container, with its first process: it stands still until `start` comes. A program
+/// that ended before would be lost to the shim, and its exit code with it.
 const RESTORED: &str = "shell_trap-restored";
 /// Configurations of containers have some ten kilobytes.
 const LARGEST_CONFIG: u64 = 8 << 20;
@@ -69,7 +70,11 @@ pub fn run(arguments: &[OsString]) -> Result<i32> {
             }
         }
         // The shim calls with the bundle as working directory.
-        "start" if Path::new(RESTORED).exists() => return Ok(0),
+        "start" if Path::new(RESTORED).exists() => {
+            let pid: i32 = fs::read_to_string(RESTORED)?.trim().parse().context(RESTORED)?;
+            Cgroups::find()?.thaw_process(pid);
+            return Ok(0);
+        }
         _ => {}
     }
     let error = Command::new(&runc).args(arguments).exec();
@@ -111,18 +116,21 @@ fn restore(runc: &Path, call: &Call, bundle: &Path, images: &Path) -> Result<i32
     if !status.success() {
         bail!("the restore failed ({status}): {}", last_errors(&work).unwrap_or_else(|| "without a word".into()));
     }
+    let pid_file = call.pid_file.as_deref().context("create came without --pid-file")?;
+    let pid: i32 = fs::read_to_string(pid_file)?.trim().parse().context("the restored process's number")?;
+    let cgroups = Cgroups::find()?;
+    // Read at once: from here on the program's own work is counted, also what it does until it stands still.
+    let outcome = used(&cgroups, pid).unwrap_or_default();
+    // Where it cannot be frozen it runs already, which is no failure.
+    let _ = cgroups.freeze_process(pid);
     if let Some(file) = variable(bundle, ENV_OUTCOME)? {
-        // Read at once: from here on the program's own work is counted.
-        let outcome = call.pid_file.as_deref().and_then(|pid| used(Path::new(pid)).ok()).unwrap_or_default();
         fs::write(&file, serde_json::to_vec(&outcome)?).with_context(|| file.clone())?;
     }
-    fs::write(bundle.join(RESTORED), b"").context("marking the bundle")?;
+    fs::write(bundle.join(RESTORED), pid.to_string()).context("marking the bundle")?;
     Ok(0)
 }
 
-fn used(pid_file: &Path) -> Result<Outcome> {
-    let pid: i32 = fs::read_to_string(pid_file)?.trim().parse()?;
-    let cgroups = Cgroups::find()?;
+fn used(cgroups: &Cgroups, pid: i32) -> Result<Outcome> {
     let time = cgroups.cpu_time(&cgroups.of_process(pid)?)?;
     let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
     Ok(Outcome { restore_cpu_ns: nanoseconds(time.total), restore_user_ns: nanoseconds(time.user) })

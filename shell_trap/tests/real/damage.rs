@@ -48,7 +48,7 @@ fn damaged_images_are_refused_and_an_older_generation_takes_its_cpu_time_along()
     let bench = Bench::new();
     let supervisor = Supervisor::start();
     let node = bench.node("a", Restores::Runtime);
-    let job = Job::new(&bench, &supervisor, 600, 5_000_000, 0, 4);
+    let job = Job::new(&bench, &supervisor, 3000, 5_000_000, 0, 4);
     let [first, second] = two_generations(&job, &node, &supervisor);
     assert!(second > first + 0.05, "{first} {second}");
     truncate(&pages(&job, 2));
@@ -73,7 +73,7 @@ fn damaged_images_are_refused_and_an_older_generation_takes_its_cpu_time_along()
     assert_ne!(inits[0]["execution"], inits[1]["execution"]);
     assert_eq!(start["execution"], inits[1]["execution"]);
     assert_eq!(task.wait().code(), Some(0), "{}", task.log());
-    assert!(task.log().contains("complete 600"));
+    assert!(task.log().contains("complete 3000"));
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn a_full_directory_stops_no_job_and_a_later_attempt_succeeds() {
     let bench = Bench::new().with_small_shared_directory(6 * 1024);
     let supervisor = Supervisor::start();
     let node = bench.node("a", Restores::Runtime);
-    let job = Job::new(&bench, &supervisor, 1200, 5_000_000, 0, 1).with("SHELL_TRAP_LEASE_SECONDS", "3");
+    let job = Job::new(&bench, &supervisor, 4000, 5_000_000, 0, 1).with("SHELL_TRAP_LEASE_SECONDS", "3");
     let mut task = job.start(&node, 1.0);
     job.started(&mut task, 0);
     // Full to the last byte: the lease is renewed all the same.
@@ -101,7 +101,7 @@ fn a_full_directory_stops_no_job_and_a_later_attempt_succeeds() {
     let start = job.started(&mut task, 1);
     assert_eq!(start["restored_generation"], 1, "{}", task.log());
     assert_eq!(task.wait().code(), Some(0), "{}", task.log());
-    assert!(task.log().contains("complete 1200"));
+    assert!(task.log().contains("complete 4000"));
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn a_dump_that_cannot_succeed_leaves_the_job_running_for_the_next_task() {
     let supervisor = Supervisor::start();
     let node = bench.node("a", Restores::Runtime);
     // More memory than fits.
-    let job = Job::new(&bench, &supervisor, 1200, 5_000_000, 7, 4).with("SHELL_TRAP_GRACE_SECONDS", "3");
+    let job = Job::new(&bench, &supervisor, 3000, 5_000_000, 7, 4).with("SHELL_TRAP_GRACE_SECONDS", "3");
     let mut task = job.start(&node, 1.0);
     job.started(&mut task, 0);
     task.signal(Signal::SIGTERM);
@@ -125,7 +125,7 @@ fn a_dump_that_cannot_succeed_leaves_the_job_running_for_the_next_task() {
     assert!(start["base_cpu_seconds"].as_f64().unwrap() > 0.0, "{start}");
     assert_eq!(task.wait().code(), Some(7), "{}", task.log());
     // The output is whole: nothing was started anew.
-    assert!(task.log().contains("complete 1200"), "{}", task.log());
+    assert!(task.log().contains("complete 3000"), "{}", task.log());
     assert_eq!(supervisor.posted("/initMarathonApp").len(), 1);
 }
 
@@ -135,7 +135,7 @@ fn a_node_that_cannot_restore_says_so_and_throws_no_work_away() {
     let supervisor = Supervisor::start();
     let able = bench.node("a", Restores::Runtime);
     let unable = bench.node("b", Restores::Nothing);
-    let job = Job::new(&bench, &supervisor, 400, 5_000_000, 0, 1);
+    let job = Job::new(&bench, &supervisor, 3000, 5_000_000, 0, 1);
     let mut task = job.start(&able, 1.0);
     job.started(&mut task, 0);
     task.stop();

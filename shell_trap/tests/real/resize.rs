@@ -13,7 +13,7 @@ fn resizes(paths: [Restores; 2], resizes: usize) {
     let bench = Bench::new();
     let supervisor = Supervisor::start();
     let nodes = [bench.node("a", paths[0]), bench.node("b", paths[1])];
-    let job = Job::new(&bench, &supervisor, 2500, 5_000_000, 7, 4);
+    let job = Job::new(&bench, &supervisor, 6000, 5_000_000, 7, 4);
     let mut lost = Vec::new();
     let (mut stopped_at, mut last_step) = (0, 0.0);
     for segment in 0..=resizes {
@@ -41,7 +41,7 @@ fn resizes(paths: [Restores; 2], resizes: usize) {
         } else {
             let status = task.wait();
             assert_eq!(status.code(), Some(7), "{}", task.log());
-            assert!(task.log().contains("complete 2500"), "{}", task.log());
+            assert!(task.log().contains("complete 6000"), "{}", task.log());
         }
     }
     lost.sort_by(f64::total_cmp);

@@ -1,0 +1,183 @@
+//! Reports to a supervisor that is slow, away, strict, or speaks TLS.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::pki_types::PrivateKeyDer;
+use serde_json::{Value, json};
+use shell_trap::config::{Config, Environment};
+use shell_trap::report::Reporter;
+use shell_trap::report::messages::{Cpu, Start, Words};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio::time::Instant;
+
+const UUID: &str = "1b4e28ba-2fa1-11d2-883f-0016d3cca427";
+
+type Seen = Arc<Mutex<Vec<(String, Value)>>>;
+
+async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, status: u16, seen: Seen) {
+    let mut request = Vec::new();
+    let mut buffer = [0; 4096];
+    while !request.ends_with(b"}") {
+        match stream.read(&mut buffer).await {
+            Ok(n) if n > 0 => request.extend_from_slice(&buffer[..n]),
+            _ => return,
+        }
+    }
+    let text = String::from_utf8(request).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    if status == 200 {
+        let path = head.split(' ').nth(1).unwrap().to_owned();
+        seen.lock().unwrap().push((path, serde_json::from_str(body).unwrap()));
+    }
+    let answer = format!("HTTP/1.1 {status} x\r\ncontent-length: 2\r\n\r\n{{}}");
+    let _ = stream.write_all(answer.as_bytes()).await;
+    let _ = stream.shutdown().await;
+}
+
+fn config(base: &str, extra: &[(&str, &str)]) -> Config {
+    let variables = [
+        ("SHELL_TRAP_UUID", UUID),
+        ("SHELL_TRAP_SPEC", r#"{"version":1,"args":["true"]}"#),
+        ("SHELL_TRAP_SUPERVISOR", base),
+    ];
+    let all = variables.iter().chain(extra).map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+    Config::read(&Environment::of(all), &[]).unwrap()
+}
+
+fn words() -> Words {
+    Words { uuid: UUID.parse().unwrap(), execution: "e".into(), segment: 1, hostname: "n".into() }
+}
+
+fn start() -> Start {
+    Start { base: 0.0, restored: None, runtime: "docker", checkpoints: true, container: None }
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_supervisor_that_was_away_gets_everything_that_matters_in_order() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address: SocketAddr = listener.local_addr().unwrap();
+    // Nobody listens for now.
+    drop(listener);
+    let reporter = Reporter::start(&config(&format!("http://{address}"), &[])).unwrap();
+    let words = words();
+    reporter.send(words.init(1.0));
+    reporter.send(words.start(&start(), 1.0));
+    for second in 1..100u32 {
+        reporter.send(words.sample(Cpu { user: second.into(), system: 0.0 }, 1.0));
+        tokio::task::yield_now().await;
+    }
+    reporter.send(words.finished(2.0, 7, 99.0));
+    assert!(!reporter.flush(Instant::now() + Duration::from_millis(300)).await);
+    let seen = Seen::default();
+    let listener = TcpListener::bind(address).await.unwrap();
+    let theirs = seen.clone();
+    tokio::spawn(async move {
+        // Not at once: first it fails three times.
+        for number in 0.. {
+            let (stream, _) = listener.accept().await.unwrap();
+            serve(stream, if number < 3 { 503 } else { 200 }, theirs.clone()).await;
+        }
+    });
+    assert!(reporter.flush(Instant::now() + Duration::from_secs(60)).await);
+    let seen = seen.lock().unwrap();
+    let paths: Vec<&str> = seen.iter().map(|(path, _)| path.rsplit('/').next().unwrap()).collect();
+    assert_eq!(paths, ["initMarathonApp", "cpu-samples", "cpu-samples", "endMarathonApp"]);
+    assert_eq!((&seen[1].1["kind"], &seen[2].1["kind"]), (&json!("start"), &json!("sample")));
+    assert_eq!(seen[2].1["user_seconds"], 99.0);
+    assert!(seen.iter().all(|(_, body)| body["sent_at"].as_f64().unwrap() > 1e9));
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_supervisor_that_knows_no_such_job_holds_up_no_end_and_gets_the_reports_once_it_does() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (seen, status) = (Seen::default(), Arc::new(Mutex::new(404)));
+    let (theirs, answer) = (seen.clone(), status.clone());
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let status = *answer.lock().unwrap();
+            serve(stream, status, theirs.clone()).await;
+        }
+    });
+    let reporter = Reporter::start(&config(&format!("http://{address}"), &[])).unwrap();
+    reporter.send(words().init(1.0));
+    let began = Instant::now();
+    assert!(!reporter.flush(Instant::now() + Duration::from_secs(3600)).await);
+    assert!(began.elapsed() < Duration::from_secs(600));
+    *status.lock().unwrap() = 200;
+    assert!(reporter.flush(Instant::now() + Duration::from_secs(60)).await);
+    assert_eq!(seen.lock().unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn what_was_not_delivered_is_taken_up_by_the_next_task() {
+    let directory = tempfile::tempdir().unwrap();
+    let away = config("http://127.0.0.1:9", &[]);
+    let reporter = Reporter::start(&away).unwrap();
+    reporter.send(words().start(&start(), 1.0));
+    reporter.send(words().sample(Cpu::default(), 1.0));
+    reporter.store(directory.path()).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let seen = Seen::default();
+    let next = Reporter::start(&config(&format!("http://{}", listener.local_addr().unwrap()), &[])).unwrap();
+    next.take_up(directory.path());
+    let theirs = seen.clone();
+    tokio::spawn(async move { serve(listener.accept().await.unwrap().0, 200, theirs).await });
+    assert!(next.flush(Instant::now() + Duration::from_secs(60)).await);
+    assert_eq!(seen.lock().unwrap()[0].1["kind"], "start");
+    assert!(std::fs::read_dir(directory.path()).unwrap().next().is_none());
+}
+
+/// A server with a certificate of an authority; the authority's file.
+async fn tls_server(directory: &std::path::Path, name: &str, seen: Seen) -> (SocketAddr, String) {
+    let mut authority = CertificateParams::default();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let certificate =
+        CertificateParams::new(vec!["localhost".to_owned()]).unwrap().signed_by(&key, &authority).unwrap();
+    let file = directory.join(name);
+    std::fs::write(&file, authority.pem()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let server = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let server = server.with_no_client_auth().with_single_cert(vec![certificate.der().clone()], key).unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(server));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            if let Ok(stream) = acceptor.accept(stream).await {
+                serve(stream, 200, seen.clone()).await;
+            }
+        }
+    });
+    (address, file.to_str().unwrap().to_owned())
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn over_tls_only_a_supervisor_with_the_right_certificate_hears_anything() {
+    let directory = tempfile::tempdir().unwrap();
+    let (seen, other) = (Seen::default(), Seen::default());
+    let (address, authority) = tls_server(directory.path(), "right.pem", seen.clone()).await;
+    let (impostor, _) = tls_server(directory.path(), "wrong.pem", other.clone()).await;
+    let send = async |port: u16| {
+        let base = format!("https://localhost:{port}");
+        let reporter =
+            Reporter::start(&config(&base, &[("SHELL_TRAP_CACERT", &authority), ("SHELL_TRAP_TOKEN", "t")])).unwrap();
+        reporter.send(words().init(1.0));
+        reporter.flush(Instant::now() + Duration::from_secs(if port == impostor.port() { 1 } else { 60 })).await
+    };
+    assert!(send(address.port()).await);
+    assert_eq!(seen.lock().unwrap().len(), 1);
+    assert!(!send(impostor.port()).await);
+    assert!(other.lock().unwrap().is_empty());
+}
