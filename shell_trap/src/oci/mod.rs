@@ -112,6 +112,9 @@ fn restore(runc: &Path, call: &Call, bundle: &Path, images: &Path) -> Result<i32
     }
     // The container's own streams are those that the shim gave to this process.
     command.arg(&call.id).process_group(0);
+    let (stop, stopped) = mpsc::channel::<()>();
+    let (log_file, config) = (work.join("restore.log"), bundle.to_owned());
+    let sampler = std::thread::spawn(move || resumed(&log_file, &config, &stopped));
     let status = within(&mut command, deadline(size)).inspect_err(|_| end_half_restored(bundle))?;
     if !status.success() {
         bail!("the restore failed ({status}): {}", last_errors(&work).unwrap_or_else(|| "without a word".into()));
@@ -120,7 +123,9 @@ fn restore(runc: &Path, call: &Call, bundle: &Path, images: &Path) -> Result<i32
     let pid: i32 = fs::read_to_string(pid_file)?.trim().parse().context("the restored process's number")?;
     let cgroups = Cgroups::find()?;
     // Read at once: from here on the program's own work is counted, also what it does until it stands still.
-    let outcome = used(&cgroups, pid).unwrap_or_default();
+    drop(stop);
+    let seen = sampler.join().ok().flatten();
+    let outcome = seen.or_else(|| used(&cgroups, &cgroups.of_process(pid).ok()?).ok()).unwrap_or_default();
     // Where it cannot be frozen it runs already, which is no failure.
     let _ = cgroups.freeze_process(pid);
     if let Some(file) = variable(bundle, ENV_OUTCOME)? {
@@ -130,8 +135,25 @@ fn restore(runc: &Path, call: &Call, bundle: &Path, images: &Path) -> Result<i32
     Ok(0)
 }
 
-fn used(cgroups: &Cgroups, pid: i32) -> Result<Outcome> {
-    let time = cgroups.cpu_time(&cgroups.of_process(pid)?)?;
+/// The counters at the moment when CRIU says that the program goes on: runc itself returns a tenth of a second later.
+fn resumed(log: &Path, bundle: &Path, stopped: &mpsc::Receiver<()>) -> Option<Outcome> {
+    let config: Value = serde_json::from_slice(&fs::read(bundle.join("config.json")).ok()?).ok()?;
+    let cgroups = Cgroups::find().ok()?;
+    let group = cgroups.directory(config["linux"]["cgroupsPath"].as_str().filter(|group| group.starts_with('/'))?);
+    loop {
+        let text = fs::read(log).unwrap_or_default();
+        let tail = String::from_utf8_lossy(&text[text.len().saturating_sub(4096)..]).into_owned();
+        if tail.contains("Tasks resumed") || tail.contains("Run late stage hook") {
+            return used(&cgroups, &group).ok();
+        }
+        if stopped.recv_timeout(Duration::from_millis(2)) != Err(mpsc::RecvTimeoutError::Timeout) {
+            return None;
+        }
+    }
+}
+
+fn used(cgroups: &Cgroups, group: &Path) -> Result<Outcome> {
+    let time = cgroups.cpu_time(group)?;
     let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
     Ok(Outcome { restore_cpu_ns: nanoseconds(time.total), restore_user_ns: nanoseconds(time.user) })
 }
