@@ -142,7 +142,7 @@ impl Update {
         Some(update)
     }
 
-    /// The app that `base` becomes. What must not be is found by [`super::rules`].
+    /// The app that `base` becomes. What must not be is found by `rules`.
     pub fn apply(&self, base: App, version: MarathonVersion) -> App {
         let mut app = base;
         let was_upon_host = app.network == Network::Host;
