@@ -167,6 +167,22 @@ pub fn upcasters() -> Upcasters {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
+    use super::{MarathonStarted, Registered};
+
+    #[test]
+    fn what_schema_1_of_long_running_jobs_did_not_say_is_filled_in() {
+        let started = MarathonStarted::from_schema_1(json!({"started_at": 1, "received_at": 2}));
+        let started: MarathonStarted = serde_json::from_value(started).unwrap();
+        assert_eq!((started.received_at.micros(), started.execution, started.hostname), (2, None, None));
+        let registered = Registered::from_schema_1(json!({"supervision": {"max_failures": 3}}));
+        let expected = json!({"max_failures": 3, "monitoring_period": 120_000_000, "rescale": "restart"});
+        assert_eq!(registered["supervision"], expected);
+        // Damaged data stays what it is: an error of the decoder, and no panic.
+        assert_eq!(Registered::from_schema_1(json!([])), json!([]));
+    }
+
     #[test]
     fn there_is_a_step_from_every_schema_to_the_next() {
         assert_eq!(super::upcasters().check(), Ok(()));

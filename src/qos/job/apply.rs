@@ -12,6 +12,7 @@ use crate::events::job::{
     IterationFinished, IterationStarted, JobEvent, LossReason, Origin, Outcome, Registered, Removal, SegmentStarted,
 };
 use crate::qos::admission::Verdict;
+use crate::qos::ids::Framework;
 use crate::qos::units::Timestamp;
 
 impl JobState {
@@ -125,6 +126,8 @@ impl JobState {
                     self.cpus = Some(applied.cpus);
                 }
                 self.resizing_to = None;
+                // Marathon shows whether an earlier request was carried out after all; Chronos may still do so after a deletion.
+                self.unanswered &= self.registered.framework == Framework::Chronos;
                 self.rescales = self.rescales.saturating_add(1);
                 self.flags.remove(&Flag::RescaleFailed);
             }

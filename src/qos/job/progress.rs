@@ -3,7 +3,7 @@
 use super::FOLD_VERSION;
 use super::execution::Execution;
 use super::state::{Flag, JobState};
-use crate::events::job::{CpuSample, ProgressDecided, ProgressInputs};
+use crate::events::job::{CpuSample, Origin, ProgressDecided, ProgressInputs};
 use crate::qos::marathon::{classify, desired_cpu, progress_ratio};
 use crate::qos::performance::Performance;
 use crate::qos::policy::UnknownVersion;
@@ -33,7 +33,7 @@ pub fn decide_progress(
     let performance = classify(ratio, declared);
     let hold = if cpu_current >= declared.duration {
         Some(Hold::OverDeclared)
-    } else if !state.resizes_in_place() && state.flags.contains(&Flag::NoCheckpoints) {
+    } else if !state.resizes_in_place() && restart_loses_work(state) {
         Some(Hold::NoCheckpoints)
     } else {
         None
@@ -64,6 +64,11 @@ pub fn decide_progress(
         to,
         reason,
     }))
+}
+
+/// The published agent's checkpoints cannot be restored by today's Docker, and its app starts the new task before the old one has ended.
+fn restart_loses_work(state: &JobState) -> bool {
+    state.registered.origin == Origin::Adopted || state.flags.contains(&Flag::NoCheckpoints)
 }
 
 /// In place a job gets no more than its framework has reserved for it, and what is known to be free on its node.

@@ -267,3 +267,20 @@ fn a_program_that_fails_fails_the_job() {
     assert!(matches!(job.state().ending(), Some(Ending::Failed { reason }) if reason.contains("137")));
     assert_eq!(job.run(61, segment(2, 61, 0)).unwrap().1, Reply::ignored("failed"));
 }
+
+#[test]
+fn a_job_of_the_published_launcher_keeps_its_cpu_rather_than_lose_its_work() {
+    let mut job = Job::registered(registration(serde_json::json!({
+        "uuid": JobId::from_bytes([8; 16]), "name": "/openmplinpack1", "framework": "marathon", "job_duration": "400",
+        "deadline": "480", "desv_deadline": "0.1"
+    })));
+    job.run(1, Command::Seen(idle(0, 0))).unwrap();
+    let started = ExecutionFacts { started_at: at(10), sent_at: None, execution: None, hostname: None };
+    job.run(10, Command::MarathonStart(started)).unwrap();
+    let sample = SampleFacts { segment: None, at: at(130), cpu: Span::from_secs(10), limit: None };
+    let look = Command::Look(LookFacts { sample: Some(sample), ..LookFacts::default() });
+    assert_eq!(job.run(130, look).unwrap().0, ["CpuSample", "ProgressDecided"]);
+    let JobEvent::ProgressDecided(decided) = &job.log.last().unwrap().event else { unreachable!() };
+    assert_eq!((decided.performance, decided.from), (Performance::UnderPerformant, decided.to));
+    assert!(decided.reason.contains("a restart would lose its work"), "{}", decided.reason);
+}
