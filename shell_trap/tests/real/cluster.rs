@@ -61,7 +61,7 @@ impl World {
             ("ELASTICITY_MONITORING_PERIOD", "4".to_owned()),
             // Two steps up and none down: no resize comes so late that the job ends under it.
             ("ELASTICITY_CPU_MAX_SLAVE", "1.3".to_owned()),
-            ("ELASTICITY_CPU_DECREMENT", "0".to_owned()),
+            ("ELASTICITY_CPU_MIN_SLAVE", "1.3".to_owned()),
             ("MARATHON_POLL_INTERVAL", "0.1".to_owned()),
         ];
         let settings = settings.map(|(key, value)| (format!("MESOS_QOS_{key}").into(), value.into()));
