@@ -46,6 +46,27 @@ impl<T> Timers<T> {
     }
 }
 
+/// What comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// A timer.
+    Timer,
+    /// An offer.
+    Offer,
+}
+
+/// What is due first by `now`; `None` when nothing is. An offer finds what timers did at the same instant.
+pub fn first_due<T>(timers: &Timers<T>, offers: &OfferClock, now: Timestamp) -> Option<Due> {
+    let timer = timers.next().filter(|at| *at <= now);
+    let offer = Some(offers.due()).filter(|at| *at <= now);
+    match (timer, offer) {
+        (None, None) => None,
+        (Some(timer), Some(offer)) if timer <= offer => Some(Due::Timer),
+        (Some(_), None) => Some(Due::Timer),
+        (_, Some(_)) => Some(Due::Offer),
+    }
+}
+
 /// Offers come at whole intervals after the start.
 #[derive(Debug)]
 pub struct OfferClock {

@@ -3,6 +3,7 @@
 use super::Core;
 use crate::local::chronos::task::Wanted;
 use crate::local::nodes::Nodes;
+use crate::local::timers::{Due, first_due};
 use crate::qos::units::Timestamp;
 
 /// Something that happens at an instant.
@@ -27,16 +28,12 @@ impl Core {
         self.timers.next().into_iter().chain(offer).min()
     }
 
-    /// Runs what is due, in the order of time: an offer finds what timers queued at the same instant.
+    /// Runs what is due, in the order of time.
     pub(super) fn catch_up(&mut self, nodes: &mut Nodes) {
-        loop {
-            let timer = self.timers.next().filter(|at| *at <= self.now);
-            let offer = Some(self.offers.due()).filter(|at| *at <= self.now);
-            match (timer, offer) {
-                (None, None) => return,
-                (Some(timer), Some(offer)) if timer <= offer => self.run_timer(nodes),
-                (Some(_), None) => self.run_timer(nodes),
-                (_, Some(_)) => {
+        while let Some(due) = first_due(&self.timers, &self.offers, self.now) {
+            match due {
+                Due::Timer => self.run_timer(nodes),
+                Due::Offer => {
                     self.offer_round(nodes);
                     self.offers.passed(self.now);
                 }

@@ -50,7 +50,7 @@ use crate::local::action::Action;
 use crate::local::journal::Entry;
 use crate::local::nodes::Nodes;
 use crate::local::options::CpuLimit;
-use crate::local::timers::{OfferClock, Timers};
+use crate::local::timers::{Due, OfferClock, Timers, first_due};
 use crate::qos::units::{Span, Timestamp};
 
 /// What the scheduler is told once.
@@ -197,16 +197,12 @@ impl Core {
         self.settings.version
     }
 
-    /// Runs what is due, in the order of time: an offer finds what timers did at the same instant.
+    /// Runs what is due, in the order of time.
     fn catch_up(&mut self, nodes: &mut Nodes) {
-        loop {
-            let timer = self.timers.next().filter(|at| *at <= self.now);
-            let offer = Some(self.offers.due()).filter(|at| *at <= self.now);
-            match (timer, offer) {
-                (None, None) => return,
-                (Some(timer), Some(offer)) if timer <= offer => self.run_timer(nodes),
-                (Some(_), None) => self.run_timer(nodes),
-                (_, Some(_)) => {
+        while let Some(due) = first_due(&self.timers, &self.offers, self.now) {
+            match due {
+                Due::Timer => self.run_timer(nodes),
+                Due::Offer => {
                     self.offer_round(nodes);
                     self.offers.passed(self.now);
                 }
