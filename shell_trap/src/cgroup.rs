@@ -62,19 +62,9 @@ impl Cgroups {
     /// # Errors
     /// When there is no such process.
     pub fn of_process(&self, pid: i32) -> Result<PathBuf> {
-        let path = format!("/proc/{pid}/cgroup");
-        let text = fs::read_to_string(&path).with_context(|| path.clone())?;
-        let wanted = match &self.0 {
-            Hierarchy::V1(_) => "cpuacct",
-            Hierarchy::V2 { .. } => "",
-        };
-        let group = text.lines().find_map(|line| {
-            let mut parts = line.splitn(3, ':').skip(1);
-            let (controllers, group) = (parts.next()?, parts.next()?);
-            controllers.split(',').any(|name| name == wanted).then_some(group)
-        });
-        let group = group.with_context(|| format!("{path}: no group for CPU accounting"))?;
-        Ok(self.directory(group))
+        let group = self.group_of(pid, "cpuacct");
+        let group = group.with_context(|| format!("/proc/{pid}/cgroup: no group for CPU accounting"))?;
+        Ok(self.directory(&group))
     }
 
     /// The directory with the counters of a group, by its name.
@@ -150,22 +140,68 @@ impl Cgroups {
     /// # Errors
     /// As [`Cgroups::freeze`].
     pub fn freeze_process(&self, pid: i32) -> Result<bool> {
-        self.freezer_of(pid).map_or(Ok(false), |group| self.freeze(&group))
+        self.own_group_of(pid, "freezer").map_or(Ok(false), |group| self.freeze(&group))
     }
 
     /// Lets the group that process `pid` itself is in go on.
     pub fn thaw_process(&self, pid: i32) {
-        if let Some(group) = self.freezer_of(pid) {
+        if let Some(group) = self.own_group_of(pid, "freezer") {
             self.thaw(&group);
         }
     }
 
-    /// Never the root, in which everything is.
-    fn freezer_of(&self, pid: i32) -> Option<String> {
+    /// Sets the hard limit of the group that process `pid` itself is in, in cores.
+    ///
+    /// # Errors
+    /// When it has no group with a limit, or the kernel refuses.
+    pub fn limit_process(&self, pid: i32, cores: f64) -> Result<()> {
+        let group = self.own_group_of(pid, "cpu").context("the process is in no group with a CPU limit")?;
+        let directory = self.with(&group, "cpu").context("no control group hierarchy limits CPU")?;
+        let (file, period, v1) = match self.0 {
+            Hierarchy::V1(_) => {
+                (directory.join("cpu.cfs_quota_us"), number(&directory.join("cpu.cfs_period_us"))?, true)
+            }
+            Hierarchy::V2 { .. } => {
+                let file = directory.join("cpu.max");
+                let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+                let period = text.split_whitespace().nth(1).and_then(|period| period.parse().ok());
+                (file, period.with_context(|| format!("cpu.max holds {text:?}"))?, false)
+            }
+        };
+        // The kernel takes no quota below a millisecond.
+        let quota = (cores * period as f64).max(1000.0) as u64;
+        let text = if v1 { quota.to_string() } else { format!("{quota} {period}") };
+        fs::write(&file, text).with_context(|| file.display().to_string())
+    }
+
+    /// The group of a process for a controller, unless it is the root, in which everything is.
+    fn own_group_of(&self, pid: i32, controller: &str) -> Option<String> {
+        self.group_of(pid, controller).filter(|group| group != "/")
+    }
+
+    /// The group of a process for a controller.
+    fn group_of(&self, pid: i32, controller: &str) -> Option<String> {
         let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
-        let wanted = if matches!(self.0, Hierarchy::V1(_)) { ":freezer:" } else { "0::" };
-        let group = text.lines().find_map(|line| line.split_once(wanted).map(|(_, group)| group))?;
-        (group != "/").then(|| group.to_owned())
+        let wanted = if matches!(self.0, Hierarchy::V1(_)) { controller } else { "" };
+        text.lines().find_map(|line| {
+            let mut parts = line.splitn(3, ':').skip(1);
+            let (controllers, group) = (parts.next()?, parts.next()?);
+            controllers.split(',').any(|name| name == wanted).then(|| group.to_owned())
+        })
+    }
+
+    /// Groups beside `group`, itself included.
+    pub fn siblings(&self, group: &str) -> Vec<String> {
+        let Some((base, _)) = group.rsplit_once('/') else { return Vec::new() };
+        let entries = fs::read_dir(self.directory(base)).into_iter().flatten().flatten();
+        let groups = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+        groups.filter_map(|entry| Some(format!("{base}/{}", entry.file_name().into_string().ok()?))).collect()
+    }
+
+    /// Is there a process in the directory of a group, or below it?
+    pub fn populated(&self, directory: &Path) -> bool {
+        let below = || fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path());
+        !self.members(directory).is_empty() || below().any(|path| path.is_dir() && self.populated(&path))
     }
 
     /// CPU time used in a group and all groups below it, those that are gone included.

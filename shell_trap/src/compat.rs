@@ -39,6 +39,11 @@ impl MyCgroup {
     }
 }
 
+/// Removes what an agent that was killed left of a container that is gone.
+pub fn forget(base: &Path, container: &str) {
+    let _ = fs::remove_dir_all(base.join("cpuacct").join(container));
+}
+
 impl Drop for MyCgroup {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.directory);

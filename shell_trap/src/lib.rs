@@ -10,6 +10,8 @@ pub mod clock;
 pub mod compat;
 pub mod config;
 pub mod docker;
+pub mod files;
+pub mod groups;
 pub mod id;
 pub mod layer;
 pub mod lease;

@@ -46,6 +46,10 @@ Exit code: the job's own; 0 after a checkpoint; 75 when the job was not run or l
 ";
 
 fn main() -> ExitCode {
+    if oci::resume::is_action() {
+        oci::resume::act();
+        return ExitCode::SUCCESS;
+    }
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     let done = if oci::args::is_runtime_call(&arguments) { oci::run(&arguments) } else { as_agent(&arguments) };
     match done {

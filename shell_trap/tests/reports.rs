@@ -121,17 +121,22 @@ async fn what_was_not_delivered_is_taken_up_by_the_next_task() {
     let directory = tempfile::tempdir().unwrap();
     let away = config("http://127.0.0.1:9", &[]);
     let reporter = Reporter::start(&away).unwrap();
+    reporter.keep_in(directory.path(), 1);
     reporter.send(words().start(&start(), 1.0));
     reporter.send(words().sample(Cpu::default(), 1.0));
-    reporter.store(directory.path()).unwrap();
+    // Nobody asks for it: the task may be killed at any moment.
+    while std::fs::read_dir(directory.path()).unwrap().next().is_none() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let seen = Seen::default();
     let next = Reporter::start(&config(&format!("http://{}", listener.local_addr().unwrap()), &[])).unwrap();
-    next.take_up(directory.path());
+    next.keep_in(directory.path(), 2);
     let theirs = seen.clone();
     tokio::spawn(async move { serve(listener.accept().await.unwrap().0, 200, theirs).await });
     assert!(next.flush(Instant::now() + Duration::from_secs(60)).await);
     assert_eq!(seen.lock().unwrap()[0].1["kind"], "start");
+    next.store().await;
     assert!(std::fs::read_dir(directory.path()).unwrap().next().is_none());
 }
 

@@ -8,8 +8,6 @@ use anyhow::{Context as _, Result};
 use super::manifest::Manifest;
 use super::secure;
 
-/// The newest, and one to fall back to.
-const KEPT: usize = 2;
 const PREFIX: &str = "gen-";
 
 /// A published generation that verified.
@@ -132,11 +130,11 @@ pub fn draft(job_dir: &Path) -> Result<Draft> {
     Ok(draft)
 }
 
-/// Removes what crashes left, and all but the newest generations. `restored`, the one that runs now, is kept as well.
+/// Removes what crashes left.
 ///
 /// # Errors
 /// When the directory cannot be read; what cannot be removed is left for the next time.
-pub fn prune(job_dir: &Path, restored: Option<u64>) -> Result<()> {
+pub fn remove_drafts(job_dir: &Path) -> Result<()> {
     for entry in fs::read_dir(job_dir).with_context(|| job_dir.display().to_string())? {
         let entry = entry?;
         let is_draft =
@@ -145,7 +143,20 @@ pub fn prune(job_dir: &Path, restored: Option<u64>) -> Result<()> {
             let _ = fs::remove_dir_all(entry.path());
         }
     }
-    for number in numbers(job_dir)?.into_iter().skip(KEPT).filter(|&n| Some(n) != restored) {
+    Ok(())
+}
+
+/// After generation `newest` was published: keeps it and one to fall back to. That is the one that it came from, by
+/// `restored`, as those between the two could not be restored; else the newest before it.
+///
+/// # Errors
+/// As [`remove_drafts`].
+pub fn prune(job_dir: &Path, newest: u64, restored: Option<u64>) -> Result<()> {
+    remove_drafts(job_dir)?;
+    let before = numbers(job_dir)?.into_iter().filter(|&number| number < newest);
+    let before: Vec<u64> = before.collect();
+    let kept = restored.filter(|number| before.contains(number)).or(before.first().copied());
+    for number in before.into_iter().filter(|&number| Some(number) != kept) {
         remove(job_dir, number);
     }
     Ok(())
@@ -184,14 +195,20 @@ mod tests {
     }
 
     #[test]
-    fn two_are_kept_and_the_one_that_runs() {
+    fn the_newest_is_kept_and_the_one_that_it_came_from() {
         let base = with(&[1, 2, 3, 4]);
         fs::create_dir(base.path().join("gen-000005.tmp")).unwrap();
-        prune(base.path(), Some(1)).unwrap();
-        assert_eq!(numbers(base.path()).unwrap(), [4, 3, 1]);
-        prune(base.path(), None).unwrap();
+        prune(base.path(), 4, None).unwrap();
         assert_eq!(numbers(base.path()).unwrap(), [4, 3]);
         assert!(!base.path().join("gen-000005.tmp").exists());
+        // Generations 2 and 3 could not be restored, or 4 would have come from one of them.
+        let base = with(&[1, 2, 3, 4]);
+        prune(base.path(), 4, Some(1)).unwrap();
+        assert_eq!(numbers(base.path()).unwrap(), [4, 1]);
+        // One that is gone is none to fall back to.
+        let base = with(&[2, 3, 4]);
+        prune(base.path(), 4, Some(1)).unwrap();
+        assert_eq!(numbers(base.path()).unwrap(), [4, 3]);
     }
 
     #[test]

@@ -17,6 +17,9 @@ pub const ENV_RESTORE: &str = "SHELL_TRAP_RESTORE";
 /// Variable with the file that the OCI runtime entry writes its outcome to.
 pub const ENV_OUTCOME: &str = "SHELL_TRAP_OUTCOME";
 
+/// Variable with the limit in cores that holds from the restored program's first step.
+pub const ENV_CORES: &str = "SHELL_TRAP_CORES";
+
 /// What a container gets besides its specification.
 #[derive(Debug)]
 pub struct Placement<'a> {

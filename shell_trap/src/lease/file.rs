@@ -81,11 +81,11 @@ impl LeaseDir {
         Ok(record)
     }
 
-    /// Takes an epoch. `false` when somebody else was faster.
+    /// Takes an epoch.
     ///
     /// # Errors
     /// When the file system refuses.
-    pub fn take(&self, record: &Record) -> Result<bool> {
+    pub fn take(&self, record: &Record) -> Result<Take> {
         let draft = self.0.join(format!("draft-{}", uuid::Uuid::new_v4().simple()));
         let made = (|| -> Result<bool> {
             let file = File::options().write(true).create_new(true).mode(0o600).open(&draft)?;
@@ -100,13 +100,15 @@ impl LeaseDir {
         })();
         let _ = fs::remove_file(&draft);
         let made = made.with_context(|| format!("taking the lease in {}", self.0.display()))?;
-        if made {
-            // Only the newest says anything; drafts are of makers that were killed.
-            for old in self.epochs()?.into_iter().filter(|&epoch| epoch < record.epoch) {
-                let _ = fs::remove_file(self.file(old));
-            }
+        if !made {
+            return Ok(Take::TooLate);
         }
-        Ok(made)
+        let before = record.epoch.checked_sub(1).and_then(|epoch| self.read(epoch).ok());
+        // Only the newest says anything; drafts are of makers that were killed.
+        for old in self.epochs()?.into_iter().filter(|&epoch| epoch < record.epoch) {
+            let _ = fs::remove_file(self.file(old));
+        }
+        Ok(Take::Taken { before })
     }
 
     /// Overwrites the record of an epoch that is still the newest.
@@ -138,6 +140,18 @@ fn bytes(record: &Record) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// How an attempt to take an epoch went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Take {
+    /// Somebody else was faster.
+    TooLate,
+    /// It is ours.
+    Taken {
+        /// The epoch before as its holder left it: it learns of this at its next renewal.
+        before: Option<Record>,
+    },
+}
+
 /// Somebody else runs the job now.
 #[derive(Debug)]
 pub struct Superseded {
@@ -163,7 +177,7 @@ mod tests {
 
     fn record(epoch: u64) -> Record {
         let holder = Holder { node: "n".into(), ..Holder::default() };
-        Record { epoch, holder, lease_ms: 1000, renewals: 0, released: false }
+        Record { epoch, holder, lease_ms: 1000, renewals: 0, released: false, held_since: epoch }
     }
 
     #[test]
@@ -173,7 +187,7 @@ mod tests {
         let takers: Vec<_> = (0..8)
             .map(|_| {
                 let lease = lease.clone();
-                std::thread::spawn(move || lease.take(&record(1)).unwrap())
+                std::thread::spawn(move || lease.take(&record(1)).unwrap() != Take::TooLate)
             })
             .collect();
         assert_eq!(takers.into_iter().filter(|_| true).map(|t| t.join().unwrap()).filter(|&won| won).count(), 1);
@@ -185,11 +199,11 @@ mod tests {
     fn a_holder_learns_that_it_was_superseded() {
         let base = tempfile::tempdir().unwrap();
         let lease = LeaseDir::open(base.path()).unwrap();
-        assert!(lease.take(&record(1)).unwrap());
+        assert_eq!(lease.take(&record(1)).unwrap(), Take::Taken { before: None });
         let renewed = Record { renewals: 1, ..record(1) };
         lease.renew(&renewed).unwrap();
         assert_eq!(lease.newest().unwrap(), Some(renewed.clone()));
-        assert!(lease.take(&record(2)).unwrap());
+        assert!(matches!(lease.take(&record(2)).unwrap(), Take::Taken { before: Some(before) } if before.epoch == 1));
         assert_eq!(lease.renew(&renewed).unwrap_err().downcast::<Superseded>().unwrap().by, 2);
         fs::remove_dir_all(lease.path()).unwrap();
         assert!(lease.renew(&renewed).is_err());

@@ -16,15 +16,17 @@ use tokio::time::sleep;
 
 use super::file::LeaseDir;
 use crate::cgroup::Cgroups;
-use crate::clock;
 use crate::docker::Docker;
 use crate::process;
-use crate::runtime::docker::kill_group;
+use crate::runtime::docker::end_groups;
+use crate::{clock, groups};
 
 /// Name of the local file with the epoch of the last agent that started on this node.
 const SUCCESSOR: &str = "epoch";
 /// A guard that was left with a paused container gives up after this.
 const PATIENCE: Duration = Duration::from_secs(24 * 3600);
+/// Timers do not run while the machine sleeps, leases do.
+const NAP: Duration = Duration::from_secs(1);
 
 /// What a guard watches over.
 #[derive(Debug, Clone)]
@@ -43,7 +45,8 @@ pub struct Post {
     pub cores: f64,
     /// This node, as leases name it.
     pub node: String,
-    /// The control group around the container.
+    /// The control group around the container of this epoch. One that was taken up is in the group of an earlier one,
+    /// beside it.
     pub group: String,
 }
 
@@ -85,14 +88,6 @@ impl Guard {
         self.input.write_all(format!("{}\n", deadline.as_millis()).as_bytes()).await.context("the guard is gone")
     }
 
-    /// Tells it which control group is around the container.
-    ///
-    /// # Errors
-    /// When it is gone.
-    pub async fn watch_group(&mut self, group: &str) -> Result<()> {
-        self.input.write_all(format!("group {group}\n").as_bytes()).await.context("the guard is gone")
-    }
-
     /// Relieves it: the container is gone, or ended.
     pub async fn dismiss(mut self) {
         // One that is gone needs no relief.
@@ -124,7 +119,7 @@ pub fn run(arguments: &[OsString]) -> Result<()> {
     let [_, socket, container, epoch, lease, local, cores, node, group] = text.as_slice() else {
         bail!("guard: nine arguments")
     };
-    let mut post = Post {
+    let post = Post {
         socket: socket.into(),
         container: container.clone(),
         epoch: epoch.parse()?,
@@ -136,7 +131,7 @@ pub fn run(arguments: &[OsString]) -> Result<()> {
     };
     leave_task_groups();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let done = runtime.block_on(watch(&mut post));
+    let done = runtime.block_on(watch(&post));
     // A look at a shared directory that hangs must not keep it.
     runtime.shutdown_background();
     done
@@ -153,7 +148,7 @@ fn leave_task_groups() {
     }
 }
 
-async fn watch(post: &mut Post) -> Result<()> {
+async fn watch(post: &Post) -> Result<()> {
     // The framework signals the whole tree of processes.
     let mut ignored =
         [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?];
@@ -171,20 +166,20 @@ async fn watch(post: &mut Post) -> Result<()> {
             _ = hup.recv() => {}
             line = lines.next_line(), if !alone => match line.unwrap_or_default().as_deref() {
                 Some("done") => return Ok(()),
-                Some(text) => match text.strip_prefix("group ") {
-                    Some(group) => group.clone_into(&mut post.group),
-                    None => {
-                        deadline = Duration::from_millis(text.parse().context("guard: input")?);
-                        if still != Still::No && clock::since_boot() < deadline {
-                            eprintln!("the lease is renewed: the container goes on");
-                            go_on(&cgroups, &docker, post, still).await;
-                            still = Still::No;
-                        }
+                Some(text) => {
+                    deadline = Duration::from_millis(text.parse().context("guard: input")?);
+                    if still != Still::No && clock::since_boot() < deadline {
+                        eprintln!("the lease is renewed: the container goes on");
+                        go_on(&cgroups, &docker, post, still).await;
+                        still = Still::No;
                     }
-                },
+                }
                 None => alone = true,
             },
-            () = sleep(left), if still == Still::No => {
+            () = sleep(left.min(NAP)), if still == Still::No => {
+                if clock::since_boot() < deadline {
+                    continue;
+                }
                 if successor(post) {
                     return Ok(());
                 }
@@ -218,14 +213,30 @@ fn successor(post: &Post) -> bool {
     text.trim().parse::<u64>().is_ok_and(|epoch| epoch > post.epoch)
 }
 
+/// The groups of the job on this node: its own, where a container may be about to start, and earlier ones that are not empty.
+fn groups(cgroups: &Cgroups, post: &Post) -> Vec<String> {
+    let mut groups = groups::up_to(cgroups, &post.group, &post.container, post.epoch);
+    groups.retain(|group| *group == post.group || cgroups.populated(&cgroups.directory(group)));
+    groups
+}
+
 async fn stand_still(cgroups: &Cgroups, docker: &Docker, post: &Post) -> Still {
-    match cgroups.freeze(&post.group) {
-        Ok(true) => {
-            eprintln!("the lease of epoch {} has run out: {} stands still", post.epoch, post.group);
-            return Still::Frozen;
+    let (mut still, mut failed) = (Still::No, false);
+    for group in groups(cgroups, post) {
+        match cgroups.freeze(&group) {
+            Ok(true) => {
+                eprintln!("the lease of epoch {} has run out: {group} stands still", post.epoch);
+                still = Still::Frozen;
+            }
+            Ok(false) => {}
+            Err(error) => {
+                eprintln!("{error:#}; pausing by Docker");
+                failed = true;
+            }
         }
-        Ok(false) => return Still::No,
-        Err(error) => eprintln!("{error:#}; pausing by Docker"),
+    }
+    if !failed {
+        return still;
     }
     let _ = docker.set_cores(&post.container, post.cores).await;
     match docker.pause(&post.container).await {
@@ -239,7 +250,9 @@ async fn stand_still(cgroups: &Cgroups, docker: &Docker, post: &Post) -> Still {
 
 async fn go_on(cgroups: &Cgroups, docker: &Docker, post: &Post, still: Still) {
     if still == Still::Frozen {
-        cgroups.thaw(&post.group);
+        groups(cgroups, post).iter().for_each(|group| {
+            cgroups.thaw(group);
+        });
     } else if let Err(error) = docker.unpause(&post.container).await {
         // The agent looks for this, too.
         eprintln!("unpausing: {error}");
@@ -265,11 +278,10 @@ async fn tidy(cgroups: &Cgroups, docker: &Docker, post: &Post) -> Result<()> {
         let elsewhere = newest.is_none_or(|record| record.epoch > post.epoch && record.holder.node != post.node);
         if elsewhere && !successor(post) {
             eprintln!("the job runs elsewhere: removing {}", post.container);
-            // Killed first: thawed, it has no moment to go on.
-            kill_group(cgroups, &cgroups.directory(&post.group));
-            cgroups.thaw(&post.group);
+            let groups = groups(cgroups, post);
+            end_groups(cgroups, &groups);
             docker.remove(&post.container).await?;
-            cgroups.remove(&post.group);
+            groups.iter().for_each(|group| cgroups.remove(group));
             return Ok(());
         }
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use tokio::time::timeout;
 
-use self::file::{LeaseDir, Superseded};
+use self::file::{LeaseDir, Superseded, Take};
 use self::state::{Holder, Record, Verdict, Watcher};
 use crate::clock;
 
@@ -61,15 +61,37 @@ impl Lease {
                 }
                 Verdict::Take(epoch) => {
                     let lease_ms = u64::try_from(length.as_millis()).unwrap_or(u64::MAX);
-                    let record = Record { epoch, holder: holder.clone(), lease_ms, renewals: 0, released: false };
+                    let held_since = newest.as_ref().map_or(epoch, |newest| newest.held_since_on(&holder.node, epoch));
+                    let record =
+                        Record { epoch, holder: holder.clone(), lease_ms, renewals: 0, released: false, held_since };
                     let draft = record.clone();
-                    if blocking(&directory, move |directory| directory.take(&draft)).await? {
-                        let lease = Lease { directory, record, renewed_at: began };
+                    if let Take::Taken { before } =
+                        blocking(&directory, move |directory| directory.take(&draft)).await?
+                    {
+                        let mut lease = Lease { directory, record, renewed_at: began };
+                        if let (Some(seen), Some(before)) = (&newest, before)
+                            && seen.renewals != before.renewals
+                            && !before.released
+                        {
+                            lease.wait_for(&before).await?;
+                        }
                         return Ok((lease, newest.map(|record| Predecessor { record })));
                     }
                 }
             }
         }
+    }
+
+    /// The holder before has renewed in the moment of the taking: it runs the job on until it learns of it, at its next
+    /// renewal, or stands still because that one fails.
+    async fn wait_for(&mut self, before: &Record) -> Result<()> {
+        tracing::warn!(holder = %before.holder.hostname, "the holder before has come back in the last moment: waiting until it knows");
+        let until = clock::since_boot() + Duration::from_millis(before.lease_ms);
+        while clock::since_boot() < until {
+            tokio::time::sleep(state::renewal_interval(self.length())).await;
+            self.renew().await?;
+        }
+        Ok(())
     }
 
     /// The epoch, which is the number of the segment.

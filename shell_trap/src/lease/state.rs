@@ -17,6 +17,21 @@ pub struct Record {
     pub renewals: u64,
     /// Given back: the next may take it at once.
     pub released: bool,
+    /// The first epoch since which only this node has held the job, without giving it back: what an agent of one of
+    /// these epochs left running here nobody has overtaken. 0 in records of agents that did not write it.
+    #[serde(default)]
+    pub held_since: u64,
+}
+
+impl Record {
+    /// The `held_since` of whoever on `node` takes `epoch` after this one.
+    pub fn held_since_on(&self, node: &str, epoch: u64) -> u64 {
+        match (self.released || self.holder.node != node, self.held_since) {
+            (true, _) => epoch,
+            (false, 0) => self.epoch,
+            (false, since) => since,
+        }
+    }
 }
 
 /// A process that holds a lease.
@@ -101,7 +116,7 @@ mod tests {
     const POLL: Duration = Duration::from_secs(1);
 
     fn record(epoch: u64, renewals: u64) -> Record {
-        Record { epoch, holder: Holder::default(), lease_ms: 10_000, renewals, released: false }
+        Record { epoch, holder: Holder::default(), lease_ms: 10_000, renewals, released: false, held_since: epoch }
     }
 
     fn at(seconds: u64) -> Duration {

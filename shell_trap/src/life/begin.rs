@@ -7,17 +7,17 @@ use tokio::time::Instant;
 
 use super::container::{self, Context};
 use super::leftovers::Found;
-use super::records::{self, Execution, Finished};
+use super::records::{self, Execution, Failures, Finished};
 use super::{Segment, TRY_AGAIN, output};
 use crate::cgroup::CpuTime;
 use crate::checkpoint::generations::{self, Generation};
-use crate::clock;
 use crate::config::NoRestore;
-use crate::docker::create::{self, ENV_OUTCOME, ENV_RESTORE, Placement};
+use crate::docker::create::{self, ENV_CORES, ENV_OUTCOME, ENV_RESTORE, Placement};
 use crate::lease::Predecessor;
 use crate::report::messages::Start;
 use crate::restore::RestorePath;
 use crate::runtime::docker::ContainerJob;
+use crate::{clock, files};
 
 /// A job that runs now.
 pub struct Running {
@@ -38,70 +38,148 @@ pub enum Begun {
     Over(i32),
 }
 
+/// So many tasks must have failed with a generation that verified before it is given up.
+const MOST_FAILURES: u32 = 3;
+
+/// How the attempts to restore went.
+enum Restoring {
+    Restored(Box<Running>),
+    /// Another task shall try.
+    Elsewhere,
+    /// There is nothing that could be restored.
+    Nothing,
+}
+
+/// What follows from a generation that could not be restored.
+enum Verdict {
+    Elsewhere,
+    Older,
+}
+
 impl Context {
     /// Finds out what there is to do, and does it. May be dropped at any point: what it has made is labelled.
     pub async fn begin(&self, predecessor: Option<&Predecessor>) -> Result<Begun> {
         if let Some(finished) = Finished::load(&self.job_dir)? {
-            self.remove_leftovers().await?;
+            self.clear_up().await;
             return Ok(Begun::Finished(finished));
         }
         match self.take_up(predecessor).await? {
             Some(Found::Running(running)) => return Ok(Begun::Running(running)),
             Some(Found::Finished(finished)) => {
                 finished.store(&self.job_dir)?;
-                self.remove_leftovers().await?;
+                self.clear_up().await;
                 records::clear(&self.job_dir);
                 return Ok(Begun::Finished(finished));
             }
             None => {}
         }
         self.remove_leftovers().await?;
-        generations::prune(&self.job_dir, None)?;
-        let execution = Execution::load(&self.job_dir);
-        let candidates = match &execution {
-            Some(_) => generations::numbers(&self.job_dir)?,
-            None => Vec::new(),
-        };
-        if let (Err(why), false, NoRestore::Refuse) = (&self.abilities, candidates.is_empty(), self.config.no_restore) {
-            tracing::error!(
-                "this job has checkpoints, and this node cannot restore: {why}; trying elsewhere loses nothing \
-                (SHELL_TRAP_NO_RESTORE=fresh starts anew instead)"
-            );
-            return Ok(Begun::Over(TRY_AGAIN));
+        generations::remove_drafts(&self.job_dir)?;
+        match self.restore_newest().await? {
+            Restoring::Restored(running) => Ok(Begun::Running(running)),
+            Restoring::Elsewhere => Ok(Begun::Over(TRY_AGAIN)),
+            Restoring::Nothing => self.fresh().await.map(|running| Begun::Running(Box::new(running))),
         }
-        self.docker
-            .need_image(
-                self.config.spec.image.as_deref().unwrap_or_default(),
-                self.config.spec.force_pull && candidates.is_empty(),
-            )
-            .await
-            .context("the image")?;
-        if let Some(execution) = execution.filter(|_| self.abilities.is_ok()) {
-            for number in candidates {
-                match self.restore_one(number, &execution).await {
-                    Ok(Some(running)) => return Ok(Begun::Running(Box::new(running))),
-                    Ok(None) => {}
-                    Err(error) => tracing::error!(generation = number, "cannot be restored: {error:#}"),
-                }
-            }
-        }
-        self.fresh().await.map(|running| Begun::Running(Box::new(running)))
     }
 
-    /// Verifies and restores one generation, with a second attempt. `None` when it is of an earlier execution.
-    async fn restore_one(&self, number: u64, execution: &Execution) -> Result<Option<Running>> {
-        let (job_dir, name) = (self.job_dir.clone(), self.name());
-        let generation = tokio::task::spawn_blocking(move || generations::open(&job_dir, &name, number)).await??;
-        if generation.manifest.execution != execution.execution {
-            return Ok(None);
+    /// The job has ended: what cannot be removed now the next start removes, should there be one.
+    async fn clear_up(&self) {
+        if let Err(error) = self.remove_leftovers().await {
+            tracing::warn!("what is left of the job here cannot be removed: {error:#}");
         }
+    }
+
+    /// Tries the generations of the last execution, the newest first. Damaged ones are passed over. One that is whole and
+    /// cannot be restored is left alone for other nodes, until several tasks have failed with it.
+    async fn restore_newest(&self) -> Result<Restoring> {
+        let mut execution = Execution::load(&self.job_dir)?;
+        let mut failures = Failures::load(&self.job_dir)?;
+        let mut image_is_here = false;
+        for number in generations::numbers(&self.job_dir)? {
+            let failed = failures.of(number);
+            if failed >= MOST_FAILURES {
+                tracing::error!(generation = number, "{failed} tasks could not restore it: passed over");
+                continue;
+            }
+            let (job_dir, name) = (self.job_dir.clone(), self.name());
+            let opened = tokio::task::spawn_blocking(move || generations::open(&job_dir, &name, number)).await?;
+            let generation = match opened {
+                Ok(generation) => generation,
+                Err(error) if !files::is_io(&error) => {
+                    tracing::error!(generation = number, "cannot be restored: {error:#}");
+                    continue;
+                }
+                Err(error) => match self.failed(number, &mut failures, &error)? {
+                    Verdict::Elsewhere => return Ok(Restoring::Elsewhere),
+                    Verdict::Older => continue,
+                },
+            };
+            let execution = execution.get_or_insert_with(|| Execution {
+                execution: generation.manifest.execution.clone(),
+                started_at: generation.manifest.started_at,
+            });
+            if generation.manifest.execution != execution.execution {
+                continue;
+            }
+            if let Err(why) = &self.abilities {
+                if self.config.no_restore == NoRestore::Fresh {
+                    return Ok(Restoring::Nothing);
+                }
+                tracing::error!(
+                    "this job has checkpoints, and this node cannot restore: {why}; trying elsewhere loses nothing \
+                    (SHELL_TRAP_NO_RESTORE=fresh starts anew instead)"
+                );
+                return Ok(Restoring::Elsewhere);
+            }
+            if !std::mem::replace(&mut image_is_here, true) {
+                self.need_image(false).await?;
+            }
+            match self.restore_one(number, &generation, execution).await {
+                Ok(running) => {
+                    Failures::forget(&self.job_dir);
+                    return Ok(Restoring::Restored(Box::new(running)));
+                }
+                Err(error) => match self.failed(number, &mut failures, &error)? {
+                    Verdict::Elsewhere => return Ok(Restoring::Elsewhere),
+                    Verdict::Older => {}
+                },
+            }
+        }
+        Ok(Restoring::Nothing)
+    }
+
+    /// A generation that may well be whole cannot be restored here.
+    fn failed(&self, number: u64, failures: &mut Failures, error: &anyhow::Error) -> Result<Verdict> {
+        tracing::error!(generation = number, "cannot be restored: {error:#}");
+        if self.config.no_restore == NoRestore::Fresh {
+            return Ok(Verdict::Older);
+        }
+        failures.add(number, &self.job_dir)?;
+        let failed = failures.of(number);
+        if failed >= MOST_FAILURES {
+            return Ok(Verdict::Older);
+        }
+        tracing::error!(
+            generation = number,
+            "nothing is thrown away: {failed} of {MOST_FAILURES} tasks that must fail before it is passed over"
+        );
+        Ok(Verdict::Elsewhere)
+    }
+
+    async fn need_image(&self, always_pull: bool) -> Result<()> {
+        let image = self.config.spec.image.as_deref().unwrap_or_default();
+        self.docker.need_image(image, always_pull).await.context("the image").map(drop)
+    }
+
+    /// Restores one generation that verified, with a second attempt.
+    async fn restore_one(&self, number: u64, generation: &Generation, execution: &Execution) -> Result<Running> {
         let began = Instant::now();
-        let (job, created) = match self.restore(&generation).await {
+        let (job, created) = match self.restore(generation).await {
             Ok(done) => done,
             Err(error) => {
                 tracing::warn!(generation = number, "the first attempt to restore failed: {error:#}");
                 self.remove_leftovers().await?;
-                match self.restore(&generation).await {
+                match self.restore(generation).await {
                     Ok(done) => done,
                     Err(error) => {
                         self.remove_leftovers().await?;
@@ -116,35 +194,36 @@ impl Context {
             took_ms = began.elapsed().as_millis() as u64,
             "restored"
         );
-        let base = generation.manifest.cpu_seconds;
-        self.running(job, execution.clone(), base, Some(number), created).await.map(Some)
+        self.running(job, execution.clone(), generation.manifest.cpu_seconds, Some(number), created).await
     }
 
     /// Starts the program from its beginning.
     async fn fresh(&self) -> Result<Running> {
+        self.need_image(self.config.spec.force_pull).await?;
         let execution = Execution::begin();
         if !generations::numbers(&self.job_dir)?.is_empty() {
             tracing::error!("no checkpoint could be restored: the job starts anew, its work so far is lost");
         }
-        execution.store(&self.job_dir)?;
-        let limit = container::limit(self.config.cpus, self.config.cpu_factor, self.node.cores);
-        let id = self.create(limit * self.config.cpu_factor, None).await?;
-        let since = clock::unix_seconds();
-        if let Err(error) = self.docker.start(&id, None, crate::docker::SLOW).await {
-            let _ = self.docker.remove(&id).await;
-            return Err(error).context("starting the container");
-        }
-        let container = self.docker.inspect(&id).await?;
-        let group = self.group().path;
+        let id = self.create(self.cores(), None).await?;
+        let tty = self.docker.inspect(&id).await?.config.tty;
         let job = ContainerJob::new(
             self.docker.clone(),
             id,
             self.node.cores,
-            container.config.tty,
+            tty,
             self.cgroups.clone(),
-            group,
+            self.group().path,
             CpuTime::default(),
         );
+        // From its first step on the next agent finds it, should this one be killed.
+        self.note(&job, &execution, 0.0, false)?;
+        let since = clock::unix_seconds();
+        let started = self.docker.start(&job.id, None, crate::docker::SLOW).await.context("starting the container");
+        // Only an execution that runs takes the place of the one before, whose generations nobody restores then.
+        if let Err(error) = started.and_then(|()| execution.store(&self.job_dir)) {
+            let _ = self.docker.remove(&job.id).await;
+            return Err(error);
+        }
         tracing::info!(container = %job.id, "started anew");
         self.running(job, execution, 0.0, None, since).await
     }
@@ -167,6 +246,7 @@ impl Context {
                 images.to_str().context("the checkpoint directory's name is not UTF-8")?.to_owned(),
             ));
             agent_env.push((ENV_OUTCOME, self.outcome_file().to_string_lossy().into_owned()));
+            agent_env.push((ENV_CORES, self.cores().to_string()));
         }
         let name = self.name();
         let placement = Placement {
@@ -180,6 +260,11 @@ impl Context {
         };
         let body: Value = create::body(&self.config.spec, &placement)?;
         self.docker.create(&name, &body).await.context("creating the container")
+    }
+
+    /// The limit to begin with, in cores.
+    pub fn cores(&self) -> f64 {
+        container::limit(self.config.cpus, self.config.cpu_factor, self.node.cores) * self.config.cpu_factor
     }
 
     /// Where the OCI runtime entry tells how a restore went.

@@ -1,9 +1,10 @@
 //! The checkpoint: everything that the job is, on disk in the shared directory, or nothing.
 
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
-use tokio::time::Instant;
+use anyhow::{Context as _, Result, bail, ensure};
+use tokio::time::{Instant, timeout_at};
 
 use super::container::Context;
 use super::records::Execution;
@@ -28,12 +29,30 @@ pub struct Published {
 impl Context {
     /// Freezes the container and publishes a generation, within `deadline`. Afterwards the container stands still when
     /// that succeeded, and else is in whatever state it was left.
+    ///
+    /// # Errors
+    /// Why there is no generation; [`Undecided`] when there may be one.
     pub async fn checkpoint(
         &self,
         job: &ContainerJob,
         segment: &Segment,
         execution: &Execution,
         deadline: Instant,
+    ) -> Result<Published> {
+        let seal = Seal::default();
+        match timeout_at(deadline, self.attempt(job, segment, execution, deadline, &seal)).await {
+            Ok(done) => done,
+            Err(_) => seal.give_up(),
+        }
+    }
+
+    async fn attempt(
+        &self,
+        job: &ContainerJob,
+        segment: &Segment,
+        execution: &Execution,
+        deadline: Instant,
+        seal: &Seal,
     ) -> Result<Published> {
         let abilities = self.abilities.as_ref().map_err(|why| anyhow::anyhow!("{why}"))?;
         self.note(job, execution, segment.base, true)?;
@@ -49,10 +68,6 @@ impl Context {
             .await?;
         let layer = draft.layer();
         tokio::task::spawn_blocking(move || pack::pack(&upper, &layer)).await?.context("saving the writable layer")?;
-        if let Err(error) = output::archive(&self.docker, &job.id, job.tty, &self.job_dir, self.epoch).await {
-            // Output is also in the task's sandbox; the work itself is more.
-            tracing::warn!("the job's output cannot be archived: {error:#}");
-        }
         let generation = draft.number();
         let mut manifest = Manifest {
             version: 1,
@@ -67,14 +82,24 @@ impl Context {
             tools: self.tools(&abilities.criu.version),
             files: std::collections::BTreeMap::new(),
         };
-        let job_dir = self.job_dir.clone();
-        tokio::task::spawn_blocking(move || -> Result<()> {
+        let (job_dir, seal) = (self.job_dir.clone(), seal.clone());
+        tokio::task::spawn_blocking(move || -> Result<Published> {
             manifest.files = manifest::stamp_all(draft.directory())?;
-            draft.publish(&job_dir, &manifest).map(drop)
+            seal.publish(Published { generation, time }, || draft.publish(&job_dir, &manifest).map(drop))
         })
         .await?
-        .context("publishing the checkpoint")?;
-        Ok(Published { generation, time })
+        .context("publishing the checkpoint")
+    }
+
+    /// Copies a segment's output into the shared directory, in a bounded time.
+    pub async fn archive(&self, container: &str, tty: bool, segment: u64) {
+        let limit = margin(self.config.grace) / 2;
+        let archived = output::archive(&self.docker, container, tty, &self.job_dir, segment);
+        let done = tokio::time::timeout(limit, archived).await;
+        if let Err(error) = done.unwrap_or_else(|_| Err(anyhow::anyhow!("not done within {limit:?}"))) {
+            // It is also in the task's sandbox; the work itself is more.
+            tracing::warn!("the job's output cannot be archived: {error:#}");
+        }
     }
 
     fn tools(&self, criu_version: &str) -> std::collections::BTreeMap<String, String> {
@@ -87,6 +112,58 @@ impl Context {
         tools.into_iter().map(|(name, version)| (name.to_owned(), version)).collect()
     }
 }
+
+/// Whether a generation was published when the time was over; file systems cannot be interrupted.
+#[derive(Debug, Clone, Default)]
+struct Seal(Arc<Mutex<Fate>>);
+
+#[derive(Debug, Default)]
+enum Fate {
+    #[default]
+    Open,
+    Published(Published),
+    GivenUp,
+}
+
+impl Seal {
+    /// Publishes, unless it was given up.
+    fn publish(&self, published: Published, publish: impl FnOnce() -> Result<()>) -> Result<Published> {
+        let mut fate = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        ensure!(!matches!(*fate, Fate::GivenUp), "the time was over before");
+        publish()?;
+        *fate = Fate::Published(published);
+        Ok(published)
+    }
+
+    /// Nothing is published from here on.
+    fn give_up(&self) -> Result<Published> {
+        let mut fate = match self.0.try_lock() {
+            Ok(fate) => fate,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            // The very moment of the publishing, which a file server may draw out.
+            Err(TryLockError::WouldBlock) => return Err(Undecided.into()),
+        };
+        match *fate {
+            Fate::Published(published) => Ok(published),
+            Fate::Open | Fate::GivenUp => {
+                *fate = Fate::GivenUp;
+                bail!("not done in the time that was given")
+            }
+        }
+    }
+}
+
+/// The generation may be published or not: the program must not go on beside it.
+#[derive(Debug)]
+pub struct Undecided;
+
+impl std::fmt::Display for Undecided {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the shared directory does not say whether the checkpoint is published")
+    }
+}
+
+impl std::error::Error for Undecided {}
 
 /// What to do after a dump that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,6 +204,21 @@ mod tests {
         assert_eq!(after_failure(false, ms(5000), ms(100)), Next::Retry);
         assert_eq!(after_failure(false, ms(299), ms(10)), Next::GiveUp);
         assert_eq!(after_failure(false, ms(1500), ms(2000)), Next::GiveUp);
+    }
+
+    #[test]
+    fn what_was_given_up_is_not_published_and_what_was_published_is_not_given_up() {
+        let published = Published { generation: 3, time: CpuTime::default() };
+        let seal = Seal::default();
+        assert!(seal.give_up().is_err());
+        assert!(seal.publish(published, || panic!("published after all")).is_err());
+        let seal = Seal::default();
+        assert!(seal.publish(published, || bail!("full")).is_err());
+        seal.publish(published, || Ok(())).unwrap();
+        assert_eq!(seal.give_up().unwrap().generation, 3);
+        let seal = Seal::default();
+        let error = seal.publish(published, || seal.give_up().map(drop)).unwrap_err();
+        assert!(error.downcast_ref::<Undecided>().is_some(), "{error:#}");
     }
 
     #[test]

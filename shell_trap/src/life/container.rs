@@ -16,6 +16,7 @@ use crate::compat::MyCgroup;
 use crate::config::Config;
 use crate::docker::Docker;
 use crate::docker::node::NodeInfo;
+use crate::groups::Group;
 use crate::lease::file::LeaseDir;
 use crate::lease::guard::{Guard, Post};
 use crate::lease::{self, Lease, Predecessor, guard};
@@ -54,31 +55,6 @@ impl Context {
     }
 }
 
-/// The job's own group of one segment: it keeps the counters when the container is gone, and can be frozen as a whole.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Group {
-    /// As Docker takes it.
-    pub parent: String,
-    /// As the kernel has it: a path from the root of the hierarchy.
-    pub path: String,
-}
-
-impl Group {
-    fn of(driver: &str, parent: Option<&str>, job: &str, epoch: u64) -> Self {
-        if driver != "systemd" {
-            let path = format!("/{}/{job}-{epoch}", parent.unwrap_or("shell_trap").trim_matches('/'));
-            return Group { parent: path.clone(), path };
-        }
-        // Systemd keeps a slice below those that its name begins with: a-b.slice is /a.slice/a-b.slice.
-        let base =
-            parent.unwrap_or("shelltrap.slice").rsplit('/').next().unwrap_or_default().trim_end_matches(".slice");
-        let name = format!("{base}-{job}x{epoch}");
-        let slices = name.match_indices('-').map(|(end, _)| &name[..end]).chain([name.as_str()]);
-        let path = slices.map(|slice| format!("/{slice}.slice")).collect();
-        Group { parent: format!("{name}.slice"), path }
-    }
-}
-
 /// Lives through the task.
 pub async fn run(config: Config, reporter: Reporter, local: PathBuf, stop: &mut Stop) -> Result<i32> {
     let job_dir = config.job_dir().context("SHELL_TRAP_CHECKPOINT_DIR is missing")?;
@@ -95,9 +71,8 @@ pub async fn run(config: Config, reporter: Reporter, local: PathBuf, stop: &mut 
         () = stop.asked() => return Ok(TERMINATED),
     };
     let (lease, predecessor): (Lease, Option<Predecessor>) = taken;
-    guard::take_over(&local, lease.epoch())?;
-    reporter.take_up(&job_dir);
     let epoch = lease.epoch();
+    reporter.keep_in(&job_dir, epoch);
     let cgroups = Cgroups::find()?;
     let context = Context { config, reporter, docker, node, cgroups, abilities, job_dir, local, epoch };
     describe(&context);
@@ -136,6 +111,8 @@ async fn live(context: Context, mut lease: Lease, predecessor: Option<Predecesso
     let post = post(&context, &lease);
     // Before there is a container: from its first moment on it is guarded.
     let mut guard = Some(Guard::start(&post, lease.pause_at()).await?);
+    // Only now: the guard of an agent that was killed stays until another watches what that one left.
+    guard::take_over(&context.local, context.epoch)?;
     let begun = tokio::select! {
         begun = finish::renewing(context.begin(predecessor.as_ref()), &mut lease, &mut guard) => begun,
         () = stop.asked() => Ok(Begun::Over(TERMINATED)),
@@ -161,10 +138,6 @@ async fn live(context: Context, mut lease: Lease, predecessor: Option<Predecesso
             };
         }
     };
-    if let Some(guard) = &mut guard {
-        // A container that was taken up has the group of an earlier segment.
-        let _ = guard.watch_group(&begun.job.group).await;
-    }
     let begin::Running { job, mut segment, execution, restored, follower } = *begun;
     let compat = context.config.mycgroup.as_deref().map(|base| MyCgroup::new(base, &job.id)).transpose()?;
     let watch = Watch { config: &context.config, reporter: &context.reporter, job: &job, compat: compat.as_ref() };
@@ -173,10 +146,18 @@ async fn live(context: Context, mut lease: Lease, predecessor: Option<Predecesso
     match outcome {
         Outcome::Ended(ended) => scene.ended(ended, follower, guard.take(), lease, stop).await,
         Outcome::Superseded => scene.superseded(guard.take()).await,
-        Outcome::Stop => match scene.stop(&mut lease, &mut guard).await? {
-            Stopped::Ended(ended) => scene.ended(ended, follower, guard.take(), lease, stop).await,
-            Stopped::Left { published } => scene.leave(published, guard.take(), lease, follower).await,
-        },
+        Outcome::Stop => {
+            stop.granted(context.config.grace);
+            match scene.stop(&mut lease, &mut guard).await? {
+                Stopped::Ended(ended) => scene.ended(ended, follower, guard.take(), lease, stop).await,
+                Stopped::Superseded => scene.superseded(guard.take()).await,
+                Stopped::Left { clean, removed } => {
+                    // One that stays removes the container once the job runs elsewhere.
+                    let relieved = guard.take_if(|_| removed);
+                    scene.leave(clean, relieved, lease, follower).await
+                }
+            }
+        }
     }
 }
 
@@ -213,19 +194,6 @@ pub fn segment(context: &Context, execution: &super::records::Execution, base: f
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_segment_s_group_is_named_as_the_driver_wants_it() {
-        let group = |driver: &str, parent: Option<&str>| {
-            let Group { parent, path } = Group::of(driver, parent, "ab", 3);
-            (parent, path)
-        };
-        let text = |a: &str, b: &str| (a.to_owned(), b.to_owned());
-        assert_eq!(group("cgroupfs", None), text("/shell_trap/ab-3", "/shell_trap/ab-3"));
-        assert_eq!(group("cgroupfs", Some("/mesos/x/")), text("/mesos/x/ab-3", "/mesos/x/ab-3"));
-        assert_eq!(group("systemd", None), text("shelltrap-abx3.slice", "/shelltrap.slice/shelltrap-abx3.slice"));
-        assert_eq!(group("systemd", Some("a-b.slice")), text("a-b-abx3.slice", "/a.slice/a-b.slice/a-b-abx3.slice"));
-    }
 
     #[test]
     fn a_limit_is_never_more_than_the_node() {

@@ -2,24 +2,31 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
-use super::checkpoint::{Next, Published, after_failure, margin};
+use super::checkpoint::{Next, Published, Undecided, after_failure, margin};
 use super::container::Context;
 use super::records::{self, Execution, Finished};
 use super::{Segment, Stop, TRY_AGAIN, output};
+use crate::cgroup::CpuTime;
 use crate::checkpoint::generations;
 use crate::clock;
+use crate::docker::DockerError;
 use crate::lease::guard::Guard;
 use crate::lease::{self, Lease, state};
+use crate::report::Reporter;
 use crate::report::messages::{End, Words};
-use crate::runtime::docker::ContainerJob;
+use crate::runtime::docker::{ContainerJob, end_groups};
 use crate::runtime::{Ended, Running as _};
 
 /// For what is still to be read of the job's output.
 const DRAIN: Duration = Duration::from_secs(5);
+/// For one call of Docker while the grace runs.
+const A_MOMENT: Duration = Duration::from_secs(2);
+/// For the removal of a container. Docker goes on with it when nobody waits any more.
+const REMOVAL: Duration = Duration::from_secs(10);
 
 /// What all ends look at.
 pub struct Scene<'a> {
@@ -34,8 +41,10 @@ pub struct Scene<'a> {
 pub enum Stopped {
     /// The job had ended by itself in the same moment.
     Ended(Ended),
-    /// It is out of this task's hands; with a checkpoint, or not.
-    Left { published: bool },
+    /// It is out of this task's hands. Clean: nothing of it runs on this node. Its container may stand here still.
+    Left { clean: bool, removed: bool },
+    /// Another node runs it.
+    Superseded,
 }
 
 impl Scene<'_> {
@@ -53,15 +62,26 @@ impl Scene<'_> {
             let work = self.context.checkpoint(self.job, self.segment, self.execution, deadline);
             let error = match renewing(work, lease, guard).await {
                 Ok(published) => {
-                    self.published(&published, began.elapsed()).await;
-                    return Ok(Stopped::Left { published: true });
+                    let removed = self.published(&published, began.elapsed()).await;
+                    return Ok(Stopped::Left { clean: true, removed });
                 }
+                Err(error) if lease::is_superseded(&error) => return Ok(Stopped::Superseded),
                 Err(error) => error,
             };
             let exited = self.exit_code().await;
             let left = deadline.saturating_duration_since(Instant::now());
             tracing::error!(left_ms = left.as_millis() as u64, "the checkpoint failed: {error:#}");
+            if error.downcast_ref::<Undecided>().is_some() {
+                self.report_killed(began, format!("{error:#}"));
+                tracing::error!("the container stands still until the next task on this node knows");
+                return Ok(Stopped::Left { clean: false, removed: false });
+            }
             match (after_failure(exited.is_some(), left, attempt.elapsed()), exited) {
+                // The dump that failed may have broken it: its last checkpoint is whole.
+                (Next::Finished, Some(code)) if code > 128 => {
+                    let why = format!("it ended with code {code} in a checkpoint that failed");
+                    return Ok(Stopped::Ended(Ended::Lost(why)));
+                }
                 (Next::Finished, Some(code)) => return Ok(Stopped::Ended(Ended::ByItself(code))),
                 (Next::Retry, _) => {
                     self.go_on().await;
@@ -72,34 +92,37 @@ impl Scene<'_> {
             }
         };
         self.go_on().await;
+        self.report_killed(began, failure);
+        tracing::error!(
+            "no checkpoint in the time that was given: the job is left running for the next task on this node"
+        );
+        Ok(Stopped::Left { clean: false, removed: false })
+    }
+
+    fn report_killed(&self, began: Instant, why: String) {
         let end = End {
             reason: "killed",
             generation: None,
             duration_ms: Some(milliseconds(began.elapsed())),
-            detail: Some(failure),
+            detail: Some(why),
         };
-        self.context
-            .reporter
-            .send(self.segment.words.end(self.segment.cpu(self.job.cpu_time().unwrap_or_default()), &end));
-        tracing::error!(
-            "no checkpoint in the time that was given: the job is left running for the next task on this node"
-        );
-        Ok(Stopped::Left { published: false })
+        let used = self.segment.cpu(self.job.cpu_time().unwrap_or_default());
+        self.context.reporter.send(self.segment.words.end(used, &end));
     }
 
     async fn exit_code(&self) -> Option<i64> {
-        let state = self.context.docker.inspect(&self.job.id).await.ok()?.state;
+        let state = timeout(A_MOMENT, self.context.docker.inspect(&self.job.id)).await.ok()?.ok()?.state;
         state.has_exited().then_some(state.exit_code)
     }
 
     /// After a failed dump the job runs as before.
     async fn go_on(&self) {
-        let _ = self.context.docker.unpause(&self.job.id).await;
-        let _ = self.job.set_cores(self.segment.limit * self.segment.factor).await;
+        let _ = timeout(A_MOMENT, self.context.docker.unpause(&self.job.id)).await;
+        let _ = timeout(A_MOMENT, self.job.set_cores(self.segment.limit * self.segment.factor)).await;
         let _ = self.context.note(self.job, self.execution, self.segment.base, false);
     }
 
-    async fn published(&self, published: &Published, took: Duration) {
+    async fn published(&self, published: &Published, took: Duration) -> bool {
         let Published { generation, time } = *published;
         tracing::info!(generation, took_ms = milliseconds(took), "checkpoint published");
         let end = End {
@@ -109,29 +132,38 @@ impl Scene<'_> {
             detail: None,
         };
         self.context.reporter.send(self.segment.words.end(self.segment.cpu(time), &end));
-        if let Err(error) = self.context.docker.remove(&self.job.id).await {
-            // The next start on this node finds the generation and removes it.
-            tracing::warn!("the container cannot be removed: {error}");
+        self.context.archive(&self.job.id, self.job.tty, self.context.epoch).await;
+        let removed = self.remove().await;
+        let (job_dir, restored) = (self.context.job_dir.clone(), self.restored);
+        let pruned = tokio::task::spawn_blocking(move || generations::prune(&job_dir, generation, restored));
+        if let Ok(Ok(Err(error))) = timeout(A_MOMENT, pruned).await {
+            tracing::warn!("old generations cannot be removed: {error:#}");
+        }
+        removed
+    }
+
+    /// Removes the container with all that belongs to it on this node. Whether it is gone.
+    async fn remove(&self) -> bool {
+        let removed = timeout(REMOVAL, self.context.docker.remove(&self.job.id)).await;
+        if let Err(error) = removed.unwrap_or_else(|_| Err(DockerError::Unreachable("no answer".into()))) {
+            tracing::warn!("the container cannot be removed, the next task on this node does it: {error}");
+            return false;
         }
         self.context.remove_groups();
         records::Segment::forget(&self.context.local);
-        let (job_dir, restored) = (self.context.job_dir.clone(), self.restored);
-        let pruned = tokio::task::spawn_blocking(move || {
-            generations::prune(&job_dir, restored.filter(|&n| n + 1 == generation))
-        });
-        if let Ok(Err(error)) = pruned.await {
-            tracing::warn!("old generations cannot be removed: {error:#}");
-        }
+        true
     }
 
     async fn end_without_checkpoint(&self, deadline: Instant) -> Result<Stopped> {
-        let time = self.job.cpu_time().unwrap_or_default();
         if let Some(code) = self.exit_code().await {
             return Ok(Stopped::Ended(Ended::ByItself(code)));
         }
         let left = deadline.saturating_duration_since(Instant::now());
-        self.context.docker.stop(&self.job.id, left).await.context("ending the job")?;
-        let time = self.job.cpu_time().unwrap_or(time);
+        let stopped = timeout_at(deadline + REMOVAL, self.context.docker.stop(&self.job.id, left)).await;
+        if let Err(error) = stopped.unwrap_or_else(|_| Err(DockerError::Unreachable("no answer".into()))) {
+            tracing::error!("the job cannot be ended: {error}");
+        }
+        let time = self.job.cpu_time().unwrap_or_default();
         let end = End {
             reason: "killed",
             generation: None,
@@ -139,10 +171,8 @@ impl Scene<'_> {
             detail: self.context.abilities.as_ref().err().cloned(),
         };
         self.context.reporter.send(self.segment.words.end(self.segment.cpu(time), &end));
-        self.context.docker.remove(&self.job.id).await?;
-        self.context.remove_groups();
-        records::Segment::forget(&self.context.local);
-        Ok(Stopped::Left { published: true })
+        let removed = self.remove().await;
+        Ok(Stopped::Left { clean: removed, removed })
     }
 
     /// The task ends and the job does not.
@@ -163,15 +193,18 @@ impl Scene<'_> {
         // Otherwise the guard stays, and the lease runs out, or the next task of this node takes it.
         let patience = margin(self.context.config.grace) / 2;
         self.context.reporter.flush(Instant::now() + patience).await;
-        self.context.reporter.store(&self.context.job_dir)?;
+        self.context.reporter.store().await;
         Ok(if clean { 0 } else { TRY_AGAIN })
     }
 
     /// Another node runs the job: what runs here is a copy that must not go on.
     pub async fn superseded(&self, guard: Option<Guard>) -> Result<i32> {
         let time = self.job.cpu_time().unwrap_or_default();
-        self.context.docker.remove(&self.job.id).await?;
-        dismiss(guard).await;
+        end_groups(&self.context.cgroups, &self.context.groups());
+        // The guard goes on trying when this fails.
+        if self.remove().await {
+            dismiss(guard).await;
+        }
         let end = End {
             reason: "lost",
             generation: None,
@@ -179,8 +212,6 @@ impl Scene<'_> {
             detail: Some("another node took the job over".into()),
         };
         self.context.reporter.send(self.segment.words.end(self.segment.cpu(time), &end));
-        self.context.remove_groups();
-        records::Segment::forget(&self.context.local);
         self.context.reporter.flush(Instant::now() + Duration::from_secs(5)).await;
         Ok(TRY_AGAIN)
     }
@@ -205,38 +236,7 @@ impl Scene<'_> {
                     exit_code: code,
                     cpu_seconds: self.segment.total(time),
                 };
-                tracing::info!(exit_code = code, cpu_seconds = finished.cpu_seconds, "the job has ended");
-                // First on disk: a task that is started after a crash runs nothing again.
-                let stored = finished.store(&self.context.job_dir).or_else(|error| {
-                    // The job's own checkpoints may be what fills the directory, and nobody needs them any more. Until
-                    // the end is written down, the container that has ended stands for it.
-                    tracing::warn!("the end cannot be written down: {error:#}; removing checkpoints");
-                    records::clear(&self.context.job_dir);
-                    finished.store(&self.context.job_dir)
-                });
-                let end = End { reason: "exited", generation: None, duration_ms: None, detail: None };
-                self.context.reporter.send(self.segment.words.end(self.segment.cpu(time), &end));
-                self.context.reporter.send(self.segment.words.finished(
-                    finished.finished_at,
-                    code,
-                    finished.cpu_seconds,
-                ));
-                if let Err(error) = output::archive(
-                    &self.context.docker,
-                    &self.job.id,
-                    self.job.tty,
-                    &self.context.job_dir,
-                    self.context.epoch,
-                )
-                .await
-                {
-                    tracing::warn!("the job's output cannot be archived: {error:#}");
-                }
-                match stored {
-                    // What is not written down must still be found in the container, should this task be killed now.
-                    Err(error) => tracing::error!("the end cannot be written down: {error:#}"),
-                    Ok(()) => records::clear(&self.context.job_dir),
-                }
+                self.finished(&finished, time).await;
                 code
             }
             Ended::Lost(why) => {
@@ -246,13 +246,33 @@ impl Scene<'_> {
                 TRY_AGAIN.into()
             }
         };
-        self.context.docker.remove(&self.job.id).await?;
+        self.remove().await;
         dismiss(guard).await;
-        self.context.remove_groups();
-        records::Segment::forget(&self.context.local);
-        self.context.tell(&mut lease, stop).await?;
+        self.context.tell(&mut lease, stop).await;
         let _ = lease.release().await;
         Ok(exit_code(code))
+    }
+
+    /// The program's own end: first on disk, then told, so that a task that is started after a crash runs nothing again.
+    async fn finished(&self, finished: &Finished, time: CpuTime) {
+        tracing::info!(exit_code = finished.exit_code, cpu_seconds = finished.cpu_seconds, "the job has ended");
+        let stored = finished.store(&self.context.job_dir).or_else(|error| {
+            // The job's own checkpoints may be what fills the directory, and nobody needs them any more. Until
+            // the end is written down, the container that has ended stands for it.
+            tracing::warn!("the end cannot be written down: {error:#}; removing checkpoints");
+            records::clear(&self.context.job_dir);
+            finished.store(&self.context.job_dir)
+        });
+        let end = End { reason: "exited", generation: None, duration_ms: None, detail: None };
+        let (reporter, words) = (&self.context.reporter, &self.segment.words);
+        reporter.send(words.end(self.segment.cpu(time), &end));
+        reporter.send(words.finished(finished.finished_at, finished.exit_code, finished.cpu_seconds));
+        self.context.archive(&self.job.id, self.job.tty, self.context.epoch).await;
+        match stored {
+            // What is not written down must still be found in the container, should this task be killed now.
+            Err(error) => tracing::error!("the end cannot be written down: {error:#}"),
+            Ok(()) => records::clear(&self.context.job_dir),
+        }
     }
 }
 
@@ -290,23 +310,17 @@ pub async fn renewing<T>(
 }
 
 impl Context {
-    /// Waits until the supervisor has the end of the job: bounded, and not beyond the end of this task.
-    async fn tell(&self, lease: &mut Lease, stop: &mut Stop) -> Result<()> {
-        let deadline = Instant::now() + self.config.end_wait;
-        let flush = self.reporter.flush(deadline);
-        tokio::pin!(flush);
+    /// Waits until the supervisor has the end of the job, and renews the lease meanwhile.
+    async fn tell(&self, lease: &mut Lease, stop: &mut Stop) {
+        let told = tell(&self.reporter, self.config.end_wait, self.config.grace, stop);
+        tokio::pin!(told);
         let mut renewals = tokio::time::interval(state::renewal_interval(lease.length()));
-        let told = loop {
+        loop {
             tokio::select! {
-                told = &mut flush => break told,
-                () = stop.asked() => break false,
+                () = &mut told => return,
                 _ = renewals.tick() => { let _ = lease.renew().await; }
             }
-        };
-        if !told {
-            tracing::warn!("the supervisor does not know of the end yet; the next task of this job tells it");
         }
-        self.reporter.store(&self.job_dir)
     }
 
     /// A task that was started although the job has ended: says so once more, and ends the same way.
@@ -319,9 +333,29 @@ impl Context {
             hostname: super::hostname(),
         };
         self.reporter.send(words.finished(finished.finished_at, finished.exit_code, finished.cpu_seconds));
-        self.tell(lease, stop).await?;
+        self.tell(lease, stop).await;
         Ok(exit_code(finished.exit_code))
     }
+}
+
+/// Waits until the supervisor has the end of the job: `end_wait` long, and once the task is asked to end no longer than
+/// its `grace`. What is not delivered then is left for the next task of the job.
+pub async fn tell(reporter: &Reporter, end_wait: Duration, grace: Duration, stop: &mut Stop) {
+    let patience = Instant::now() + end_wait;
+    let flush = reporter.flush(patience);
+    tokio::pin!(flush);
+    let told = loop {
+        let limit = stop.deadline.map_or(patience, |deadline| deadline + margin(grace) / 2);
+        tokio::select! {
+            told = &mut flush => break told,
+            () = sleep_until(limit) => break false,
+            () = stop.asked() => stop.granted(grace),
+        }
+    };
+    if !told {
+        tracing::warn!("the supervisor does not know of the end yet; the next task of this job tells it");
+    }
+    reporter.store().await;
 }
 
 fn exit_code(code: i64) -> i32 {

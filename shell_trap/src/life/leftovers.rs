@@ -7,14 +7,14 @@ use anyhow::{Context as _, Result};
 
 use super::begin::Running;
 use super::container::{self, Context};
-use super::records::{Finished, Segment};
+use super::records::{Execution, Finished, Segment};
 use crate::cgroup::CpuTime;
 use crate::checkpoint::generations;
-use crate::clock;
 use crate::docker::create::LABEL_JOB;
 use crate::lease::{self, Predecessor};
 use crate::runtime::Running as _;
-use crate::runtime::docker::{ContainerJob, kill_group, kill_tracers};
+use crate::runtime::docker::{ContainerJob, end_groups, kill_group, kill_tracers};
+use crate::{clock, compat, groups};
 
 /// What was found.
 pub enum Found {
@@ -32,14 +32,13 @@ fn by_itself(exit_code: i64, oom_killed: bool) -> bool {
 impl Context {
     /// Looks for the container of the last segment, if that ran on this node, and takes it up.
     pub async fn take_up(&self, predecessor: Option<&Predecessor>) -> Result<Option<Found>> {
-        let (Some(predecessor), Some(record)) = (predecessor, Segment::load(&self.local)) else { return Ok(None) };
+        let (Some(predecessor), Some(record)) = (predecessor, Segment::load(&self.local)?) else { return Ok(None) };
         let us = lease::this_process(&self.node.identity(), None);
         let last = &predecessor.record;
-        // Of an older segment the container holds what has been overtaken elsewhere.
-        if last.holder.node != us.node || last.epoch != record.epoch || last.released {
-            return Ok(None);
-        }
-        if self.published(record.epoch) {
+        // Of an older segment the container holds what has been overtaken elsewhere. Agents that took the job here and
+        // were killed before they did anything have overtaken nothing.
+        let ours = last.held_since_on(&us.node, self.epoch)..=last.epoch;
+        if !ours.contains(&record.epoch) || self.published(record.epoch).await? {
             return Ok(None);
         }
         let container = match self.docker.inspect(&record.container).await {
@@ -65,6 +64,7 @@ impl Context {
                 return Ok(None);
             }
             tracing::warn!(exit_code = state.exit_code, "the job has ended while no agent watched it");
+            self.archive(&record.container, container.config.tty, record.epoch).await;
             let used = job.cpu_time().unwrap_or_default().total.as_secs_f64() / self.config.cpu_factor;
             return Ok(Some(Found::Finished(Finished {
                 execution: record.execution,
@@ -77,6 +77,11 @@ impl Context {
         if !container.state.running {
             return Ok(None);
         }
+        // The last agent may have been killed before it wrote that down.
+        let known = Execution::load(&self.job_dir)?.is_some_and(|known| known == record.execution);
+        if !known {
+            record.execution.store(&self.job_dir)?;
+        }
         // From here on it is this epoch's: should this start be cut off, the next one finds it.
         Segment { epoch: self.epoch, ..record.clone() }.store(&self.local)?;
         self.resume(&job, container.state.pid).await.context("taking up the container of an earlier agent")?;
@@ -85,15 +90,23 @@ impl Context {
         let now = CpuTime { total: zero.total + used.total, user: zero.user + used.user };
         let job = ContainerJob::new(job.docker, job.id, job.node_cores, job.tty, job.cgroups, job.group, now);
         tracing::warn!(container = %job.id, base, "the job still runs here: taken up from an agent that is gone");
+        if !known {
+            // Nor has it told anybody.
+            let words = container::segment(self, &record.execution, base).words;
+            self.reporter.send(words.init(record.execution.started_at));
+        }
         let running = self.running(job, record.execution, base, None, clock::unix_seconds()).await?;
         Ok(Some(Found::Running(Box::new(running))))
     }
 
     /// Is there a generation of this segment? Then its container is only waiting to be removed.
-    fn published(&self, segment: u64) -> bool {
-        let numbers = generations::numbers(&self.job_dir).unwrap_or_default();
-        let newest = numbers.first().and_then(|&number| generations::open(&self.job_dir, &self.name(), number).ok());
-        newest.is_some_and(|generation| generation.manifest.segment == segment)
+    async fn published(&self, segment: u64) -> Result<bool> {
+        let (job_dir, name) = (self.job_dir.clone(), self.name());
+        let newest = tokio::task::spawn_blocking(move || -> Result<_> {
+            let newest = generations::numbers(&job_dir)?.first().copied();
+            Ok(newest.and_then(|number| generations::open(&job_dir, &name, number).ok()))
+        });
+        Ok(newest.await??.is_some_and(|generation| generation.manifest.segment == segment))
     }
 
     /// Whatever an unfinished dump has stopped goes on.
@@ -101,8 +114,6 @@ impl Context {
         if let Ok(group) = self.cgroups.of_process(pid) {
             kill_tracers(&self.cgroups, &group);
         }
-        let cores =
-            container::limit(self.config.cpus, self.config.cpu_factor, self.node.cores) * self.config.cpu_factor;
         if self.docker.inspect(&job.id).await?.state.paused {
             // Docker may believe in a pause that is over.
             match self.docker.unpause(&job.id).await {
@@ -112,13 +123,16 @@ impl Context {
         }
         self.cgroups.thaw(&job.group);
         self.cgroups.thaw_process(pid);
-        job.set_cores(cores).await
+        job.set_cores(self.cores()).await
     }
 
     /// Removes all containers of the job on this node, and their groups.
     pub async fn remove_leftovers(&self) -> Result<()> {
         self.remove_labelled(None).await?;
         self.remove_groups();
+        if let (Some(base), Ok(Some(last))) = (&self.config.mycgroup, Segment::load(&self.local)) {
+            compat::forget(base, &last.container);
+        }
         Segment::forget(&self.local);
         Ok(())
     }
@@ -142,9 +156,8 @@ impl Context {
                 && container.state.pid > 0
             {
                 kill_tracers(&self.cgroups, &group);
-                // Killed first: thawed, it has no moment to go on.
                 kill_group(&self.cgroups, &group);
-                self.thaw_all();
+                end_groups(&self.cgroups, &self.groups());
                 self.cgroups.thaw_process(container.state.pid);
             }
             self.docker.remove(&id).await.context("removing a leftover container")?;
@@ -157,19 +170,9 @@ impl Context {
         self.groups().iter().for_each(|group| self.cgroups.remove(group));
     }
 
-    fn thaw_all(&self) {
-        for group in self.groups() {
-            self.cgroups.thaw(&group);
-        }
-    }
-
-    /// The groups of all segments of the job on this node.
-    fn groups(&self) -> Vec<String> {
-        let own = self.group().path;
-        let Some((base, _)) = own.rsplit_once('/') else { return Vec::new() };
-        let entries = std::fs::read_dir(self.cgroups.directory(base)).into_iter().flatten().flatten();
-        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-        names.filter(|name| name.contains(&self.name())).map(|name| format!("{base}/{name}")).collect()
+    /// The groups of this and earlier segments of the job on this node.
+    pub fn groups(&self) -> Vec<String> {
+        groups::up_to(&self.cgroups, &self.group().path, &self.name(), self.epoch)
     }
 }
 

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::Instant;
 
 use crate::cgroup::CpuTime;
 use crate::checkpoint::secure;
@@ -32,12 +33,19 @@ const TERMINATED: i32 = 128 + 15;
 struct Stop {
     terminate: Signal,
     interrupt: Signal,
+    /// When everything must be done, once the task was asked to end.
+    deadline: Option<Instant>,
 }
 
 impl Stop {
     fn new() -> Result<Self> {
         let one = |kind| signal(kind).context("signals");
-        Ok(Stop { terminate: one(SignalKind::terminate())?, interrupt: one(SignalKind::interrupt())? })
+        Ok(Stop { terminate: one(SignalKind::terminate())?, interrupt: one(SignalKind::interrupt())?, deadline: None })
+    }
+
+    /// From now on the framework waits for `grace` and not longer.
+    fn granted(&mut self, grace: Duration) {
+        self.deadline.get_or_insert(Instant::now() + grace - checkpoint::margin(grace));
     }
 
     async fn asked(&mut self) {

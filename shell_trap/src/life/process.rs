@@ -6,6 +6,7 @@ use anyhow::Result;
 use tokio::time::{Instant, interval};
 
 use super::checkpoint::margin;
+use super::finish;
 use super::records::{Execution, Finished};
 use super::watch::{Outcome, Watch};
 use super::{Segment, Stop, TERMINATED, TRY_AGAIN};
@@ -32,9 +33,9 @@ pub async fn run(config: Config, reporter: Reporter, stop: &mut Stop) -> Result<
             () = stop.asked() => return Ok(TERMINATED),
         };
         lease = Some(taken.0);
-        reporter.take_up(job_dir);
+        reporter.keep_in(job_dir, lease.as_ref().map_or(1, Lease::epoch));
         if let Some(finished) = Finished::load(job_dir)? {
-            return again(&config, &reporter, &finished, lease, job_dir, stop).await;
+            return again(&config, &reporter, &finished, lease, stop).await;
         }
     }
     let epoch = lease.as_ref().map_or(1, Lease::epoch);
@@ -85,6 +86,7 @@ impl Task<'_> {
             Outcome::Superseded => ("lost", TRY_AGAIN.into(), Some("another task took the job over".into())),
             Outcome::Stop => {
                 let grace = self.config.grace;
+                stop.granted(grace);
                 let ended = self.job.end(Instant::now() + grace - margin(grace)).await;
                 let code = if let Ended::ByItself(code) = ended { code } else { TERMINATED.into() };
                 ("killed", code, Some("asked to end; a process has no checkpoints".into()))
@@ -110,25 +112,9 @@ impl Task<'_> {
             self.reporter.send(self.segment.words.finished(finished.finished_at, ended, finished.cpu_seconds));
             patience = self.config.end_wait;
         }
-        tell(self.reporter, patience, self.job_dir, stop).await?;
+        finish::tell(self.reporter, patience, self.config.grace, stop).await;
         Ok(i32::try_from(ended).unwrap_or(255).clamp(0, 255))
     }
-}
-
-async fn tell(
-    reporter: &Reporter,
-    patience: std::time::Duration,
-    job_dir: Option<&Path>,
-    stop: &mut Stop,
-) -> Result<()> {
-    let told = tokio::select! {
-        told = reporter.flush(Instant::now() + patience) => told,
-        () = stop.asked() => false,
-    };
-    if !told {
-        tracing::warn!("the supervisor does not know of the end yet");
-    }
-    job_dir.map_or(Ok(()), |job_dir| reporter.store(job_dir))
 }
 
 async fn again(
@@ -136,19 +122,18 @@ async fn again(
     reporter: &Reporter,
     finished: &Finished,
     lease: Option<Lease>,
-    job_dir: &Path,
     stop: &mut Stop,
 ) -> Result<i32> {
     tracing::info!(exit_code = finished.exit_code, "the job has ended already: reported once more, not run again");
     let words = words(config, &finished.execution, finished.segment);
     reporter.send(words.finished(finished.finished_at, finished.exit_code, finished.cpu_seconds));
-    let told = tell(reporter, config.end_wait, Some(job_dir), stop);
+    let told = finish::tell(reporter, config.end_wait, config.grace, stop);
     tokio::pin!(told);
     let mut lease = lease;
     let mut renewals = interval(lease.as_ref().map_or(config.lease, |lease| state::renewal_interval(lease.length())));
     loop {
         tokio::select! {
-            told = &mut told => break told?,
+            () = &mut told => break,
             _ = renewals.tick() => if let Some(lease) = &mut lease { let _ = lease.renew().await; },
         }
     }

@@ -1,7 +1,7 @@
 //! The small files: what is known about an execution, its end, and the segment that runs on this node.
 
-use std::fs::{self, File};
-use std::io::Write as _;
+use std::collections::BTreeMap;
+use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
@@ -9,10 +9,12 @@ use anyhow::{Context as _, Result};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::clock;
+use crate::{clock, files};
 
 /// A file of finished jobs stays for this long, so that a task that the framework starts once more runs nothing again.
 const KEEP_FINISHED: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Checkpoints that nobody has come for stay for this long after the last renewal of the job's lease.
+const KEEP_ABANDONED: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// One run of the job from its fresh start to its end. In the shared directory.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,9 +39,47 @@ impl Execution {
         store(&job_dir.join(Self::NAME), self)
     }
 
-    /// The one that was begun last, if any.
-    pub fn load(job_dir: &Path) -> Option<Self> {
-        load(&job_dir.join(Self::NAME))
+    /// The one that was begun last, if any. One that is there and makes no sense counts as none: each generation names
+    /// its own.
+    ///
+    /// # Errors
+    /// When the directory cannot be read.
+    pub fn load(job_dir: &Path) -> Result<Option<Self>> {
+        sensible(&job_dir.join(Self::NAME))
+    }
+}
+
+/// Attempts to restore generations that verified, by tasks that failed. In the shared directory: what one node cannot
+/// restore another one may.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failures(BTreeMap<u64, u32>);
+
+impl Failures {
+    const NAME: &'static str = "restore-failures.json";
+
+    /// # Errors
+    /// When the directory cannot be read.
+    pub fn load(job_dir: &Path) -> Result<Self> {
+        Ok(sensible(&job_dir.join(Self::NAME))?.unwrap_or_default())
+    }
+
+    /// Tasks that failed with this generation.
+    pub fn of(&self, generation: u64) -> u32 {
+        self.0.get(&generation).copied().unwrap_or(0)
+    }
+
+    /// Counts one more, on disk when this returns.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn add(&mut self, generation: u64, job_dir: &Path) -> Result<()> {
+        *self.0.entry(generation).or_default() += 1;
+        store(&job_dir.join(Self::NAME), self)
+    }
+
+    /// A generation has been restored: what failed before is over.
+    pub fn forget(job_dir: &Path) {
+        let _ = fs::remove_file(job_dir.join(Self::NAME));
     }
 }
 
@@ -71,12 +111,8 @@ impl Finished {
     /// When it is there and cannot be read: a finished job must not run again by mistake.
     pub fn load(job_dir: &Path) -> Result<Option<Self>> {
         let path = job_dir.join(Self::NAME);
-        if !path.exists() {
-            return Ok(None);
-        }
-        load(&path)
-            .with_context(|| format!("{} cannot be read; remove it to run the job again", path.display()))
-            .map(Some)
+        let parsed = files::read(&path)?.map(|text| serde_json::from_slice(&text)).transpose();
+        parsed.with_context(|| format!("{} cannot be read; remove it to run the job again", path.display()))
     }
 }
 
@@ -109,8 +145,11 @@ impl Segment {
     }
 
     /// The last one of this node, if any.
-    pub fn load(local: &Path) -> Option<Self> {
-        load(&local.join(Self::NAME))
+    ///
+    /// # Errors
+    /// When the directory cannot be read.
+    pub fn load(local: &Path) -> Result<Option<Self>> {
+        sensible(&local.join(Self::NAME))
     }
 
     /// Nothing runs here any more.
@@ -119,27 +158,16 @@ impl Segment {
     }
 }
 
-fn load<T: DeserializeOwned>(path: &Path) -> Option<T> {
-    match serde_json::from_slice(&fs::read(path).ok()?) {
-        Ok(value) => Some(value),
-        Err(error) => {
-            tracing::warn!(path = %path.display(), %error, "cannot be read");
-            None
-        }
-    }
+/// What does not parse is said and counts as missing.
+fn sensible<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
+    let Some(text) = files::read(path)? else { return Ok(None) };
+    Ok(serde_json::from_slice(&text)
+        .inspect_err(|error| tracing::warn!(path = %path.display(), %error, "cannot be read"))
+        .ok())
 }
 
-/// Replaces the file as a whole.
 fn store(path: &Path, value: &impl Serialize) -> Result<()> {
-    let draft = path.with_extension("draft");
-    let written = (|| -> Result<()> {
-        let mut file = File::create(&draft)?;
-        file.write_all(&serde_json::to_vec_pretty(value)?)?;
-        file.sync_all()?;
-        fs::rename(&draft, path)?;
-        Ok(File::open(path.parent().context("no parent")?)?.sync_all()?)
-    })();
-    written.with_context(|| path.display().to_string())
+    files::replace(path, &serde_json::to_vec_pretty(value)?)
 }
 
 /// Removes everything of a finished job but its end and its logs.
@@ -147,22 +175,33 @@ pub fn clear(job_dir: &Path) {
     for number in crate::checkpoint::generations::numbers(job_dir).unwrap_or_default() {
         crate::checkpoint::generations::remove(job_dir, number);
     }
-    let _ = crate::checkpoint::generations::prune(job_dir, None);
+    let _ = crate::checkpoint::generations::remove_drafts(job_dir);
+    Failures::forget(job_dir);
     let _ = fs::remove_file(job_dir.join(Execution::NAME));
 }
 
-/// Removes what long finished jobs left in the shared directory.
+/// Removes what long finished jobs left in the shared directory, and what nobody has come for in a long time: a job that
+/// was deleted leaves its last checkpoint, as its agent cannot tell that from a resize.
 pub fn sweep(shared: &Path) {
     let entries = fs::read_dir(shared).into_iter().flatten().flatten();
     for directory in entries.map(|entry| entry.path()).filter(|path| is_job(path.as_path())) {
-        let old = fs::metadata(directory.join(Finished::NAME))
-            .and_then(|m| m.modified())
-            .ok()
-            .and_then(|at| at.elapsed().ok());
-        if old.is_some_and(|age| age > KEEP_FINISHED) {
+        let finished = age(&directory.join(Finished::NAME)).is_some_and(|age| age > KEEP_FINISHED);
+        if finished || abandoned(&directory) {
+            tracing::info!(directory = %directory.display(), "removing what is left of an old job");
             let _ = fs::remove_dir_all(&directory);
         }
     }
+}
+
+fn age(path: &Path) -> Option<Duration> {
+    fs::metadata(path).and_then(|metadata| metadata.modified()).ok()?.elapsed().ok()
+}
+
+/// A lease is renewed in its file as long as the job runs. One that cannot be read is no sign of anything.
+fn abandoned(directory: &Path) -> bool {
+    let Ok(entries) = fs::read_dir(directory.join("lease")) else { return false };
+    let ages: Option<Vec<Duration>> = entries.map(|entry| age(&entry.ok()?.path())).collect();
+    ages.is_some_and(|ages| ages.into_iter().min().is_some_and(|age| age > KEEP_ABANDONED))
 }
 
 fn is_job(path: &Path) -> bool {
@@ -187,6 +226,41 @@ mod tests {
     }
 
     #[test]
+    fn a_job_whose_lease_nobody_renewed_for_a_month_is_swept() {
+        let base = tempfile::tempdir().unwrap();
+        let day = Duration::from_secs(24 * 3600);
+        for (name, days) in [("a", 31), ("b", 29)] {
+            let lease = base.path().join(name.repeat(32)).join("lease");
+            fs::create_dir_all(&lease).unwrap();
+            let file = fs::File::create(lease.join("0000000001")).unwrap();
+            let now = std::time::UNIX_EPOCH + Duration::from_secs_f64(clock::unix_seconds());
+            file.set_modified(now - day * days).unwrap();
+        }
+        fs::create_dir(base.path().join("c".repeat(32))).unwrap();
+        sweep(base.path());
+        let there = ["a", "b", "c"].map(|name| base.path().join(name.repeat(32)).exists());
+        assert_eq!(there, [false, true, true]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_does_not_count_as_missing() {
+        let base = tempfile::tempdir().unwrap();
+        assert_eq!(Execution::load(base.path()).unwrap(), None);
+        // Reading a directory is an error of the file system, as a file server's that has forgotten a handle.
+        fs::create_dir(base.path().join("execution.json")).unwrap();
+        assert!(Execution::load(base.path()).is_err());
+        fs::create_dir(base.path().join("finished.json")).unwrap();
+        assert!(Finished::load(base.path()).is_err());
+        fs::write(base.path().join("restore-failures.json"), "{").unwrap();
+        let mut failures = Failures::load(base.path()).unwrap();
+        failures.add(4, base.path()).unwrap();
+        failures.add(4, base.path()).unwrap();
+        assert_eq!((Failures::load(base.path()).unwrap().of(4), failures.of(3)), (2, 0));
+        Failures::forget(base.path());
+        assert_eq!(Failures::load(base.path()).unwrap(), Failures::default());
+    }
+
+    #[test]
     fn only_long_finished_jobs_are_swept() {
         let base = tempfile::tempdir().unwrap();
         let finished =
@@ -199,7 +273,7 @@ mod tests {
         }
         let old = std::time::SystemTime::UNIX_EPOCH;
         for directory in [&directories[0], &directories[3]] {
-            File::options().write(true).open(directory.join("finished.json")).unwrap().set_modified(old).unwrap();
+            fs::File::options().write(true).open(directory.join("finished.json")).unwrap().set_modified(old).unwrap();
         }
         sweep(base.path());
         assert_eq!(directories.iter().map(|d| d.exists()).collect::<Vec<_>>(), [false, true, true, true]);

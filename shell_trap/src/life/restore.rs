@@ -1,5 +1,7 @@
 //! One attempt to restore a generation that verified.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result, ensure};
 
 use super::container::Context;
@@ -24,6 +26,8 @@ impl Context {
         tokio::task::spawn_blocking(move || unpack::unpack(&layer, &upper)).await?.context("the writable layer")?;
         let since = clock::unix_seconds();
         let group = self.group().path;
+        // An attempt that failed may have left something in it.
+        let before = self.cgroups.cpu_time(&self.cgroups.directory(&group)).unwrap_or_default();
         let limit = oci::deadline(generation.manifest.size());
         let started = match &abilities.restore {
             RestorePath::Runtime(_) => {
@@ -41,10 +45,17 @@ impl Context {
             return Err(error).context(self.last_words(&id).await);
         }
         let zero = match oci::read_outcome(&self.outcome_file()) {
-            Ok(outcome) if matches!(abilities.restore, RestorePath::Runtime(_)) => CpuTime {
-                total: std::time::Duration::from_nanos(outcome.restore_cpu_ns),
-                user: std::time::Duration::from_nanos(outcome.restore_user_ns),
-            },
+            Ok(outcome) if matches!(abilities.restore, RestorePath::Runtime(_)) => {
+                if !outcome.in_time {
+                    tracing::warn!(
+                        "CRIU did not say when the program went on: some of its first CPU time is not counted"
+                    );
+                }
+                CpuTime {
+                    total: before.total + Duration::from_nanos(outcome.restore_cpu_ns),
+                    user: before.user + Duration::from_nanos(outcome.restore_user_ns),
+                }
+            }
             // What the program has done since it went on is counted as the restore's work: some hundredths of a second.
             _ => self.cgroups.cpu_time(&self.cgroups.directory(&group)).unwrap_or_default(),
         };
@@ -55,10 +66,8 @@ impl Context {
             state.status,
             state.error
         );
-        let cores =
-            super::container::limit(self.config.cpus, self.config.cpu_factor, self.node.cores) * self.config.cpu_factor;
         if state.running {
-            self.docker.set_cores(&id, cores).await.context("setting the limit")?;
+            self.docker.set_cores(&id, self.cores()).await.context("setting the limit")?;
         }
         let tty = container.config.tty;
         let job = ContainerJob::new(self.docker.clone(), id, self.node.cores, tty, self.cgroups.clone(), group, zero);

@@ -57,8 +57,14 @@ impl<R: Running> Watch<'_, R> {
                 () = stop.asked() => return Outcome::Stop,
                 _ = renewals.tick(), if lease.is_some() => {
                     let Some(lease) = lease.as_deref_mut() else { continue };
+                    // The guard may have had it stand still, and lifted its limit for that.
+                    let lapsed = clock::since_boot() > lease.pause_at();
                     match renew(lease, &mut guard).await {
-                        Renewed::Yes => self.job.keep_running().await,
+                        Renewed::Yes => {
+                            if self.job.keep_running().await || lapsed {
+                                self.limit_again(segment).await;
+                            }
+                        }
                         Renewed::NotNow if clock::since_boot() > lease.pause_at() => self.job.stand_still(),
                         Renewed::NotNow => {}
                         Renewed::Never => return Outcome::Superseded,
@@ -80,6 +86,12 @@ impl<R: Running> Watch<'_, R> {
         self.reporter.send(segment.words.sample(segment.cpu(time), segment.limit));
         if let Some(Err(error)) = self.compat.map(|compat| compat.update(time)) {
             tracing::warn!("{error:#}");
+        }
+    }
+
+    async fn limit_again(&self, segment: &Segment) {
+        if let Err(error) = self.job.set_cores(segment.limit * segment.factor).await {
+            tracing::warn!("the limit cannot be set again: {error:#}");
         }
     }
 

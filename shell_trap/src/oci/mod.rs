@@ -4,6 +4,7 @@
 //! nothing behind, and fails with a clear error where the Engine API's way is flaky.
 
 pub mod args;
+pub mod resume;
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -21,9 +22,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use self::args::Call;
+use self::resume::Resume;
 use crate::cgroup::Cgroups;
 use crate::checkpoint::{criu, secure};
-use crate::docker::create::{ENV_OUTCOME, ENV_RESTORE};
+use crate::docker::create::{ENV_CORES, ENV_OUTCOME, ENV_RESTORE};
 
 /// Left in the bundle of a restored container, with its first process: it stands still until `start` comes. A program
 /// that ended before would be lost to the shim, and its exit code with it.
@@ -38,6 +40,9 @@ pub struct Outcome {
     pub restore_cpu_ns: u64,
     /// The user mode part.
     pub restore_user_ns: u64,
+    /// Read in the instant itself, and not after it.
+    #[serde(default)]
+    pub in_time: bool,
 }
 
 /// How long a restore of this size may take: CRIU spins for ever on some damaged images.
@@ -112,22 +117,33 @@ fn restore(runc: &Path, call: &Call, bundle: &Path, images: &Path) -> Result<i32
     }
     // The container's own streams are those that the shim gave to this process.
     command.arg(&call.id).process_group(0);
-    let (stop, stopped) = mpsc::channel::<()>();
-    let (log_file, config) = (work.join("restore.log"), bundle.to_owned());
-    let sampler = std::thread::spawn(move || resumed(&log_file, &config, &stopped));
+    let cores = variable(bundle, ENV_CORES)?.map(|text| text.parse::<f64>()).transpose().context(ENV_CORES)?;
+    let resume = Resume::prepare(&work)?;
+    if let Some(resume) = &resume {
+        resume.arrange(&mut command, cores);
+    }
     let status = within(&mut command, deadline(size)).inspect_err(|_| end_half_restored(bundle))?;
     if !status.success() {
+        end_half_restored(bundle);
         bail!("the restore failed ({status}): {}", last_errors(&work).unwrap_or_else(|| "without a word".into()));
     }
     let pid_file = call.pid_file.as_deref().context("create came without --pid-file")?;
     let pid: i32 = fs::read_to_string(pid_file)?.trim().parse().context("the restored process's number")?;
     let cgroups = Cgroups::find()?;
-    // Read at once: from here on the program's own work is counted, also what it does until it stands still.
-    drop(stop);
-    let seen = sampler.join().ok().flatten();
-    let outcome = seen.or_else(|| used(&cgroups, &cgroups.of_process(pid).ok()?).ok()).unwrap_or_default();
-    // Where it cannot be frozen it runs already, which is no failure.
+    // A CRIU that did not call: some hundredths of a second of the program's work are taken for the restore's.
+    let late = || used(&cgroups, &cgroups.of_process(pid).ok()?).ok();
+    let outcome = resume.and_then(|resume| resume.outcome()).or_else(late).unwrap_or_default();
+    // Where it cannot be frozen it runs from here on, which is no failure.
     let _ = cgroups.freeze_process(pid);
+    if outcome.in_time {
+        kill(Pid::from_raw(pid), Signal::SIGCONT).context("letting the program go on")?;
+    }
+    if let Some(cores) = cores
+        && let Err(error) = cgroups.limit_process(pid, cores)
+    {
+        // The agent sets it once more, through Docker.
+        log(call, &format!("the limit of {cores} cores: {error:#}"));
+    }
     if let Some(file) = variable(bundle, ENV_OUTCOME)? {
         fs::write(&file, serde_json::to_vec(&outcome)?).with_context(|| file.clone())?;
     }
@@ -135,27 +151,10 @@ fn restore(runc: &Path, call: &Call, bundle: &Path, images: &Path) -> Result<i32
     Ok(0)
 }
 
-/// The counters at the moment when CRIU says that the program goes on: runc itself returns a tenth of a second later.
-fn resumed(log: &Path, bundle: &Path, stopped: &mpsc::Receiver<()>) -> Option<Outcome> {
-    let config: Value = serde_json::from_slice(&fs::read(bundle.join("config.json")).ok()?).ok()?;
-    let cgroups = Cgroups::find().ok()?;
-    let group = cgroups.directory(config["linux"]["cgroupsPath"].as_str().filter(|group| group.starts_with('/'))?);
-    loop {
-        let text = fs::read(log).unwrap_or_default();
-        let tail = String::from_utf8_lossy(&text[text.len().saturating_sub(4096)..]).into_owned();
-        if tail.contains("Tasks resumed") || tail.contains("Run late stage hook") {
-            return used(&cgroups, &group).ok();
-        }
-        if stopped.recv_timeout(Duration::from_millis(2)) != Err(mpsc::RecvTimeoutError::Timeout) {
-            return None;
-        }
-    }
-}
-
 fn used(cgroups: &Cgroups, group: &Path) -> Result<Outcome> {
     let time = cgroups.cpu_time(group)?;
     let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-    Ok(Outcome { restore_cpu_ns: nanoseconds(time.total), restore_user_ns: nanoseconds(time.user) })
+    Ok(Outcome { restore_cpu_ns: nanoseconds(time.total), restore_user_ns: nanoseconds(time.user), in_time: false })
 }
 
 /// Processes that CRIU has made so far are in no session of ours; they are in the container's group.
@@ -167,6 +166,8 @@ fn end_half_restored(bundle: &Path) {
     for pid in cgroups.members(&cgroups.directory(group)) {
         let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
     }
+    // What is frozen does not end.
+    cgroups.thaw(group);
 }
 
 /// Waits without naps: what the program does between the end of the restore and the reading of the counters would be

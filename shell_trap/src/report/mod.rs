@@ -5,7 +5,7 @@ pub mod messages;
 pub mod queue;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -13,15 +13,17 @@ use anyhow::{Context as _, Result};
 use hyper::Uri;
 use serde::Deserialize;
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use self::http::{Client, Reply};
 use self::queue::{Message, Queue, Target};
-use crate::clock;
 use crate::config::Config;
+use crate::{clock, files};
 
-/// Undelivered messages of a task that had to end, in the job's directory.
-const OUTBOX: &str = "outbox.json";
+/// Undelivered messages, in the job's directory: the beginning of the file's name, before the epoch.
+const OUTBOX: &str = "outbox-";
+/// For the last writing of it.
+const STORING: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
@@ -48,8 +50,12 @@ struct Shared {
     hurry: Notify,
     /// Something was settled.
     settled: Notify,
+    /// What must arrive has changed.
+    changed: Notify,
     /// The supervisor knows us not, or does not want us.
     refused: Mutex<bool>,
+    /// Where it is kept.
+    outbox: Mutex<Option<PathBuf>>,
     enabled: bool,
 }
 
@@ -61,6 +67,24 @@ impl Shared {
 
     fn refused(&self) -> MutexGuard<'_, bool> {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn outbox(&self) -> MutexGuard<'_, Option<PathBuf>> {
+        self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Brings the file up to date. The lock makes the last writer the one who saw the last state.
+    fn keep(&self) -> Result<()> {
+        let outbox = self.outbox();
+        let Some(path) = &*outbox else { return Ok(()) };
+        let left = self.queue().undelivered();
+        if !left.is_empty() {
+            return files::replace(path, &serde_json::to_vec(&left)?);
+        }
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).context("undelivered reports"),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -108,6 +132,7 @@ impl Reporter {
             let secure = addresses.iter().any(|uri| uri.scheme_str() == Some("https"));
             let client = Client::new(config.token.clone(), config.cacert.as_deref(), secure)?;
             tokio::spawn(send_all(shared.clone(), client, addresses, wishes));
+            tokio::spawn(keep_all(shared.clone()));
         }
         Ok(Reporter { shared, wish })
     }
@@ -115,8 +140,12 @@ impl Reporter {
     /// Adds a message.
     pub fn send(&self, message: Message) {
         if self.shared.enabled {
+            let must_arrive = message.target != Target::Sample;
             self.shared.queue().push(message);
             self.shared.more.notify_one();
+            if must_arrive {
+                self.shared.changed.notify_one();
+            }
         }
     }
 
@@ -140,29 +169,58 @@ impl Reporter {
         }
     }
 
-    /// Leaves what could not be delivered for the next task of the job.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub fn store(&self, job_dir: &Path) -> Result<()> {
-        let left = self.shared.queue().undelivered();
-        let path = job_dir.join(OUTBOX);
-        if left.is_empty() {
-            let _ = fs::remove_file(&path);
-            return Ok(());
+    /// Keeps what must arrive and is not delivered yet in the job's directory from here on, so that not even a kill loses
+    /// it, and takes up what earlier tasks left there. Each epoch has a file of its own: a task that has lost the job
+    /// overwrites nothing of its successor's.
+    pub fn keep_in(&self, job_dir: &Path, epoch: u64) {
+        let own = job_dir.join(format!("{OUTBOX}{epoch:010}.json"));
+        let earlier: Vec<PathBuf> = outboxes(job_dir).into_iter().filter(|path| *path != own).collect();
+        for path in &earlier {
+            match fs::read(path).map(|text| serde_json::from_slice::<Vec<Message>>(&text)) {
+                Ok(Ok(messages)) => messages.into_iter().for_each(|message| self.send(message)),
+                Ok(Err(error)) => tracing::warn!(%error, "undelivered reports of an earlier task cannot be read"),
+                Err(error) => tracing::warn!(%error, "undelivered reports of an earlier task cannot be read"),
+            }
         }
-        fs::write(&path, serde_json::to_vec(&left)?).with_context(|| path.display().to_string())
+        *self.shared.outbox() = Some(own);
+        if self.shared.keep().is_ok() {
+            earlier.iter().for_each(|path| drop(fs::remove_file(path)));
+        }
     }
 
-    /// Takes up what an earlier task left.
-    pub fn take_up(&self, job_dir: &Path) {
-        let path = job_dir.join(OUTBOX);
-        let Ok(text) = fs::read(&path) else { return };
-        match serde_json::from_slice::<Vec<Message>>(&text) {
-            Ok(messages) => messages.into_iter().for_each(|message| self.send(message)),
-            Err(error) => tracing::warn!(%error, "undelivered reports of an earlier task cannot be read"),
+    /// Leaves what could not be delivered for the next task of the job.
+    pub async fn store(&self) {
+        let shared = self.shared.clone();
+        let kept = tokio::task::spawn_blocking(move || shared.keep());
+        // A file server that hangs must not keep the task.
+        match timeout(STORING, kept).await {
+            Ok(Ok(Ok(()))) => {}
+            Ok(Ok(Err(error))) => tracing::warn!("reports are lost: {error:#}"),
+            _ => tracing::warn!("reports may be lost: the shared directory does not answer"),
         }
-        let _ = fs::remove_file(&path);
+    }
+}
+
+/// Files of undelivered reports, the oldest first.
+fn outboxes(job_dir: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(job_dir).into_iter().flatten().flatten().map(|entry| entry.path());
+    let is_outbox = |path: &PathBuf| {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        name.starts_with(OUTBOX) && name.ends_with(".json")
+    };
+    let mut found: Vec<PathBuf> = entries.filter(is_outbox).collect();
+    found.sort();
+    found
+}
+
+/// Writes changes of what must arrive to disk as they come, without holding up anything else.
+async fn keep_all(shared: Arc<Shared>) {
+    loop {
+        shared.changed.notified().await;
+        let writing = shared.clone();
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || writing.keep()).await {
+            tracing::warn!("reports cannot be kept: {error:#}");
+        }
     }
 }
 
@@ -212,6 +270,9 @@ async fn send_all(shared: Arc<Shared>, client: Client, addresses: [Uri; 3], wish
                 failures = failures.max(3).saturating_add(1);
             }
             Verdict::Again => failures = failures.saturating_add(1),
+        }
+        if message.target != Target::Sample && matches!(verdict, Verdict::Settled(_) | Verdict::Hopeless) {
+            shared.changed.notify_one();
         }
         shared.settled.notify_waiters();
         if matches!(verdict, Verdict::Unknown | Verdict::Again) {

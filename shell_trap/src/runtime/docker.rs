@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::{Ended, Running};
 use crate::cgroup::{Cgroups, CpuTime};
@@ -15,6 +15,8 @@ use crate::docker::Docker;
 
 /// How long a daemon may be away before the container counts as lost.
 const DAEMON_AWAY: Duration = Duration::from_secs(120);
+/// A daemon that answers for so long is back: what ends from then on has not been ended by its going away.
+const DAEMON_BACK: Duration = Duration::from_secs(10);
 
 /// A container that runs, and the group around it that keeps its counters.
 #[derive(Debug)]
@@ -80,7 +82,12 @@ impl Running for ContainerJob {
         async move {
             let mut away = Duration::ZERO;
             loop {
-                let error = match docker.wait(&id).await {
+                let began = Instant::now();
+                let answer = docker.wait(&id).await;
+                if began.elapsed() > DAEMON_BACK {
+                    away = Duration::ZERO;
+                }
+                let error = match answer {
                     // A daemon that goes down ends the wait as if the container had ended.
                     Ok(code) => match docker.inspect(&id).await {
                         Ok(container) if container.state.has_exited() && away.is_zero() => {
@@ -117,8 +124,9 @@ impl Running for ContainerJob {
         Some(self.last.get())
     }
 
-    async fn keep_running(&self) {
-        if self.cgroups.thaw(&self.group) {
+    async fn keep_running(&self) -> bool {
+        let mut stood = self.cgroups.thaw(&self.group);
+        if stood {
             tracing::warn!("the container was frozen although the lease is valid: it goes on");
         }
         if let Ok(container) = self.docker.inspect(&self.id).await
@@ -126,11 +134,22 @@ impl Running for ContainerJob {
         {
             tracing::warn!("the container stood still although the lease is valid: it goes on");
             let _ = self.docker.unpause(&self.id).await;
+            stood = true;
         }
+        stood
     }
 
     fn cores(&self) -> f64 {
         self.node_cores
+    }
+}
+
+/// Ends everything in the groups, frozen or not: what is frozen cannot end, and Docker would wait for it.
+pub fn end_groups(cgroups: &Cgroups, groups: &[String]) {
+    for group in groups {
+        // Killed first: thawed, it has no moment to go on.
+        kill_group(cgroups, &cgroups.directory(group));
+        cgroups.thaw(group);
     }
 }
 

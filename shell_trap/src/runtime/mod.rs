@@ -29,8 +29,8 @@ pub trait Running {
     /// CPU time since the segment began, as far as it can still be told.
     fn cpu_time(&self) -> Option<CpuTime>;
 
-    /// The lease is valid: makes sure that it was not left standing.
-    fn keep_running(&self) -> impl Future<Output = ()>;
+    /// The lease is valid: makes sure that it was not left standing. Whether it was.
+    fn keep_running(&self) -> impl Future<Output = bool>;
 
     /// The lease has run out: nothing may run. Containers have a guard for this.
     fn stand_still(&self) {}

@@ -170,3 +170,44 @@ fn a_directory_that_others_can_read_is_refused() {
     assert!(task.log().contains("chmod 700"), "{}", task.log());
     assert_eq!(node.containers(), Vec::<String>::new());
 }
+
+/// Makes a generation that verifies and that no CRIU can restore.
+fn break_within(job: &Job, generation: u64) {
+    use shell_trap::checkpoint::manifest::{self, Manifest};
+    let directory = job.directory().join(format!("gen-{generation:06}"));
+    zero(&pages(job, generation));
+    let cut = directory.join("img/pstree.img");
+    File::options().write(true).open(&cut).unwrap().set_len(10).unwrap();
+    let mut manifest = Manifest::read(&directory, &job.hex(), generation).unwrap();
+    fs::remove_file(directory.join(manifest::NAME)).unwrap();
+    manifest.files = manifest::stamp_all(&directory).unwrap();
+    manifest.write(&directory).unwrap();
+    manifest.verify(&directory).unwrap();
+}
+
+#[test]
+fn what_one_node_cannot_restore_is_left_to_others_before_it_is_given_up() {
+    let bench = Bench::new();
+    let supervisor = Supervisor::start();
+    let node = bench.node("a", Restores::Runtime);
+    let job = Job::new(&bench, &supervisor, 3000, 5_000_000, 0, 1);
+    let [first, _] = two_generations(&job, &node, &supervisor);
+    break_within(&job, 2);
+    for attempt in 1..=2 {
+        let mut task = job.start(&node, 1.0);
+        assert_eq!(task.wait().code(), Some(75), "attempt {attempt}: {}", task.log());
+        assert!(task.log().contains(&format!("{attempt} of 3 tasks")), "{}", task.log());
+        assert_eq!((job.generations(), node.containers()), (vec![2, 1], vec![]));
+    }
+    let mut task = job.start(&node, 2.0);
+    let start = job.started(&mut task, 2);
+    assert_eq!(start["restored_generation"], 1, "{}", task.log());
+    assert!((start["base_cpu_seconds"].as_f64().unwrap() - first).abs() < 1e-6);
+    // The next checkpoint takes the place of the broken one; the one that it came from is kept.
+    task.stop();
+    assert_eq!(job.generations(), [3, 1]);
+    let mut task = job.start(&node, 2.0);
+    assert_eq!(job.started(&mut task, 3)["restored_generation"], 3, "{}", task.log());
+    assert_eq!(task.wait().code(), Some(0), "{}", task.log());
+    assert!(task.log().contains("complete 3000"), "{}", task.log());
+}

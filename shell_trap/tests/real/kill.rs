@@ -57,10 +57,14 @@ fn a_kill_at_any_moment_is_recovered_from_by_the_next_start() {
     let ends = supervisor.posted("/endMarathonApp");
     assert_eq!(ends.len(), 1);
     assert_eq!(ends[0]["exit_code"], 7);
+    assert_eq!(supervisor.posted("/initMarathonApp").len(), 1, "seed {seed}");
     // Segments rise, and the state that a segment starts with is never more than was worked.
     let starts = supervisor.samples("start");
     let segments: Vec<u64> = starts.iter().map(|s| s["segment"].as_u64().unwrap()).collect();
     assert!(segments.is_sorted_by(|a, b| a < b), "{segments:?}");
+    // Nothing that was in a checkpoint, or in a container that ran on, is ever done again.
+    let bases: Vec<f64> = starts.iter().map(|s| s["base_cpu_seconds"].as_f64().unwrap()).collect();
+    assert!(bases.is_sorted(), "seed {seed}: {bases:?}");
 }
 
 /// A node that lost its agent must not run the job beside the node that goes on with it.

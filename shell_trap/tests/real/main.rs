@@ -12,5 +12,6 @@ mod damage;
 mod ending;
 mod kill;
 mod limit;
+mod outage;
 mod resize;
 mod support;

@@ -28,6 +28,7 @@ fn resizes(paths: [Restores; 2], resizes: usize) {
             let (steps, _) = bench.progress().unwrap();
             assert!(steps >= stopped_at);
             assert_eq!(start["restored_generation"], segment, "{}", task.log());
+            assert!(!task.log().contains("CRIU did not say"), "{}", task.log());
         }
         assert_eq!(start["segment"], segment + 1);
         eventually("some steps", || bench.progress().filter(|(steps, _)| *steps > stopped_at + 20));

@@ -173,11 +173,13 @@ impl Running for ProcessJob {
         Some(self.last.get())
     }
 
-    async fn keep_running(&self) {
-        if self.held.replace(false) {
+    async fn keep_running(&self) -> bool {
+        let stood = self.held.replace(false);
+        if stood {
             tracing::warn!("the lease is renewed: the job goes on");
             self.hold(false);
         }
+        stood
     }
 
     fn stand_still(&self) {

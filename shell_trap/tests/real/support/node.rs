@@ -86,16 +86,18 @@ impl Bench {
 
     /// Starts a node with the workload's image.
     pub fn node(&self, name: &str, path: Restores) -> Node {
-        let directory = self.base.join(name);
-        let mut command = self.command("sh");
-        command.arg(format!("{SUPPORT}/node.sh")).arg("start").arg(&directory).env("CRIU_BIN", &self.criu);
-        match path {
-            Restores::Runtime => command.args(["--add-runtime", &format!("shell_trap={AGENT}")]),
-            Restores::Engine => command.arg("--experimental"),
-            Restores::Nothing => &mut command,
+        let options = match path {
+            Restores::Runtime => vec!["--add-runtime".to_owned(), format!("shell_trap={AGENT}")],
+            Restores::Engine => vec!["--experimental".to_owned()],
+            Restores::Nothing => vec![],
         };
-        checked(&mut command, "node.sh");
-        let node = Node { directory };
+        self.node_with(name, options)
+    }
+
+    /// Starts a node with these options of its daemon.
+    pub fn node_with(&self, name: &str, options: Vec<String>) -> Node {
+        let node = Node { directory: self.base.join(name), options };
+        self.start(&node);
         let tar = Command::new("sh")
             .args(["-c", "tar -C \"$1\" -c . | docker --host \"unix://$2\" import - \"$3\"", "sh"])
             .arg(self.base.join("root"))
@@ -105,6 +107,18 @@ impl Bench {
             .unwrap();
         assert!(tar.status.success(), "docker import: {}", String::from_utf8_lossy(&tar.stderr));
         node
+    }
+
+    fn start(&self, node: &Node) {
+        let mut command = self.command("sh");
+        command.arg(format!("{SUPPORT}/node.sh")).arg("start").arg(&node.directory).args(&node.options);
+        checked(command.env("CRIU_BIN", &self.criu), "node.sh");
+    }
+
+    /// Ends the node's daemon in order and starts it again.
+    pub fn restart(&self, node: &Node) {
+        checked(Command::new("sh").arg(format!("{SUPPORT}/node.sh")).arg("stop").arg(&node.directory), "node.sh");
+        self.start(node);
     }
 
     /// Steps and CPU-seconds by the workload's own count.
@@ -120,6 +134,7 @@ impl Bench {
 /// One Docker daemon.
 pub struct Node {
     pub directory: PathBuf,
+    options: Vec<String>,
 }
 
 impl Node {

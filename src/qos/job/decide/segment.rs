@@ -7,6 +7,9 @@ use crate::qos::job::execution::Execution;
 use crate::qos::job::state::JobState;
 use crate::qos::units::{Span, Timestamp};
 
+/// CPU times are told in parts, and each part is rounded: less than this is no lost work.
+const ROUNDING: Span = Span::from_micros(1000);
+
 pub fn start(state: &JobState, facts: SegmentStartFacts, now: Timestamp) -> Result<Ruling, Rejection> {
     if let Some(answer) = super::marathon::not_now(state)? {
         return Ok(answer);
@@ -26,7 +29,7 @@ pub fn start(state: &JobState, facts: SegmentStartFacts, now: Timestamp) -> Resu
             received_at: now,
             hostname: facts.hostname,
             base,
-            discarded: (known - base).max(Span::ZERO),
+            discarded: Some(known - base).filter(|lost| *lost > ROUNDING).unwrap_or(Span::ZERO),
             generation: facts.generation,
             runtime: facts.runtime,
             limit: facts.limit,
