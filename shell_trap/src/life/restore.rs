@@ -66,8 +66,12 @@ impl Context {
             state.status,
             state.error
         );
-        if state.running {
-            self.docker.set_cores(&id, self.cores()).await.context("setting the limit")?;
+        // One that has ended meanwhile needs no limit.
+        if state.running
+            && let Err(error) = self.docker.set_cores(&id, self.cores()).await
+            && !self.docker.inspect(&id).await?.state.has_exited()
+        {
+            return Err(error).context("setting the limit");
         }
         let tty = container.config.tty;
         let job = ContainerJob::new(self.docker.clone(), id, self.node.cores, tty, self.cgroups.clone(), group, zero);
