@@ -1,5 +1,7 @@
 //! Measurements of long-running jobs between two looks: kept in memory, of which the newest goes into the log with the next look.
 
+use std::collections::VecDeque;
+
 use actix::{AsyncContext, Context, Handler, Message};
 
 use super::job::JobActor;
@@ -7,7 +9,7 @@ use super::submit::Submit;
 use crate::api::agent::AllocationReply;
 use crate::events::job::RescaleMode;
 use crate::qos::ids::Framework;
-use crate::qos::job::command::{LookFacts, SampleFacts};
+use crate::qos::job::command::{LookFacts, SampleFacts, Witness};
 use crate::qos::job::{Command, JobState};
 use crate::qos::units::Cpus;
 
@@ -31,32 +33,43 @@ pub enum Sample {
 pub enum Telling {
     /// Their agents.
     Agents,
-    /// A source that is asked; the agents tell the limit in force all the same.
+    /// A source that is asked. The agents tell the limit in force all the same, and their figures show whether the source measures
+    /// the job at all.
     Source,
 }
 
-/// The newest measurements of one job.
+/// So many figures of the agent are kept to check those of another source, whose reading may take a while, by.
+const WITNESSES: usize = 16;
+
+/// The newest measurements of one job's running segment.
 #[derive(Debug)]
 pub struct Newest {
     telling: Telling,
-    facts: LookFacts,
-    /// The segment and its limit, as the agent said last.
-    limit: Option<(Option<u64>, Cpus)>,
+    /// By whoever tells.
+    sample: Option<SampleFacts>,
+    free: Option<Cpus>,
+    /// By the agent, oldest first, where somebody else tells.
+    told: VecDeque<SampleFacts>,
 }
 
 impl Newest {
     /// Nothing yet.
     pub fn new(telling: Telling) -> Self {
-        Newest { telling, facts: LookFacts::default(), limit: None }
+        Newest { telling, sample: None, free: None, told: VecDeque::new() }
     }
 
     /// What is known when the job is looked at.
     pub fn facts(&self) -> LookFacts {
-        let mut facts = self.facts;
-        if let (Some(sample), Some((segment, limit))) = (&mut facts.sample, self.limit)
-            && sample.segment == segment
-        {
-            sample.limit = sample.limit.or(Some(limit));
+        let mut facts = LookFacts { sample: self.sample, free: self.free, ..LookFacts::default() };
+        if self.telling == Telling::Source {
+            facts.witness = Witness::Silent;
+            if let Some(sample) = &mut facts.sample {
+                let mut told = self.told.iter().rev().filter(|told| told.segment == sample.segment);
+                sample.limit = sample.limit.or_else(|| told.clone().find_map(|told| told.limit));
+                // What was used by then is in the sample, if the sample is of the same.
+                let earlier = told.find(|told| told.at <= sample.at);
+                facts.witness = earlier.map_or(Witness::Silent, |told| Witness::Says(*told));
+            }
         }
         facts
     }
@@ -65,17 +78,20 @@ impl Newest {
         let facts = match (sample, self.telling) {
             (Sample::Pushed(facts), Telling::Agents) => facts,
             (Sample::Pushed(facts), Telling::Source) => {
-                self.limit = facts.limit.map(|limit| (facts.segment, limit)).or(self.limit);
+                if self.told.len() == WITNESSES {
+                    self.told.pop_front();
+                }
+                self.told.push_back(facts);
                 return;
             }
             (Sample::Read { facts, free }, _) => {
-                self.facts.free = free;
+                self.free = free;
                 facts
             }
         };
         let order = |facts: SampleFacts| (facts.segment, facts.at);
-        if self.facts.sample.is_none_or(|known| order(facts) > order(known)) {
-            self.facts.sample = Some(facts);
+        if self.sample.is_none_or(|known| order(facts) > order(known)) {
+            self.sample = Some(facts);
         }
     }
 }

@@ -149,8 +149,8 @@ job_events! {
     CpuSample = 1,
     /// A segment ended.
     SegmentEnded = 1,
-    /// No CPU time has come for several periods.
-    TelemetryLost = 1,
+    /// No CPU time has come for several periods, or none that can be the job's.
+    TelemetryLost = 2,
     /// The policy was asked about a long-running job.
     ProgressDecided = 1,
 }
@@ -158,11 +158,11 @@ job_events! {
 /// The way from every schema that was ever written to the newest.
 pub fn upcasters() -> Upcasters {
     let known = JobEvent::SCHEMAS.iter().fold(Upcasters::new(), |known, (kind, newest)| known.kind(kind, *newest));
-    known.add("Rescaled", 1, Rescaled::from_schema_1).add("Registered", 1, Registered::from_schema_1).add(
-        "MarathonStarted",
-        1,
-        MarathonStarted::from_schema_1,
-    )
+    known
+        .add("Rescaled", 1, Rescaled::from_schema_1)
+        .add("Registered", 1, Registered::from_schema_1)
+        .add("MarathonStarted", 1, MarathonStarted::from_schema_1)
+        .add("TelemetryLost", 1, TelemetryLost::from_schema_1)
 }
 
 #[cfg(test)]

@@ -195,11 +195,25 @@ pub struct SampleFacts {
     pub limit: Option<Cpus>,
 }
 
+/// The agent's own figure, by which a sample of another source is checked: that source may measure something else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Witness {
+    /// The sample is the agent's.
+    #[default]
+    NotNeeded,
+    /// The agent has not said anything yet.
+    Silent,
+    /// Its newest figure of the same segment that was measured no later than the sample.
+    Says(SampleFacts),
+}
+
 /// What is known when a Marathon job is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LookFacts {
     /// The newest sample that has come.
     pub sample: Option<SampleFacts>,
+    /// What its agent says, where the sample is somebody else's.
+    pub witness: Witness,
     /// CPU of its node that nobody has reserved, when that is known.
     pub free: Option<Cpus>,
     /// The instant for which the look was planned, if it was: it has come by a clock that nobody sets, whatever the wall clock says.

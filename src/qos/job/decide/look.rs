@@ -1,7 +1,8 @@
 //! A look at a long-running job, once a monitoring period: what it has used, how it does, what it should have.
 
-use crate::events::job::{CpuSample, JobEvent, RescaleApplied, RescaleFailed, Rescaled, TelemetryLost};
-use crate::qos::job::command::{LookFacts, Rejection, Ruling, SampleFacts};
+use super::telemetry::{Telemetry, telemetry};
+use crate::events::job::{JobEvent, RescaleApplied, RescaleFailed, Rescaled, TelemetryLost};
+use crate::qos::job::command::{LookFacts, Rejection, Ruling};
 use crate::qos::job::execution::Execution;
 use crate::qos::job::progress::decide_progress;
 use crate::qos::job::state::{Flag, JobState};
@@ -19,10 +20,9 @@ pub fn look(state: &JobState, facts: LookFacts, now: Timestamp) -> Result<Ruling
     if now < due && facts.due != Some(due) {
         return Ok(Ruling::nothing());
     }
-    let Some(sample) = facts.sample.and_then(|sample| fresh(execution, sample)) else {
-        let since = execution.last_heard();
-        let lost = now >= since + period * SILENT_PERIODS && !state.flags.contains(&Flag::TelemetryLost);
-        return Ok(Ruling::done(lost.then(|| TelemetryLost { since }.into())));
+    let sample = match telemetry(execution, facts.sample, facts.witness) {
+        Telemetry::Sample(sample) => sample,
+        unusable => return Ok(without_sample(state, execution, unusable, now)),
     };
     let mut events: Vec<JobEvent> = vec![sample.clone().into()];
     let asked_at = execution.resize_asked_at;
@@ -41,16 +41,16 @@ pub fn look(state: &JobState, facts: LookFacts, now: Timestamp) -> Result<Ruling
     Ok(Ruling::done(events))
 }
 
-/// The sample as it is recorded; `None` when it says nothing new about the running segment.
-fn fresh(execution: &Execution, sample: SampleFacts) -> Option<CpuSample> {
-    let SampleFacts { segment, at, cpu, limit } = sample;
-    let Some(newest) = &execution.segment else {
-        // The published agent knows no segments.
-        return Some(CpuSample { segment: segment.unwrap_or(0), at, cpu, limit });
+/// Nothing can be decided. Said once: of silence after a while, of a figure that is not the job's at once.
+fn without_sample(state: &JobState, execution: &Execution, unusable: Telemetry, now: Timestamp) -> Ruling {
+    let since = execution.last_heard();
+    let reason = match unusable {
+        Telemetry::NotTheJobs(reason) => Some(reason),
+        Telemetry::Sample(_) | Telemetry::Nothing => None,
     };
-    let of_this = newest.running && segment.is_none_or(|segment| segment == newest.number);
-    let new = at > newest.sampled_at && cpu >= newest.cpu;
-    (of_this && new).then_some(CpuSample { segment: newest.number, at, cpu, limit })
+    let silent = now >= since + state.registered.supervision.monitoring_period * SILENT_PERIODS;
+    let lost = (silent || reason.is_some()) && !state.flags.contains(&Flag::TelemetryLost);
+    Ruling::done(lost.then(|| TelemetryLost { since, reason }.into()))
 }
 
 /// What became of a resize that the agent was to make.

@@ -6,6 +6,7 @@ mod look;
 mod marathon;
 mod reports;
 mod segment;
+mod telemetry;
 
 #[cfg(test)]
 pub use reports::MOST_SURPLUS_RUNS;

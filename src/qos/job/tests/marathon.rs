@@ -227,7 +227,7 @@ fn in_place_more_than_the_reservation_needs_free_cpu_on_the_node() {
     let mut job = running(RescaleMode::InPlace);
     let sample = SampleFacts { segment: Some(1), at: at(130), cpu: Span::from_secs(10), limit: None };
     let free = Some(Cpus::from_milli(300));
-    job.run(130, Command::Look(LookFacts { sample: Some(sample), free, due: None })).unwrap();
+    job.run(130, Command::Look(LookFacts { sample: Some(sample), free, ..LookFacts::default() })).unwrap();
     assert_eq!(job.state().resizing_to, Some(Cpus::from_milli(1300)));
 }
 

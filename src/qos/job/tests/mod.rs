@@ -5,6 +5,7 @@ mod marathon;
 mod marathon_defects;
 mod properties;
 mod scenarios;
+mod telemetry;
 
 use super::command::{FinishFacts, FrameworkFacts, StartFacts};
 use super::registration::{Defaults, validate};

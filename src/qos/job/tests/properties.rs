@@ -143,7 +143,7 @@ fn any_event() -> impl Strategy<Value = JobEvent> {
             dump: None
         }
         .into()),
-        instant().prop_map(|since| TelemetryLost { since }.into()),
+        instant().prop_map(|since| TelemetryLost { since, reason: None }.into()),
         (instant(), span(), cpus(), cpus()).prop_map(|(at, cpu, from, to)| ProgressDecided {
             inputs: ProgressInputs { event: 0, at, started_at: at, cpu_current: cpu, cpu_desired: cpu, ceiling: None },
             policy: PolicySettings::default(),
@@ -212,7 +212,7 @@ proptest! {
             let _ = react(&state, &events);
             let _ = decide(Some(&state), Command::ReportAwaited { due: at(1) }, at(1));
             let sample = SampleFacts { segment: None, at: at(100_000), cpu: Span::from_secs(1), limit: None };
-            let _ = decide(Some(&state), Command::Look(LookFacts { sample: Some(sample), free: None, due: None }), at(100_000));
+            let _ = decide(Some(&state), Command::Look(LookFacts { sample: Some(sample), ..LookFacts::default() }), at(100_000));
             let _ = decide(Some(&state), Command::ReportFinish(finish(0, 1, "new", 0)), at(1));
         }
     }
