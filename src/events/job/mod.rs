@@ -136,7 +136,7 @@ job_events! {
     /// An operator ended the job.
     Cancelled = 1,
     /// The registration was taken back before the first start.
-    Withdrawn = 1,
+    Withdrawn = 2,
     /// The job is gone from its framework, or was not ours to remove.
     Removed = 1,
     /// A long-running job began an execution.
@@ -163,6 +163,7 @@ pub fn upcasters() -> Upcasters {
         .add("Registered", 1, Registered::from_schema_1)
         .add("MarathonStarted", 1, MarathonStarted::from_schema_1)
         .add("TelemetryLost", 1, TelemetryLost::from_schema_1)
+        .add("Withdrawn", 1, Withdrawn::from_schema_1)
 }
 
 #[cfg(test)]

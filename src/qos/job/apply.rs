@@ -148,7 +148,10 @@ impl JobState {
             }),
             JobEvent::Failed(failed) => self.end(Ending::Failed { reason: failed.reason.clone() }),
             JobEvent::Cancelled(cancelled) => self.end(Ending::Cancelled { reason: cancelled.reason.clone() }),
-            JobEvent::Withdrawn(withdrawn) => self.end(Ending::Withdrawn { reason: withdrawn.reason.clone() }),
+            JobEvent::Withdrawn(withdrawn) => {
+                self.end(Ending::Withdrawn { reason: withdrawn.reason.clone() });
+                self.removed |= !withdrawn.may_come;
+            }
             JobEvent::Removed(removed) => {
                 self.removed = true;
                 if removed.how == Removal::NotOurs {

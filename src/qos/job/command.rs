@@ -18,6 +18,8 @@ pub enum Command {
     Withdraw {
         /// Why.
         reason: String,
+        /// The launcher is certain that it has not submitted the job, nor will.
+        never_submitted: bool,
     },
     /// An operator ends the job.
     Cancel {

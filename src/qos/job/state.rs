@@ -277,11 +277,7 @@ impl JobState {
 
     /// Nothing is left to decide or to do: the job may leave memory.
     pub fn is_finished(&self) -> bool {
-        match self.ending() {
-            None => false,
-            Some(Ending::Withdrawn { .. }) => true,
-            Some(_) => self.removed,
-        }
+        self.ending().is_some() && self.removed
     }
 
     /// The state's name in answers: registered, running, completed, failed, cancelled or withdrawn.

@@ -32,7 +32,7 @@ pub fn decide(state: Option<&JobState>, command: Command, now: Timestamp) -> Res
     };
     match command {
         Command::Register(_) => Err(Rejection::AlreadyRegistered),
-        Command::Withdraw { reason } => ending::withdraw(state, reason),
+        Command::Withdraw { reason, never_submitted } => ending::withdraw(state, reason, never_submitted),
         Command::Cancel { reason } => ending::cancel(state, reason),
         Command::ReportStart(facts) => reports::start(state, facts, now),
         Command::ReportFinish(facts) => reports::finish(state, facts, now),

@@ -284,3 +284,25 @@ fn a_job_of_the_published_launcher_keeps_its_cpu_rather_than_lose_its_work() {
     assert_eq!((decided.performance, decided.from), (Performance::UnderPerformant, decided.to));
     assert!(decided.reason.contains("a restart would lose its work"), "{}", decided.reason);
 }
+
+#[test]
+fn an_app_that_may_come_yet_is_looked_for_after_its_job_was_given_up() {
+    let withdraw = |never_submitted| Command::Withdraw { reason: "no answer".into(), never_submitted };
+    let deletion = [EffectChange::ResolveAll, EffectChange::Add(Effect::DeleteJob { when_idle: false })];
+    for give_up in [withdraw(false), Command::NeverSeen] {
+        let mut job = case_iii(RescaleMode::Restart);
+        assert_eq!(job.run(2, give_up).unwrap().0, ["Withdrawn"]);
+        assert_eq!(job.effects, deletion);
+        assert!(!job.state().is_finished());
+        job.run(300, Command::JobRemoved(Removal::AlreadyGone)).unwrap();
+        assert!(job.state().is_finished());
+    }
+    let mut job = case_iii(RescaleMode::Restart);
+    job.run(2, withdraw(true)).unwrap();
+    assert_eq!((job.effects.as_slice(), job.state().is_finished()), (&[EffectChange::ResolveAll][..], true));
+    // What is there is no matter of opinion.
+    let mut job = case_iii(RescaleMode::Restart);
+    job.run(1, Command::Seen(idle(0, 0))).unwrap();
+    job.run(2, withdraw(true)).unwrap();
+    assert_eq!(job.effects, deletion);
+}

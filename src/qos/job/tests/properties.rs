@@ -112,7 +112,7 @@ fn any_event() -> impl Strategy<Value = JobEvent> {
         (instant(), span()).prop_map(|(finished_at, margin)| Completed { finished_at, on_time: true, margin }.into()),
         Just(Failed { reason: String::new() }.into()),
         Just(Cancelled { reason: String::new() }.into()),
-        Just(Withdrawn { reason: String::new() }.into()),
+        any::<bool>().prop_map(|may_come| Withdrawn { reason: String::new(), may_come }.into()),
         Just(Removed { how: Removal::Deleted }.into()),
         instant().prop_map(|at| {
             MarathonStarted { started_at: at, received_at: at, execution: None, hostname: None }.into()
@@ -191,7 +191,7 @@ fn any_command() -> impl Strategy<Value = Command> {
         2 => (0i64..5000).prop_map(|due| Command::ReportAwaited { due: at(due) }),
         1 => Just(Command::CpusUnanswered { cpus: Cpus::from_milli(1), reason: String::new() }),
         1 => Just(Command::Cancel { reason: String::new() }),
-        1 => Just(Command::Withdraw { reason: String::new() }),
+        1 => Just(Command::Withdraw { reason: String::new(), never_submitted: false }),
         1 => Just(Command::RemovedOutside),
         1 => Just(Command::JobRemoved(Removal::Deleted)),
     ]

@@ -301,14 +301,20 @@ fn a_resize_that_fails_leaves_the_old_cpu_and_the_start_pending() {
 #[test]
 fn a_registration_is_withdrawn_only_before_the_first_start() {
     let mut job = Job::seen(native());
-    job.run(2, Command::Withdraw { reason: "submission failed".into() }).unwrap();
+    job.run(2, Command::Withdraw { reason: "submission failed".into(), never_submitted: true }).unwrap();
     assert!(job.state().is_finished());
     assert_eq!(job.effects, [EffectChange::ResolveAll]);
-    assert_eq!(job.run(3, Command::Withdraw { reason: "again".into() }).unwrap().0, Vec::<&str>::new());
+    assert_eq!(
+        job.run(3, Command::Withdraw { reason: "again".into(), never_submitted: true }).unwrap().0,
+        Vec::<&str>::new()
+    );
 
     let mut started = Job::seen(native());
     started.start(2, "ct:1");
-    assert!(matches!(started.run(3, Command::Withdraw { reason: "late".into() }), Err(Rejection::TooLate(_))));
+    assert!(matches!(
+        started.run(3, Command::Withdraw { reason: "late".into(), never_submitted: true }),
+        Err(Rejection::TooLate(_))
+    ));
 }
 
 #[test]
