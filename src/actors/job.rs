@@ -16,9 +16,8 @@ use super::submit::{Answer, Receipt, Submit, SubmitError};
 use crate::clock::Clock;
 use crate::events::store::{AppendError, Appended, EventLog};
 use crate::qos::ids::JobId;
-use crate::qos::job::command::LookFacts;
 use crate::qos::job::{AwaitedReport, Command, EffectKey, JobState, Rejection, Ruling, awaited_report, decide};
-use crate::qos::units::Timestamp;
+use crate::qos::units::{Span, Timestamp};
 
 /// An alarm that rang and could not be recorded, or rang early, rings again after this time at the soonest.
 const RING_AGAIN: Duration = Duration::from_secs(1);
@@ -97,19 +96,40 @@ impl JobActor {
         }
     }
 
+    /// The present instant for the job. That of a long-running one goes on though the wall clock be set back: everything about it is
+    /// lengths of time, from its start to its looks.
+    pub(super) fn now(&self) -> Timestamp {
+        let wall = self.context.clock.now();
+        let long_running = self.state.as_ref().is_some_and(|state| state.execution.is_some());
+        let Some((report, ring_at)) = self.awaited.filter(|_| long_running) else { return wall };
+        let now = Instant::now();
+        let left = Span::from(ring_at.saturating_duration_since(now));
+        let over = Span::from(now.saturating_duration_since(ring_at));
+        wall.max(report.due - left + over)
+    }
+
+    /// How far the wall clock was set back for the job.
+    pub(super) fn ahead_of_the_wall_clock(&self) -> Span {
+        self.now().since(self.context.clock.now()).max(Span::ZERO)
+    }
+
     /// Sets the alarm for the next report, after `at_least` this time.
     fn watch_for_overdue(&mut self, ctx: &mut Context<Self>, at_least: Duration) {
         if let Some(alarm) = self.overdue.take() {
             ctx.cancel_future(alarm);
         }
+        let present = self.now();
         let before = self.awaited.take();
         if let Some(report) = self.state.as_deref().and_then(awaited_report) {
             // A wall clock that is set back puts the alarm off neither beyond the planned wait nor beyond when it was to ring.
-            let left = report.due.since(self.context.clock.now()).min(report.wait).to_std();
+            let left = report.due.since(present).min(report.wait).to_std();
             let now = Instant::now();
-            let ring_at = before.filter(|(same, _)| *same == report).map(|(_, ring_at)| ring_at);
-            let wait = ring_at.map_or(left, |ring_at| left.min(ring_at.saturating_duration_since(now)));
-            self.awaited = now.checked_add(wait).map(|ring_at| (report, ring_at));
+            let planned = now.checked_add(left);
+            let before = before.filter(|(same, _)| *same == report).map(|(_, ring_at)| ring_at);
+            // One that is over stays over: how long ago says how late it is now.
+            let ring_at = before.map_or(planned, |before| Some(planned.map_or(before, |planned| planned.min(before))));
+            let wait = ring_at.map_or(left, |ring_at| ring_at.saturating_duration_since(now));
+            self.awaited = ring_at.map(|ring_at| (report, ring_at));
             let rung = Submit::plain(Command::ReportAwaited { due: report.due });
             self.overdue = Some(ctx.notify_later(rung, wait.max(at_least)));
         }
@@ -145,12 +165,10 @@ impl Handler<Submit> for JobActor {
         let rung = matches!(command, Command::ReportAwaited { .. });
         let long_running = self.state.as_ref().is_some_and(|state| state.execution.is_some());
         let command = match command {
-            Command::ReportAwaited { due } if long_running => {
-                Command::Look(LookFacts { due: Some(due), ..self.newest.facts() })
-            }
+            Command::ReportAwaited { .. } if long_running => Command::Look(self.newest.facts()),
             command => command,
         };
-        let now = self.context.clock.now();
+        let now = self.now();
         let ruling = match decide(self.state.as_deref(), command, now) {
             Ok(ruling) if !ruling.events.is_empty() => ruling,
             nothing => {

@@ -99,8 +99,12 @@ impl Newest {
 impl Handler<Sample> for JobActor {
     type Result = Option<AllocationReply>;
 
-    fn handle(&mut self, sample: Sample, ctx: &mut Context<Self>) -> Self::Result {
+    fn handle(&mut self, mut sample: Sample, ctx: &mut Context<Self>) -> Self::Result {
+        let ahead = self.ahead_of_the_wall_clock();
         let state = self.state.as_deref()?;
+        // Measured by the wall clock, and kept by the job's.
+        let (Sample::Pushed(facts) | Sample::Read { facts, .. }) = &mut sample;
+        facts.at = facts.at + ahead;
         // One of a segment that is not there must not stand in the way of those that are.
         let (Sample::Pushed(facts) | Sample::Read { facts, .. }) = sample;
         let running = state.execution.as_ref().and_then(|execution| execution.segment.as_ref());

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Speaks for a long-running job as its agent does. It computes nothing: the CPU time that it reports is the time that passes, times
-# the CPUs that it has, times RATE (thousandths). Done after WORK milliseconds of it.
+# the CPUs that it has, times RATE (thousandths). Done after WORK milliseconds of it. With SILENT it sends no samples.
 set -u
 dir="$SHELL_TRAP_CHECKPOINT_DIR/$SHELL_TRAP_UUID"
 mkdir -p "$dir"
@@ -51,6 +51,7 @@ while :; do
         post /endMarathonApp "{\"uuid\":\"$SHELL_TRAP_UUID\",\"finished_at\":$(now),\"sent_at\":$(now),\"exit_code\":${RESULT:-0}}"
         exit "${RESULT:-0}"
     fi
+    if [ "${SILENT:-0}" -gt 0 ]; then continue; fi
     if answer=$(once "$samples" "{$(measured)}"); then
         case $answer in
         *in-place*) limit=$(thousandths "$(echo "$answer" | sed 's/.*"cpus":\([0-9.]*\).*/\1/')") ;;

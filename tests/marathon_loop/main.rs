@@ -17,4 +17,5 @@ mod outages;
 mod removals;
 mod resizes;
 mod restarts;
+mod set_clock;
 mod world;

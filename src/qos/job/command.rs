@@ -218,8 +218,6 @@ pub struct LookFacts {
     pub witness: Witness,
     /// CPU of its node that nobody has reserved, when that is known.
     pub free: Option<Cpus>,
-    /// The instant for which the look was planned, if it was: it has come by a clock that nobody sets, whatever the wall clock says.
-    pub due: Option<Timestamp>,
 }
 
 /// What a framework says of a job at one instant.
