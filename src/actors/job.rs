@@ -16,6 +16,7 @@ use super::submit::{Answer, Receipt, Submit, SubmitError};
 use crate::clock::Clock;
 use crate::events::store::{AppendError, Appended, EventLog};
 use crate::qos::ids::JobId;
+use crate::qos::job::command::LookFacts;
 use crate::qos::job::{AwaitedReport, Command, EffectKey, JobState, Rejection, Ruling, awaited_report, decide};
 use crate::qos::units::{Span, Timestamp};
 
@@ -52,6 +53,8 @@ pub struct JobActor {
     pub(super) newest: Newest,
     /// What the alarm is for, and when it rings at the latest, by a clock that nobody sets.
     awaited: Option<(AwaitedReport, Instant)>,
+    /// When this actor began to hear reports.
+    listening_since: Option<Timestamp>,
 }
 
 impl JobActor {
@@ -67,13 +70,27 @@ impl JobActor {
         let state = state.map(Arc::new);
         published.store(state.clone());
         let newest = Newest::new(context.telling);
-        JobActor { id, context, registry, state, published, pending, overdue: None, awaited: None, newest }
+        JobActor {
+            id,
+            context,
+            registry,
+            state,
+            published,
+            pending,
+            overdue: None,
+            awaited: None,
+            newest,
+            listening_since: None,
+        }
     }
 
     /// Takes what is on disk into account.
     fn committed(&mut self, ctx: &mut Context<Self>, next: JobState, settled: Vec<Settled>, appended: Appended) {
         let next = Arc::new(next);
         let registered_now = self.state.is_none();
+        if self.state.as_deref().is_none_or(|before| newest_segment(before) != newest_segment(&next)) {
+            self.newest.clear();
+        }
         self.state = Some(Arc::clone(&next));
         self.published.store(Some(Arc::clone(&next)));
         if registered_now {
@@ -136,6 +153,12 @@ impl JobActor {
     }
 }
 
+/// What tells one segment of a job from another.
+fn newest_segment(state: &JobState) -> Option<(u64, Option<&String>)> {
+    let segment = state.execution.as_ref()?.segment.as_ref()?;
+    Some((segment.number, segment.execution.as_ref()))
+}
+
 /// Answers a repeated request from what was stored with the first one.
 pub fn repeated(job: JobId, receipt: &Receipt, digest: &[u8; 32], reply: &str) -> Result<Answer, SubmitError> {
     if *digest != receipt.digest {
@@ -153,6 +176,7 @@ impl Actor for JobActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         self.watch_for_overdue(ctx, Duration::ZERO);
+        self.listening_since = Some(self.now());
     }
 }
 
@@ -165,7 +189,13 @@ impl Handler<Submit> for JobActor {
         let rung = matches!(command, Command::ReportAwaited { .. });
         let long_running = self.state.as_ref().is_some_and(|state| state.execution.is_some());
         let command = match command {
-            Command::ReportAwaited { .. } if long_running => Command::Look(self.newest.facts()),
+            Command::ReportAwaited { .. } if long_running => {
+                Command::Look(LookFacts { listening_since: self.listening_since, ..self.newest.facts() })
+            }
+            Command::SegmentStart(mut facts) => {
+                facts.last_told = self.newest.by_the_agent();
+                Command::SegmentStart(facts)
+            }
             command => command,
         };
         let now = self.now();

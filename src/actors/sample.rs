@@ -11,18 +11,25 @@ use crate::events::job::RescaleMode;
 use crate::qos::ids::Framework;
 use crate::qos::job::command::{LookFacts, SampleFacts, Witness};
 use crate::qos::job::{Command, JobState};
-use crate::qos::units::Cpus;
+use crate::qos::units::{Cpus, Span, Timestamp};
 
 /// A measurement; losing it costs resolution only.
-#[derive(Debug, Clone, Copy, Message)]
+#[derive(Debug, Clone, Message)]
 #[rtype(result = "Option<AllocationReply>")]
 pub enum Sample {
     /// By the job's agent.
-    Pushed(SampleFacts),
+    Pushed {
+        /// What was measured.
+        facts: SampleFacts,
+        /// Its execution, if the agent says it.
+        execution: Option<String>,
+    },
     /// By the source that is asked.
     Read {
         /// What was measured.
         facts: SampleFacts,
+        /// Since when the segment was known that was asked about: numbers of segments come again with another execution.
+        since: Timestamp,
         /// CPU of the job's node that nobody has reserved, when the source knows it.
         free: Option<Cpus>,
     },
@@ -74,23 +81,36 @@ impl Newest {
         facts
     }
 
-    fn note(&mut self, sample: Sample) {
+    /// CPU time of the segment as its agent said last.
+    pub fn by_the_agent(&self) -> Option<Span> {
+        let told = match self.telling {
+            Telling::Agents => self.sample.as_ref(),
+            Telling::Source => self.told.back(),
+        };
+        told.map(|told| told.cpu)
+    }
+
+    /// Forgets everything: another segment runs.
+    pub fn clear(&mut self) {
+        *self = Newest::new(self.telling);
+    }
+
+    fn note(&mut self, sample: &Sample) {
         let facts = match (sample, self.telling) {
-            (Sample::Pushed(facts), Telling::Agents) => facts,
-            (Sample::Pushed(facts), Telling::Source) => {
+            (Sample::Pushed { facts, .. }, Telling::Agents) => *facts,
+            (Sample::Pushed { facts, .. }, Telling::Source) => {
                 if self.told.len() == WITNESSES {
                     self.told.pop_front();
                 }
-                self.told.push_back(facts);
+                self.told.push_back(*facts);
                 return;
             }
-            (Sample::Read { facts, free }, _) => {
-                self.free = free;
-                facts
+            (Sample::Read { facts, free, .. }, _) => {
+                self.free = *free;
+                *facts
             }
         };
-        let order = |facts: SampleFacts| (facts.segment, facts.at);
-        if self.sample.is_none_or(|known| order(facts) > order(known)) {
+        if self.sample.is_none_or(|known| facts.at > known.at) {
             self.sample = Some(facts);
         }
     }
@@ -103,21 +123,31 @@ impl Handler<Sample> for JobActor {
         let ahead = self.ahead_of_the_wall_clock();
         let state = self.state.as_deref()?;
         // Measured by the wall clock, and kept by the job's.
-        let (Sample::Pushed(facts) | Sample::Read { facts, .. }) = &mut sample;
+        let (Sample::Pushed { facts, .. } | Sample::Read { facts, .. }) = &mut sample;
         facts.at = facts.at + ahead;
         // One of a segment that is not there must not stand in the way of those that are.
-        let (Sample::Pushed(facts) | Sample::Read { facts, .. }) = sample;
-        let running = state.execution.as_ref().and_then(|execution| execution.segment.as_ref());
-        if running.is_none_or(|running| facts.segment.is_none_or(|segment| segment == running.number)) {
-            self.newest.note(sample);
-        }
-        if let Sample::Pushed(SampleFacts { limit: Some(limit), .. }) = sample
-            && state.resizing_to == Some(limit)
-        {
-            ctx.notify(Submit::plain(Command::LimitInForce(limit)));
+        if of_the_newest_segment(state, &sample) {
+            self.newest.note(&sample);
+            if let Sample::Pushed { facts: SampleFacts { segment, limit: Some(cpus), .. }, .. } = sample
+                && state.resizing_to == Some(cpus)
+            {
+                ctx.notify(Submit::plain(Command::LimitInForce { segment, cpus }));
+            }
         }
         Some(allocation(state))
     }
+}
+
+/// Whether a measurement is of the newest segment, as far as it says; before the first segment any may be.
+fn of_the_newest_segment(state: &JobState, sample: &Sample) -> bool {
+    let newest = state.execution.as_ref().and_then(|execution| execution.segment.as_ref());
+    newest.is_none_or(|newest| {
+        let (facts, same) = match sample {
+            Sample::Pushed { facts, execution } => (facts, newest.is_of(execution.as_ref())),
+            Sample::Read { facts, since, .. } => (facts, newest.known_since == *since),
+        };
+        same && facts.segment.is_none_or(|segment| segment == newest.number)
+    })
 }
 
 /// What a job's agent is told: the last allocation that is on disk.

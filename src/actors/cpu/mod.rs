@@ -39,6 +39,8 @@ pub struct Reading {
     pub job: JobId,
     /// The segment that was measured.
     pub segment: u64,
+    /// Since when it was known, as it was asked for.
+    pub since: Timestamp,
     /// CPU time of the segment, user and system.
     pub cpu: Span,
     /// CPU of the job's node that nobody has reserved.

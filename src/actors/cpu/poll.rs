@@ -53,7 +53,7 @@ impl Poll {
                     for reading in readings {
                         let facts = SampleFacts { segment: Some(reading.segment), at, cpu: reading.cpu, limit: None };
                         if let Some(entry) = self.directory.get(reading.job) {
-                            entry.actor.do_send(Sample::Read { facts, free: reading.free });
+                            entry.actor.do_send(Sample::Read { facts, since: reading.since, free: reading.free });
                         }
                     }
                 }

@@ -47,8 +47,13 @@ pub enum Command {
     SegmentEnd(SegmentEndFacts),
     /// Time to look at a Marathon job.
     Look(LookFacts),
-    /// A Marathon job's agent has this CPU limit in force.
-    LimitInForce(Cpus),
+    /// A Marathon job's agent has a CPU limit in force.
+    LimitInForce {
+        /// The segment that it is about; none when the agent knows no segments.
+        segment: Option<u64>,
+        /// The limit.
+        cpus: Cpus,
+    },
     /// The framework shows the job.
     Seen(FrameworkFacts),
     /// The framework never showed the job within its time.
@@ -163,13 +168,17 @@ pub struct SegmentStartFacts {
     pub checkpoints: Option<bool>,
     /// The container's name.
     pub container: Option<String>,
+    /// CPU time of the segment before, as its agent said last; not in the log unless the job was looked at since.
+    pub last_told: Option<Span>,
 }
 
 /// The end of a segment of a Marathon execution.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SegmentEndFacts {
     /// The segment.
     pub segment: u64,
+    /// The execution, if the agent says it.
+    pub execution: Option<String>,
     /// By the agent's clock.
     pub at: Timestamp,
     /// By the agent's clock, at the sending.
@@ -218,6 +227,8 @@ pub struct LookFacts {
     pub witness: Witness,
     /// CPU of its node that nobody has reserved, when that is known.
     pub free: Option<Cpus>,
+    /// Since when the job's agent could be heard here; what it could not say before was no silence.
+    pub listening_since: Option<Timestamp>,
 }
 
 /// What a framework says of a job at one instant.

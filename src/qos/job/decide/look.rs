@@ -3,7 +3,7 @@
 use super::telemetry::{Telemetry, telemetry};
 use crate::events::job::{JobEvent, RescaleApplied, RescaleFailed, Rescaled, TelemetryLost};
 use crate::qos::job::command::{LookFacts, Rejection, Ruling};
-use crate::qos::job::execution::Execution;
+use crate::qos::job::execution::{Execution, Segment};
 use crate::qos::job::progress::decide_progress;
 use crate::qos::job::state::{Flag, JobState};
 use crate::qos::units::{Cpus, Timestamp};
@@ -19,12 +19,14 @@ pub fn look(state: &JobState, facts: LookFacts, now: Timestamp) -> Result<Ruling
     if now < execution.looked_at + period {
         return Ok(Ruling::nothing());
     }
+    // After a long absence of the supervisor, agents need a moment to be heard.
+    let heard_a_period = facts.listening_since.is_none_or(|since| now >= since + period);
     let sample = match telemetry(execution, facts.sample, facts.witness) {
         Telemetry::Sample(sample) => sample,
-        unusable => return Ok(without_sample(state, execution, unusable, now)),
+        unusable => return Ok(without_sample(state, execution, unusable, heard_a_period, now)),
     };
     let mut events: Vec<JobEvent> = vec![sample.clone().into()];
-    let asked_at = execution.resize_asked_at;
+    let asked_at = execution.resize_asked_at.filter(|_| heard_a_period);
     if let Some(to) = state.resizing_to {
         events.extend(outcome_in_place(state, to, sample.limit, asked_at, now));
         return Ok(Ruling::done(events));
@@ -41,13 +43,19 @@ pub fn look(state: &JobState, facts: LookFacts, now: Timestamp) -> Result<Ruling
 }
 
 /// Nothing can be decided. Said once: of silence after a while, of a figure that is not the job's at once.
-fn without_sample(state: &JobState, execution: &Execution, unusable: Telemetry, now: Timestamp) -> Ruling {
+fn without_sample(
+    state: &JobState,
+    execution: &Execution,
+    unusable: Telemetry,
+    heard_a_period: bool,
+    now: Timestamp,
+) -> Ruling {
     let since = execution.last_heard();
     let reason = match unusable {
         Telemetry::NotTheJobs(reason) => Some(reason),
         Telemetry::Sample(_) | Telemetry::Nothing => None,
     };
-    let silent = now >= since + state.registered.supervision.monitoring_period * SILENT_PERIODS;
+    let silent = heard_a_period && now >= since + state.registered.supervision.monitoring_period * SILENT_PERIODS;
     let lost = (silent || reason.is_some()) && !state.flags.contains(&Flag::TelemetryLost);
     Ruling::done(lost.then(|| TelemetryLost { since, reason }.into()))
 }
@@ -76,7 +84,13 @@ fn outcome_in_place(
 }
 
 /// The agent says which limit is in force, between two looks.
-pub fn limit_in_force(state: &JobState, cpus: Cpus) -> Ruling {
+pub fn limit_in_force(state: &JobState, segment: Option<u64>, cpus: Cpus) -> Ruling {
+    let newest = state.execution.as_ref().and_then(|execution| execution.segment.as_ref());
+    let says = |newest: &Segment| newest.running && segment.is_none_or(|segment| segment == newest.number);
+    // An older segment's container has another limit than the one that runs now.
+    if !newest.is_none_or(says) {
+        return Ruling::nothing();
+    }
     let done = state.ending().is_none() && state.resizes_in_place() && state.resizing_to == Some(cpus);
     Ruling::done(done.then(|| RescaleApplied { cpus }.into()))
 }

@@ -43,7 +43,7 @@ pub fn decide(state: Option<&JobState>, command: Command, now: Timestamp) -> Res
         Command::SegmentStart(facts) => segment::start(state, *facts, now),
         Command::SegmentEnd(facts) => segment::end(state, facts, now),
         Command::Look(facts) => look::look(state, facts, now),
-        Command::LimitInForce(cpus) => Ok(look::limit_in_force(state, cpus)),
+        Command::LimitInForce { segment, cpus } => Ok(look::limit_in_force(state, segment, cpus)),
         Command::Seen(facts) => framework::seen(state, facts),
         Command::NeverSeen => ending::never_seen(state),
         Command::RemovedOutside => ending::removed_outside(state),

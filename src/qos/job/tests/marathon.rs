@@ -38,7 +38,7 @@ pub fn segment(number: u64, seconds: i64, base: i64) -> Command {
     Command::SegmentStart(Box::new(segment_facts(number, seconds, base)))
 }
 
-fn segment_facts(number: u64, seconds: i64, base: i64) -> SegmentStartFacts {
+pub fn segment_facts(number: u64, seconds: i64, base: i64) -> SegmentStartFacts {
     SegmentStartFacts {
         segment: number,
         at: at(seconds),
@@ -51,12 +51,14 @@ fn segment_facts(number: u64, seconds: i64, base: i64) -> SegmentStartFacts {
         limit: Some(Cpus::from_milli(1000)),
         checkpoints: Some(true),
         container: None,
+        last_told: None,
     }
 }
 
 pub fn segment_end(number: u64, seconds: i64, cpu: i64, reason: SegmentEnd) -> Command {
     Command::SegmentEnd(SegmentEndFacts {
         segment: number,
+        execution: Some("e1".into()),
         at: at(seconds),
         sent_at: Some(at(seconds)),
         cpu: Span::from_secs(cpu),
@@ -70,7 +72,7 @@ pub fn look(number: u64, seconds: i64, cpu: i64) -> Command {
     look_with_limit(number, seconds, cpu, None)
 }
 
-fn look_with_limit(number: u64, seconds: i64, cpu: i64, limit: Option<Cpus>) -> Command {
+pub fn look_with_limit(number: u64, seconds: i64, cpu: i64, limit: Option<Cpus>) -> Command {
     let cpu = Span::from_secs(cpu);
     let sample = SampleFacts { segment: Some(number), at: at(seconds), cpu, limit };
     Command::Look(LookFacts { sample: Some(sample), ..LookFacts::default() })
@@ -208,8 +210,10 @@ fn in_place_the_agent_sets_the_limit_and_its_report_is_the_outcome() {
     // 100 due, 115 used: too fast.
     assert_eq!(job.run(130, look(1, 130, 115)).unwrap().0, ["CpuSample", "ProgressDecided", "Rescaled"]);
     assert_eq!(job.effects, [], "nothing for the framework");
-    assert!(job.run(131, Command::LimitInForce(Cpus::from_milli(1000))).unwrap().0.is_empty());
-    assert_eq!(job.run(132, Command::LimitInForce(Cpus::from_milli(600))).unwrap().0, ["RescaleApplied"]);
+    let in_force = |segment, milli| Command::LimitInForce { segment: Some(segment), cpus: Cpus::from_milli(milli) };
+    assert!(job.run(131, in_force(1, 1000)).unwrap().0.is_empty());
+    assert!(job.run(131, in_force(7, 600)).unwrap().0.is_empty(), "of a container that is not there");
+    assert_eq!(job.run(132, in_force(1, 600)).unwrap().0, ["RescaleApplied"]);
     let state = job.state();
     assert_eq!((state.cpus, state.limit), (Some(Cpus::from_milli(1000)), Some(Cpus::from_milli(600))));
     // 200 due, 150 used: up again, as far as the reservation goes and no further.
