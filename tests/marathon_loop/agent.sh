@@ -1,6 +1,7 @@
 #!/bin/sh
 # Speaks for a long-running job as its agent does. It computes nothing: the CPU time that it reports is the time that passes, times
-# the CPUs that it has, times RATE (thousandths). Done after WORK milliseconds of it. With SILENT it sends no samples.
+# the CPUs that it has, times RATE (thousandths). Done after WORK milliseconds of it. With SILENT it sends no samples; it takes SLOW_END seconds
+# to end.
 set -u
 dir="$SHELL_TRAP_CHECKPOINT_DIR/$SHELL_TRAP_UUID"
 mkdir -p "$dir"
@@ -23,6 +24,7 @@ measured() {
 }
 terminated() {
     trap '' TERM
+    sleep "${SLOW_END:-0}"
     echo "$execution $segment $((base + cpu))" > "$dir/state"
     post "$samples" "{$(measured),\"kind\":\"end\",\"reason\":\"checkpointed\",\"generation\":$segment,\"duration_ms\":5}"
     exit 0

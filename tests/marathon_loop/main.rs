@@ -13,6 +13,7 @@ mod helpers;
 mod in_place;
 mod locks;
 mod mesos_source;
+mod no_room;
 mod outages;
 mod removals;
 mod resizes;

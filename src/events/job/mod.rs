@@ -122,7 +122,7 @@ job_events! {
     /// The framework has taken the new CPU.
     RescaleApplied = 1,
     /// The framework has not taken the new CPU.
-    RescaleFailed = 1,
+    RescaleFailed = 2,
     /// A request for another CPU may still be carried out by the framework.
     RescaleUnanswered = 1,
     /// Somebody else changed the job's CPU.
@@ -163,6 +163,7 @@ pub fn upcasters() -> Upcasters {
         .add("Registered", 1, Registered::from_schema_1)
         .add("MarathonStarted", 1, MarathonStarted::from_schema_1)
         .add("TelemetryLost", 1, TelemetryLost::from_schema_1)
+        .add("RescaleFailed", 1, RescaleFailed::from_schema_1)
         .add("Withdrawn", 1, Withdrawn::from_schema_1)
 }
 

@@ -83,6 +83,8 @@ pub enum Command {
         cpus: Cpus,
         /// Why.
         reason: String,
+        /// No node had room for it.
+        no_room: bool,
     },
     /// A request to set the CPU may still be carried out by the framework.
     CpusUnanswered {

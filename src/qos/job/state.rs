@@ -47,6 +47,8 @@ pub struct JobState {
     pub limit: Option<Cpus>,
     /// A CPU that is intended and whose outcome is not known yet.
     pub resizing_to: Option<Cpus>,
+    /// The CPU for which no node had room, and when that was found.
+    pub no_room: Option<(Cpus, Timestamp)>,
     /// A request for another CPU may still be carried out, long after it was given up here.
     pub unanswered: bool,
     /// How often the CPU was changed.

@@ -80,7 +80,7 @@ fn outcome_in_place(
         Some(limit) => format!("the agent reports, but its limit is still {limit} CPU"),
         None => "the agent reports, but not which limit is in force".into(),
     };
-    overdue.then(|| RescaleFailed { cpus: to, reason }.into())
+    overdue.then(|| RescaleFailed { cpus: to, reason, no_room: false }.into())
 }
 
 /// The agent says which limit is in force, between two looks.

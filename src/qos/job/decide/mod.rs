@@ -56,8 +56,8 @@ pub fn decide(state: Option<&JobState>, command: Command, now: Timestamp) -> Res
             Some(_) => Ok(Ruling::done([RescaleApplied { cpus }.into()])),
             None => Err(Rejection::Stale("no resize is pending")),
         },
-        Command::CpusRefused { cpus, reason } => match state.resizing_to {
-            Some(_) => Ok(Ruling::done([RescaleFailed { cpus, reason }.into()])),
+        Command::CpusRefused { cpus, reason, no_room } => match state.resizing_to {
+            Some(_) => Ok(Ruling::done([RescaleFailed { cpus, reason, no_room }.into()])),
             None => Err(Rejection::Stale("no resize is pending")),
         },
         Command::CpusUnanswered { cpus, reason } => framework::cpus_unanswered(state, cpus, reason),

@@ -310,3 +310,19 @@ fn an_app_that_may_come_yet_is_looked_for_after_its_job_was_given_up() {
     job.run(2, withdraw(true)).unwrap();
     assert_eq!(job.effects, deletion);
 }
+
+#[test]
+fn a_cpu_for_which_no_node_has_room_is_not_asked_for_again_at_once() {
+    let mut job = running(RescaleMode::Restart);
+    assert_eq!(job.run(130, look(1, 130, 50)).unwrap().0, ["CpuSample", "ProgressDecided", "Rescaled"]);
+    let refused =
+        Command::CpusRefused { cpus: Cpus::from_milli(1400), reason: "no node had room".into(), no_room: true };
+    job.run(240, refused).unwrap();
+    // Ten periods of two minutes.
+    for (seconds, kinds) in [(360, 2), (480, 2), (1400, 2), (1520, 3)] {
+        let cpu = 50 + seconds / 100;
+        assert_eq!(job.run(seconds, look(1, seconds, cpu)).unwrap().0.len(), kinds, "at {seconds}");
+    }
+    assert_eq!(job.state().resizing_to, Some(Cpus::from_milli(1400)));
+    assert_eq!(JobState::replay(job.log.clone()), job.state);
+}

@@ -106,7 +106,8 @@ fn any_event() -> impl Strategy<Value = JobEvent> {
         .into()),
         (cpus(), cpus()).prop_map(|(from, to)| Rescaled { from, to, decision: None }.into()),
         cpus().prop_map(|cpus| RescaleApplied { cpus }.into()),
-        cpus().prop_map(|cpus| RescaleFailed { cpus, reason: String::new() }.into()),
+        (cpus(), any::<bool>())
+            .prop_map(|(cpus, no_room)| RescaleFailed { cpus, reason: String::new(), no_room }.into()),
         cpus().prop_map(|cpus| RescaleUnanswered { cpus, reason: String::new() }.into()),
         cpus().prop_map(|cpus| CpuObserved { cpus }.into()),
         (instant(), span()).prop_map(|(finished_at, margin)| Completed { finished_at, on_time: true, margin }.into()),
@@ -186,7 +187,7 @@ fn any_command() -> impl Strategy<Value = Command> {
             Command::Judged { iteration, attempt, verdict, facts }
         }),
         2 => (100u32..2000).prop_map(|milli| Command::CpusApplied(Cpus::from_milli(milli))),
-        1 => Just(Command::CpusRefused { cpus: Cpus::from_milli(1), reason: String::new() }),
+        1 => Just(Command::CpusRefused { cpus: Cpus::from_milli(1), reason: String::new(), no_room: true }),
         1 => (100u32..3000).prop_map(|milli| Command::ObserveCpus(Cpus::from_milli(milli))),
         2 => (0i64..5000).prop_map(|due| Command::ReportAwaited { due: at(due) }),
         1 => Just(Command::CpusUnanswered { cpus: Cpus::from_milli(1), reason: String::new() }),

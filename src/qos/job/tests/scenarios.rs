@@ -290,7 +290,7 @@ fn a_resize_that_fails_leaves_the_old_cpu_and_the_start_pending() {
     let mut job = Job::seen(native());
     job.start(2, "ct:1");
     job.run(480, Command::ReportFinish(finish(10, 480, "ct:1", 0))).unwrap();
-    let refused = Command::CpusRefused { cpus: Cpus::from_milli(1400), reason: "500".into() };
+    let refused = Command::CpusRefused { cpus: Cpus::from_milli(1400), reason: "500".into(), no_room: false };
     job.run(540, refused.clone()).unwrap();
     assert_eq!(job.effects, [EffectChange::Resolve(EffectKey::Cpus)]);
     assert_eq!(job.state().cpus, Some(Cpus::from_milli(1000)));
