@@ -6,6 +6,7 @@ use mesos_qos::clients::marathon::Locks;
 use reqwest::Method;
 use serde_json::json;
 
+use crate::faults::Faults;
 use crate::helpers::on_actix;
 use crate::world::{APP, VERSIONS, World, id, job};
 
@@ -124,6 +125,44 @@ fn a_launcher_that_surely_did_not_submit_gives_its_apps_name_free_at_once() {
         let (status, job) = world.app.post(&format!("/api/v1/jobs/{uuid}/withdraw"), json!({"submitted": false})).await;
         assert_eq!((status.as_u16(), &job["state"]), (200, &json!("withdrawn")));
         registered(&world).await;
+        world.stop().await;
+    });
+}
+
+/// What it removes is gone from Marathon's apps at once; its task writes a checkpoint for a while.
+#[test]
+fn a_job_is_removed_only_when_its_task_is_over_though_the_answer_to_its_deletion_is_lost() {
+    on_actix(async {
+        for version in [VERSIONS[0], VERSIONS[2]] {
+            let faults = Faults::default();
+            let world = World::start_behind(version, &faults, &[]).await;
+            let mut app = job(1.0, 1.0, 60.0);
+            app["env"]["SLOW_END"] = json!("2");
+            let uuid = world.launch(app).await;
+            world.wait_for_events(&uuid, "SeenInFramework", 1).await;
+            world.wait_for_events(&uuid, "SegmentStarted", 1).await;
+            faults.lose_answer("DELETE", "/v2/apps", 1);
+            world.app.send(Method::DELETE, &format!("/api/v1/jobs/{uuid}"), Some(&world.app.operator), None).await;
+            world.wait_for_events(&uuid, "Removed", 1).await;
+            assert!(world.marathon.all_tasks().await.unwrap().is_empty(), "{version}");
+            assert!(world.marathon.deployments().await.unwrap().is_empty(), "{version}");
+            world.stop().await;
+        }
+    });
+}
+
+#[test]
+fn a_task_that_does_not_end_does_not_keep_its_job_for_ever() {
+    on_actix(async {
+        let world = World::start(VERSIONS[1], &[("marathon", "removal_patience", "0.5")]).await;
+        let mut app = job(1.0, 1.0, 60.0);
+        app["env"]["SLOW_END"] = json!("15");
+        let uuid = world.launch(app).await;
+        world.wait_for_events(&uuid, "SeenInFramework", 1).await;
+        world.wait_for_events(&uuid, "SegmentStarted", 1).await;
+        world.app.send(Method::DELETE, &format!("/api/v1/jobs/{uuid}"), Some(&world.app.operator), None).await;
+        world.wait_for_events(&uuid, "Removed", 1).await;
+        assert!(!world.marathon.all_tasks().await.unwrap().is_empty(), "this task was to be slow");
         world.stop().await;
     });
 }
