@@ -8,6 +8,7 @@ use actix::{Actor, ActorFutureExt, Addr, AsyncContext, AtomicResponse, Context, 
 use arc_swap::ArcSwapOption;
 
 use super::commit;
+use super::cpu::Nodes;
 use super::directory::{Directory, Entry};
 use super::outbox::{Changed, Outbox, Settled};
 use super::registry::{Registry, Retire};
@@ -34,6 +35,8 @@ pub struct JobContext {
     pub outbox: Addr<Outbox>,
     /// Who tells the CPU time of long-running jobs.
     pub telling: Telling,
+    /// What of each node is free.
+    pub nodes: Nodes,
     /// Where a registered job is entered.
     pub directory: Directory,
 }
@@ -69,6 +72,9 @@ impl JobActor {
     ) -> Self {
         let state = state.map(Arc::new);
         published.store(state.clone());
+        if let Some(state) = &state {
+            context.nodes.give(id, state);
+        }
         let newest = Newest::new(context.telling);
         JobActor {
             id,
@@ -91,6 +97,7 @@ impl JobActor {
         if self.state.as_deref().is_none_or(|before| newest_segment(before) != newest_segment(&next)) {
             self.newest.clear();
         }
+        self.context.nodes.give(self.id, &next);
         self.state = Some(Arc::clone(&next));
         self.published.store(Some(Arc::clone(&next)));
         if registered_now {
@@ -190,7 +197,8 @@ impl Handler<Submit> for JobActor {
         let long_running = self.state.as_ref().is_some_and(|state| state.execution.is_some());
         let command = match command {
             Command::ReportAwaited { .. } if long_running => {
-                Command::Look(LookFacts { listening_since: self.listening_since, ..self.newest.facts() })
+                let free = self.context.nodes.free_for(self.id);
+                Command::Look(LookFacts { free, listening_since: self.listening_since, ..self.newest.facts() })
             }
             Command::SegmentStart(mut facts) => {
                 facts.last_told = self.newest.by_the_agent();
@@ -254,6 +262,8 @@ impl JobActor {
             Ok(prepared) => prepared,
             Err(error) => return AtomicResponse::new(Box::pin(std::future::ready(Err(error)).into_actor(self))),
         };
+        // Promised before it is on disk: another job of the node may be looked at meanwhile.
+        self.context.nodes.give(self.id, &next);
         let settled = commit::settled(&append);
         let log = self.context.log.clone();
         let written = async move { log.append(append).await };
@@ -268,6 +278,9 @@ impl JobActor {
                 None => Err(SubmitError::Internal("a reply without a receipt".into())),
             },
             Err(error) => {
+                if let Some(state) = actor.state.as_deref() {
+                    actor.context.nodes.give(actor.id, state);
+                }
                 if rung {
                     actor.watch_for_overdue(ctx, RING_AGAIN);
                 }

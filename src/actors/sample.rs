@@ -30,8 +30,6 @@ pub enum Sample {
         facts: SampleFacts,
         /// Since when the segment was known that was asked about: numbers of segments come again with another execution.
         since: Timestamp,
-        /// CPU of the job's node that nobody has reserved, when the source knows it.
-        free: Option<Cpus>,
     },
 }
 
@@ -54,7 +52,6 @@ pub struct Newest {
     telling: Telling,
     /// By whoever tells.
     sample: Option<SampleFacts>,
-    free: Option<Cpus>,
     /// By the agent, oldest first, where somebody else tells.
     told: VecDeque<SampleFacts>,
 }
@@ -62,12 +59,12 @@ pub struct Newest {
 impl Newest {
     /// Nothing yet.
     pub fn new(telling: Telling) -> Self {
-        Newest { telling, sample: None, free: None, told: VecDeque::new() }
+        Newest { telling, sample: None, told: VecDeque::new() }
     }
 
     /// What is known when the job is looked at.
     pub fn facts(&self) -> LookFacts {
-        let mut facts = LookFacts { sample: self.sample, free: self.free, ..LookFacts::default() };
+        let mut facts = LookFacts { sample: self.sample, ..LookFacts::default() };
         if self.telling == Telling::Source {
             facts.witness = Witness::Silent;
             if let Some(sample) = &mut facts.sample {
@@ -105,10 +102,7 @@ impl Newest {
                 self.told.push_back(*facts);
                 return;
             }
-            (Sample::Read { facts, free, .. }, _) => {
-                self.free = *free;
-                *facts
-            }
+            (Sample::Read { facts, .. }, _) => *facts,
         };
         if self.sample.is_none_or(|known| facts.at > known.at) {
             self.sample = Some(facts);

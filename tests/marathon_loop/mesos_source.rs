@@ -1,7 +1,8 @@
 //! CPU time as the Mesos agents measure it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use reqwest::Method;
 use serde_json::json;
 
 use crate::helpers::on_actix;
@@ -62,6 +63,55 @@ fn in_place_a_job_gets_what_its_node_has_to_spare() {
         assert_eq!(job["cpus"], 1.0, "{job}");
         let decided = &world.events(&uuid, "ProgressDecided").await[0];
         assert_eq!(decided["inputs"]["ceiling"], 2000, "{decided}");
+        world.stop().await;
+    });
+}
+
+/// Two jobs of one node that want all they can get, and somebody else who comes later.
+#[test]
+fn in_place_no_cpu_of_a_node_is_given_twice_and_what_is_reserved_later_is_taken_back() {
+    on_actix(async {
+        let settings =
+            [("cpu_source", "kind", "mesos"), ("cpu_source", "url", ""), ("elasticity", "rescale", "in-place")];
+        let world = World::start(VERSIONS[1], &settings).await;
+        let mut jobs = vec![];
+        for id in ["/group/first", "/group/second"] {
+            let mut app = job(0.5, 0.0, 4_000_000.0);
+            app["id"] = json!(id);
+            app["constraints"] = json!([["hostname", "CLUSTER", "node1"]]);
+            app["qos"] = json!({"duration": 3000, "deadline": 30, "desv_deadline": 0.1});
+            jobs.push(world.launch(app).await);
+        }
+        let limits = async || {
+            let mut all = 0.0;
+            for uuid in &jobs {
+                let job = world.app.job(uuid).await;
+                all += job["cpu_limit"].as_f64().unwrap_or(job["cpus"].as_f64().unwrap());
+            }
+            all
+        };
+        let began = Instant::now();
+        // Of 2 CPUs 1 is reserved, and the other is given out in steps of 0.4: 0.4, 0.4 and the rest.
+        while limits().await < 1.999 {
+            assert!(began.elapsed() < Duration::from_secs(60), "{}", limits().await);
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        // Several looks on.
+        for _ in 0..30 {
+            assert!(limits().await < 2.001, "more than the node has: {}", limits().await);
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        let other = json!({"id": "/other", "cmd": "sleep 600", "cpus": 0.8, "mem": 16,
+            "constraints": [["hostname", "CLUSTER", "node1"]]});
+        world.ask_marathon(Method::POST, "/v2/apps", Some(other)).await;
+        let began = Instant::now();
+        while limits().await > 1.201 {
+            assert!(began.elapsed() < Duration::from_secs(60), "not given back: {}", limits().await);
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        for uuid in &jobs {
+            assert!(world.app.job(uuid).await["cpu_limit"].as_f64().is_none_or(|limit| limit > 0.499));
+        }
         world.stop().await;
     });
 }

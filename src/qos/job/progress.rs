@@ -17,6 +17,8 @@ enum Hold {
     NoCheckpoints,
     /// No node had room for as much a short while ago, and the job stood still meanwhile.
     NoRoom(Cpus),
+    /// Its node does not have as much any more.
+    TakenBack(Cpus),
 }
 
 /// For so many monitoring periods a job does not ask again for a CPU for which no node had room.
@@ -45,12 +47,11 @@ pub fn decide_progress(
         no_room(state, from, wished, sample.at).map(Hold::NoRoom)
     };
     let ceiling = ceiling(state, free);
-    let to = match (&hold, ceiling) {
-        (Some(_), _) => from,
-        // A job that has more than its ceiling already is not cut down for it.
-        (None, Some(ceiling)) => wished.min(ceiling.max(from)),
-        (None, None) => wished,
-    };
+    let kept = if hold.is_some() { from } else { wished };
+    // What its node has no longer is taken back, whatever the job needs: somebody else has reserved it.
+    let to = ceiling.map_or(kept, |ceiling| kept.min(ceiling));
+    let taken_back = to < kept.min(from);
+    let hold = if taken_back { Some(Hold::TakenBack(to)) } else { hold };
     let reason = reason(performance, (cpu_current - cpu_desired).seconds(), from, to, wished, hold.as_ref());
     Ok(Some(ProgressDecided {
         inputs: ProgressInputs {
@@ -98,6 +99,7 @@ fn reason(performance: Performance, ahead: f64, from: Cpus, to: Cpus, wished: Cp
         }
         (Some(Hold::NoCheckpoints), _) => format!("a restart would lose its work, {from} CPU stay"),
         (Some(Hold::NoRoom(cpus)), _) => format!("no node had room for {cpus} CPU a short while ago, {from} CPU stay"),
+        (Some(Hold::TakenBack(to)), _) => format!("its node has no more for it, {from} -> {to} CPU"),
         (None, Performance::OnPlan) => format!("{from} CPU stay"),
         (None, _) if from != to => format!("{from} -> {to} CPU"),
         (None, _) if wished != from => format!("{from} CPU is all that its node is known to have for it"),

@@ -260,6 +260,17 @@ impl JobState {
         self.limit.or(self.cpus)
     }
 
+    /// CPU that the job has, or is about to get, beyond what its framework has reserved for it.
+    pub fn beyond_its_reservation(&self) -> Cpus {
+        let nothing = Cpus::from_milli(0);
+        if !self.resizes_in_place() {
+            return nothing;
+        }
+        // Until the outcome of a resize is known the job may have either.
+        let most = self.resizing_to.max(self.limit);
+        most.zip(self.cpus).map_or(nothing, |(most, reserved)| most.saturating_sub(reserved))
+    }
+
     /// How the job ended, when it did.
     pub fn ending(&self) -> Option<&Ending> {
         match &self.phase {

@@ -326,3 +326,28 @@ fn a_cpu_for_which_no_node_has_room_is_not_asked_for_again_at_once() {
     assert_eq!(job.state().resizing_to, Some(Cpus::from_milli(1400)));
     assert_eq!(JobState::replay(job.log.clone()), job.state);
 }
+
+#[test]
+fn in_place_what_a_node_no_longer_has_free_is_taken_back() {
+    let mut job = running(RescaleMode::InPlace);
+    let looked = |seconds, cpu, free| {
+        let sample = SampleFacts { segment: Some(1), at: at(seconds), cpu: Span::from_secs(cpu), limit: None };
+        Command::Look(LookFacts { sample: Some(sample), free: Some(Cpus::from_milli(free)), ..LookFacts::default() })
+    };
+    let in_force = |milli| Command::LimitInForce { segment: Some(1), cpus: Cpus::from_milli(milli) };
+    let given = |job: &Job| job.state().beyond_its_reservation().milli();
+    job.run(130, looked(130, 10, 1000)).unwrap();
+    assert_eq!(given(&job), 400, "promised");
+    job.run(131, in_force(1400)).unwrap();
+    assert_eq!(given(&job), 400);
+    // Somebody has reserved most of it. Just as slow, the job gets less.
+    assert_eq!(job.run(250, looked(250, 20, 100)).unwrap().0, ["CpuSample", "ProgressDecided", "Rescaled"]);
+    assert_eq!(job.state().resizing_to, Some(Cpus::from_milli(1100)));
+    assert_eq!(given(&job), 400, "until its agent has done it");
+    let JobEvent::ProgressDecided(decided) = &job.log[job.log.len() - 2].event else { unreachable!() };
+    assert!(decided.reason.contains("its node has no more for it, 1.4 -> 1.1 CPU"), "{}", decided.reason);
+    job.run(251, in_force(1100)).unwrap();
+    // Never less than its reservation, also when it is not to be decided for at all.
+    assert_eq!(job.run(600, looked(600, 401, 0)).unwrap().0, ["CpuSample", "ProgressDecided", "Rescaled"]);
+    assert_eq!(job.state().resizing_to, Some(Cpus::from_milli(1000)));
+}
