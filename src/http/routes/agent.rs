@@ -96,7 +96,8 @@ fn segment_start(report: CpuReport) -> Result<SegmentStartFacts, Problem> {
         hostname: report.hostname.map(hostname),
         execution: text("execution", report.execution)?,
         runtime: text("runtime", report.runtime)?,
-        container: text("container", report.container)?,
+        // Docker shows names with a slash before them, and takes them without.
+        container: text("container", report.container)?.map(|name| name.trim_start_matches('/').to_owned()),
         last_told: None,
     })
 }
