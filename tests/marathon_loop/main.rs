@@ -19,4 +19,5 @@ mod removals;
 mod resizes;
 mod restarts;
 mod set_clock;
+mod upgraded;
 mod world;

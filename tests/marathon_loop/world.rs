@@ -191,8 +191,13 @@ impl World {
 
     /// Stops the supervisor, waits, and starts it again on the same log and port.
     pub async fn restart_supervisor(self, pause: Duration) -> World {
+        self.restart_supervisor_after(async |_| tokio::time::sleep(pause).await).await
+    }
+
+    /// The same, with something done to its directory in between.
+    pub async fn restart_supervisor_after(self, meanwhile: impl AsyncFnOnce(&Path)) -> World {
         let data = self.app.stop().await;
-        tokio::time::sleep(pause).await;
+        meanwhile(data.path()).await;
         let app = supervisor(data, self.port, &self.credentials, &self.settings, Arc::clone(&self.clock)).await;
         World { app, ..self }
     }
