@@ -15,6 +15,7 @@ mod locks;
 mod mesos_source;
 mod no_room;
 mod outages;
+mod recompute;
 mod removals;
 mod resizes;
 mod restarts;
