@@ -1,6 +1,6 @@
 #!/bin/sh
 # Speaks for a long-running job as its agent does. It computes nothing: the CPU time that it reports is the time that passes, times
-# the CPUs that it has, times RATE (thousandths). Done after WORK milliseconds of it. With SILENT it sends no samples; it takes SLOW_END seconds
+# the CPUs that it has, times RATE (thousandths). Done after WORK milliseconds of it, or when its directory holds `finish`. With SILENT it sends no samples; it takes SLOW_END seconds
 # to end.
 set -u
 dir="$SHELL_TRAP_CHECKPOINT_DIR/$SHELL_TRAP_UUID"
@@ -47,7 +47,7 @@ while :; do
     at=$(millis)
     cpu=$((cpu + (at - last) * limit * RATE / 1000000))
     last=$at
-    if [ $((base + cpu)) -ge "$WORK" ]; then
+    if [ $((base + cpu)) -ge "$WORK" ] || [ -e "$dir/finish" ]; then
         trap '' TERM
         post "$samples" "{$(measured),\"kind\":\"end\",\"reason\":\"exited\"}"
         post /endMarathonApp "{\"uuid\":\"$SHELL_TRAP_UUID\",\"finished_at\":$(now),\"sent_at\":$(now),\"exit_code\":${RESULT:-0}}"
