@@ -29,7 +29,7 @@ pub enum AppSubmitError {
     #[error("it is not known whether the app was submitted ({error}), and {found}")]
     Unknown {
         /// What became of the submission.
-        error: MarathonError,
+        error: Box<MarathonError>,
         /// What the last look for the app has found.
         found: Seen,
     },
@@ -53,8 +53,8 @@ pub enum Seen {
     Other,
     /// No app of this id.
     Nothing,
-    /// Marathon did not answer.
-    NoAnswer(MarathonError),
+    /// Marathon did not answer, and why.
+    NoAnswer(String),
 }
 
 impl fmt::Display for Seen {
@@ -63,7 +63,7 @@ impl fmt::Display for Seen {
             Seen::Ours => f.write_str("Marathon shows it"),
             Seen::Other => f.write_str("Marathon shows another app of the same id"),
             Seen::Nothing => f.write_str("Marathon does not show it"),
-            Seen::NoAnswer(error) => write!(f, "Marathon cannot be asked whether it is there: {error}"),
+            Seen::NoAnswer(reason) => write!(f, "Marathon cannot be asked whether it is there: {reason}"),
         }
     }
 }
@@ -121,7 +121,7 @@ impl AppSubmission<'_> {
                     if let Seen::Ours = self.look(self.timing.lookup_within).await {
                         return Ok(());
                     }
-                    unknown = Some(error);
+                    unknown = Some(Box::new(error));
                 }
                 // Taken or locked by an attempt of ours, whose answer was lost, or by somebody else.
                 Err(error @ (MarathonError::AlreadyExists { .. } | MarathonError::Locked { .. })) => {
@@ -201,7 +201,7 @@ impl AppSubmission<'_> {
                 Ok(Some(app)) if app.carries(self.uuid) => return Seen::Ours,
                 Ok(Some(_)) => Seen::Other,
                 Ok(None) => Seen::Nothing,
-                Err(error) => Seen::NoAnswer(error),
+                Err(error) => Seen::NoAnswer(error.to_string()),
             };
             if Instant::now() + self.timing.pause > until {
                 return seen;

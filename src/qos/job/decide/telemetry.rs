@@ -32,7 +32,7 @@ pub fn telemetry(execution: &Execution, sample: Option<SampleFacts>, witness: Wi
         Witness::Says(told) if told.cpu > cpu * 2 + GRAIN => {
             return Telemetry::NotTheJobs(format!(
                 "{:.1} CPU-seconds of its task were measured, and its container has used {:.1}: the container is not under \
-                 the task's control group",
+                 the task's control group, or its node counts its CPUs by a factor",
                 cpu.seconds(),
                 told.cpu.seconds()
             ));
