@@ -132,3 +132,34 @@ fn samples_are_for_long_running_jobs_and_need_the_jobs_own_token() {
         }
     });
 }
+
+/// Marathon takes them for the same app.
+#[test]
+fn an_app_has_one_job_however_its_id_is_written() {
+    on_actix(async {
+        let app = TestApp::start().await;
+        let register = async |name: &str| {
+            let uuid = new_uuid();
+            let body = json!({"uuid": uuid, "name": name, "framework": "marathon", "job_duration": 400, "deadline": 480,
+                "desv_deadline": 0.1});
+            (app.post("/initTask", body).await.0.as_u16(), uuid)
+        };
+        let (status, uuid) = register("group/x").await;
+        assert_eq!((status, &app.job(&uuid).await["name"]), (200, &json!("/group/x")));
+        for same in ["/group/x", "//group/x", "group/x", "/group/x/", "group//x"] {
+            assert_eq!(register(same).await.0, 409, "{same}");
+        }
+        for none in ["/", "//"] {
+            assert_eq!(register(none).await.0, 422, "{none}");
+        }
+        assert_eq!(register("/group/y").await.0, 200);
+
+        let mut start = with(sample(1, 0.0), json!({"kind": "start", "container": "/mesos-qos-1"}));
+        start["sent_at"] = json!(now());
+        assert_eq!(app.post(&format!("/api/v1/jobs/{uuid}/cpu-samples"), start).await.0, 200);
+        let (_, page) = app.get(&format!("/api/v1/jobs/{uuid}/events")).await;
+        let started = page["items"].as_array().unwrap().iter().find(|event| event["kind"] == "SegmentStarted").unwrap();
+        assert_eq!(started["data"]["container"], "mesos-qos-1", "{started}");
+        app.stop().await;
+    });
+}

@@ -4,9 +4,11 @@
 //!
 //! - [`CpuSource`]: one read for all jobs that run
 //! - `mesos`: what the Mesos agents measure
+//! - [`Nodes`]: what of each node is free, and who was given it
 //! - `poll`: reads again and again, and hands the readings to the jobs
 
 mod mesos;
+mod nodes;
 mod poll;
 
 use std::fmt;
@@ -14,6 +16,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 pub use mesos::MesosSource;
+pub use nodes::Nodes;
 pub use poll::Poll;
 
 use crate::qos::ids::JobId;
@@ -33,15 +36,19 @@ pub struct RunningJob {
 }
 
 /// What a source says of one job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reading {
     /// The job.
     pub job: JobId,
     /// The segment that was measured.
     pub segment: u64,
+    /// Since when it was known, as it was asked for.
+    pub since: Timestamp,
     /// CPU time of the segment, user and system.
     pub cpu: Span,
-    /// CPU of the job's node that nobody has reserved.
+    /// The job's node.
+    pub node: String,
+    /// CPU of that node that nobody has reserved.
     pub free: Option<Cpus>,
 }
 
