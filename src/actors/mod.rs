@@ -9,12 +9,15 @@
 //! - `outbox`: hands the effects that wait on disk to their performers, one at a time per job
 //! - `chronos`, `marathon`: perform them against the frameworks, and bring what became of them back as commands; `performer` is
 //!   what they have in common
+//! - `figures`: what was decided, carried out and ended, for `/metrics`; `effect_times`: how long it took
 //! - `cpu`: asks for the CPU time of long-running jobs where their agents do not tell it
 
 mod chronos;
 mod commit;
 mod cpu;
 mod directory;
+mod effect_times;
+mod figures;
 mod job;
 mod marathon;
 mod outbox;
@@ -32,6 +35,7 @@ pub mod view;
 
 pub use chronos::ChronosPatience;
 pub use cpu::{CpuSource, MesosSource};
+pub use figures::Figures;
 pub use marathon::MarathonPatience;
 pub use performer::FrameworkStatus;
 pub use sample::Sample;

@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 use super::chronos::{ChronosActor, ChronosPatience};
 use super::cpu::{CpuSource, Poll};
 use super::directory::Directory;
+use super::figures::Figures;
 use super::job::JobContext;
 use super::marathon::{MarathonActor, MarathonPatience};
 use super::outbox::{Changed, Outbox, Perform, Stop};
@@ -32,7 +33,7 @@ use crate::qos::job::registration::Defaults;
 use crate::qos::job::{Command, EffectKey, JobState, Recorded};
 
 /// How many commands may be under way at once; more are refused with "overloaded".
-const COMMANDS_UNDER_WAY: usize = 4096;
+pub(super) const COMMANDS_UNDER_WAY: usize = 4096;
 
 /// What a supervisor is started with.
 pub struct Startup {
@@ -132,12 +133,14 @@ pub async fn start(startup: Startup) -> Result<Running, StartError> {
         core.spawn_fn(move || drop(actix::spawn(poll.run())));
         status
     });
+    let figures = Figures::default();
     let context = JobContext {
         log: log.clone(),
         clock: Arc::clone(&startup.clock),
         outbox: outbox.clone(),
         telling,
         directory: directory.clone(),
+        figures: figures.clone(),
     };
     let registry = Registry::start_in_arbiter(&core.handle(), move |_| Registry::new(context));
 
@@ -193,6 +196,7 @@ pub async fn start(startup: Startup) -> Result<Running, StartError> {
         clock: startup.clock,
         defaults: Arc::new(startup.defaults),
         permits: Arc::new(Semaphore::new(COMMANDS_UNDER_WAY)),
+        figures,
         outbox_depth: depth,
         surplus_not_recorded: Arc::default(),
         frameworks,

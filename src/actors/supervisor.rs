@@ -8,10 +8,12 @@ use actix::Addr;
 use tokio::sync::Semaphore;
 
 use super::directory::Directory;
+use super::figures::Figures;
 use super::job::repeated;
 use super::performer::FrameworkStatus;
 use super::registry::{Register, Registry};
 use super::sample::{Sample, allocation};
+use super::start::COMMANDS_UNDER_WAY;
 use super::submit::{Answer, Receipt, Submit, SubmitError};
 use super::view::job_view;
 use crate::api::agent::AllocationReply;
@@ -33,6 +35,7 @@ pub struct Supervisor {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) defaults: Arc<Defaults>,
     pub(super) permits: Arc<Semaphore>,
+    pub(super) figures: Figures,
     pub(super) outbox_depth: Arc<AtomicUsize>,
     pub(super) surplus_not_recorded: Arc<AtomicU64>,
     pub(super) cpu_source: Option<Arc<FrameworkStatus>>,
@@ -200,6 +203,16 @@ impl Supervisor {
     /// How many effects wait for their outcome.
     pub fn outbox_depth(&self) -> usize {
         self.outbox_depth.load(Ordering::Relaxed)
+    }
+
+    /// How many commands wait for their answers.
+    pub fn commands_under_way(&self) -> usize {
+        COMMANDS_UNDER_WAY.saturating_sub(self.permits.available_permits())
+    }
+
+    /// What was decided, carried out and ended.
+    pub fn figures(&self) -> &Figures {
+        &self.figures
     }
 
     /// Reports, since the start, of runs that nobody had asked for and that were not recorded any more.
