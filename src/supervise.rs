@@ -10,11 +10,13 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 
 use crate::actors::{
-    self, ChronosPatience, CpuSource, MarathonPatience, MesosSource, Running, StartError, Startup, Supervisor,
+    self, ChronosPatience, ContainerMetric, CpuSource, MarathonPatience, MesosSource, PrometheusSource, Running,
+    StartError, Startup, Supervisor,
 };
 use crate::clients::chronos::{ChronosClient, ChronosError};
 use crate::clients::marathon::{MarathonClient, MarathonError};
 use crate::clients::mesos::{MesosClient, MesosError};
+use crate::clients::prometheus::{PrometheusClient, PrometheusError};
 use crate::clients::transport::TransportOptions;
 use crate::clock::Clock;
 use crate::config::{self, AuthMode, CpuSourceKind, PolicyName, Settings};
@@ -29,7 +31,7 @@ use crate::http::tls::{TlsError, server_config};
 use crate::qos::job::registration::Defaults;
 use crate::qos::policy::{Policy, PolicySettings, Step};
 use crate::qos::units::Span;
-use crate::token::{CallbackKey, StoredToken, TokenError};
+use crate::token::{self, CallbackKey, StoredToken, TokenError};
 
 /// A supervisor that listens.
 pub struct Supervising {
@@ -63,6 +65,9 @@ pub enum SuperviseError {
     /// A Mesos client that cannot be built.
     #[error(transparent)]
     Mesos(#[from] MesosError),
+    /// A Prometheus client that cannot be built.
+    #[error(transparent)]
+    Prometheus(#[from] PrometheusError),
     /// The log or the actors.
     #[error(transparent)]
     Start(#[from] StartError),
@@ -119,7 +124,7 @@ pub async fn start(
         }
     };
     let cpu_source = match &marathon {
-        Some((client, _)) => cpu_source(settings, client)?,
+        Some((client, _)) => cpu_source(settings, client, &clock)?,
         None => None,
     };
     let frameworks = Frameworks { chronos: chronos.is_some(), marathon: marathon.is_some() };
@@ -214,11 +219,23 @@ fn marathon_transport(settings: &Settings) -> TransportOptions {
 fn cpu_source(
     settings: &Settings,
     marathon: &Arc<MarathonClient>,
+    clock: &Arc<dyn Clock>,
 ) -> Result<Option<Box<dyn CpuSource>>, SuperviseError> {
     Ok(match (settings.cpu_source.kind, &settings.cpu_source.url) {
         (CpuSourceKind::Mesos, Some(master)) => {
             let mesos = MesosClient::new(master.clone(), &marathon_transport(settings))?;
             Some(Box::new(MesosSource::new(Arc::clone(marathon), mesos)))
+        }
+        (CpuSourceKind::Prometheus, url) => {
+            let p = &settings.prometheus;
+            // One of the two is there: the settings are checked.
+            let Some(url) = p.url.as_ref().or(url.as_ref()) else { return Ok(None) };
+            let options =
+                TransportOptions { cacert: p.cacert.clone(), ..transport(p.request_timeout, p.connect_timeout) };
+            let authorization = p.authorization_file.as_deref().map(token::authorization).transpose()?;
+            let client = PrometheusClient::new(url, authorization, &options)?;
+            let metric = ContainerMetric { name: p.metric.clone(), label: p.label.clone() };
+            Some(Box::new(PrometheusSource::new(client, metric, Arc::clone(clock))))
         }
         _ => None,
     })

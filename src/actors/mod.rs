@@ -34,7 +34,7 @@ mod tests;
 pub mod view;
 
 pub use chronos::ChronosPatience;
-pub use cpu::{CpuSource, MesosSource};
+pub use cpu::{ContainerMetric, CpuSource, MesosSource, PrometheusSource};
 pub use figures::Figures;
 pub use marathon::MarathonPatience;
 pub use performer::FrameworkStatus;

@@ -11,6 +11,7 @@ mod launcher;
 mod layers;
 mod marathon;
 mod outside;
+mod prometheus;
 mod reader;
 mod render;
 mod supervisor;
@@ -28,6 +29,7 @@ pub use launcher::LauncherSettings;
 pub use layers::{ENV_PREFIX, FlagValue, Layers, OTHER_VARIABLES};
 pub use marathon::MarathonSettings;
 pub use outside::{ChronosSettings, CpuSourceKind, CpuSourceSettings, MetricsSettings};
+pub use prometheus::PrometheusSettings;
 pub use supervisor::{AuthMode, AuthSettings, LogFormat, SupervisorSettings, TlsSettings};
 pub use value::Source;
 
@@ -49,6 +51,8 @@ pub struct Settings {
     pub marathon: MarathonSettings,
     /// Where the CPU time of Marathon jobs is learned.
     pub cpu_source: CpuSourceSettings,
+    /// The Prometheus that is asked for them.
+    pub prometheus: PrometheusSettings,
     /// What is sent to Monasca.
     pub metrics: MetricsSettings,
     /// Who may talk to the supervisor.
@@ -88,6 +92,7 @@ impl Settings {
             chronos: ChronosSettings::read(&mut reader),
             marathon: MarathonSettings::read(&mut reader),
             cpu_source: CpuSourceSettings::read(&mut reader),
+            prometheus: PrometheusSettings::read(&mut reader),
             metrics: MetricsSettings::read(&mut reader),
             auth: AuthSettings::read(&mut reader),
             tls: TlsSettings::read(&mut reader),
@@ -96,7 +101,8 @@ impl Settings {
         settings.elasticity.check(&mut reader);
         settings.chronos.check(&mut reader);
         settings.marathon.check(&mut reader);
-        settings.cpu_source.check(&mut reader);
+        settings.cpu_source.check(&settings.prometheus, &mut reader);
+        settings.prometheus.check(&mut reader);
         settings.launcher.check(&mut reader);
         settings.check_exposure(&mut reader);
         settings.check_availability(&mut reader);

@@ -4,6 +4,7 @@ use reqwest::Url;
 use serde::Serialize;
 
 use super::choice::choice;
+use super::prometheus::PrometheusSettings;
 use super::reader::Reader;
 use super::render;
 use crate::qos::units::Span;
@@ -85,7 +86,7 @@ choice! {
 pub struct CpuSourceSettings {
     /// Where the CPU time is learned.
     pub kind: CpuSourceKind,
-    /// Where that source answers: the Mesos master.
+    /// Where that source answers: the Mesos master, or Prometheus when `prometheus.url` is absent.
     #[serde(serialize_with = "render::url", skip_serializing_if = "Option::is_none")]
     pub url: Option<Url>,
 }
@@ -96,11 +97,11 @@ impl CpuSourceSettings {
         CpuSourceSettings { kind: s.choice("kind", CpuSourceKind::Pushed), url: s.optional_url("url") }
     }
 
-    pub(super) fn check(&self, reader: &mut Reader) {
+    pub(super) fn check(&self, prometheus: &PrometheusSettings, reader: &mut Reader) {
         let found = format!("{:?}", self.kind.as_str());
         // A wish that is silently not kept is worse than an error.
-        if matches!(self.kind, CpuSourceKind::Monasca | CpuSourceKind::Prometheus) {
-            let expected = "not available in this version: \"pushed\" and \"mesos\" are".into();
+        if self.kind == CpuSourceKind::Monasca {
+            let expected = "not available in this version: \"pushed\", \"mesos\" and \"prometheus\" are".into();
             reader.conflict("cpu_source", "kind", found, expected);
         } else if self.kind == CpuSourceKind::Mesos && self.url.is_none() {
             reader.conflict(
@@ -109,6 +110,9 @@ impl CpuSourceSettings {
                 found,
                 "needs cpu_source.url too, such as \"http://host:5050\"".into(),
             );
+        } else if self.kind == CpuSourceKind::Prometheus && self.url.is_none() && prometheus.url.is_none() {
+            let expected = "needs prometheus.url too, such as \"http://host:9090\"".into();
+            reader.conflict("cpu_source", "kind", found, expected);
         }
     }
 }

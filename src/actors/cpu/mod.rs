@@ -3,11 +3,12 @@
 //! # Layout
 //!
 //! - [`CpuSource`]: one read for all jobs that run
-//! - `mesos`: what the Mesos agents measure
+//! - `mesos`: what the Mesos agents measure; `prometheus`: what cAdvisor measures and Prometheus keeps
 //! - `poll`: reads again and again, and hands the readings to the jobs
 
 mod mesos;
 mod poll;
+mod prometheus;
 
 use std::fmt;
 use std::future::Future;
@@ -15,6 +16,7 @@ use std::pin::Pin;
 
 pub use mesos::MesosSource;
 pub use poll::Poll;
+pub use prometheus::{ContainerMetric, PrometheusSource};
 
 use crate::qos::ids::JobId;
 use crate::qos::units::{Cpus, Span, Timestamp};
@@ -41,6 +43,8 @@ pub struct Reading {
     pub segment: u64,
     /// CPU time of the segment, user and system.
     pub cpu: Span,
+    /// When that was measured; `None` when it was during the read.
+    pub at: Option<Timestamp>,
     /// CPU of the job's node that nobody has reserved.
     pub free: Option<Cpus>,
 }
