@@ -10,6 +10,11 @@ mod faults;
 #[path = "../api/helpers.rs"]
 #[allow(dead_code, reason = "shared with other tests, each of which uses a part")]
 mod helpers;
+#[path = "../marathon_loop/world.rs"]
+#[allow(dead_code, reason = "shared with the Marathon tests, which use more of it")]
+mod marathon_world;
 
+mod cpu_source;
+mod exporter;
 mod scrape;
 mod server;

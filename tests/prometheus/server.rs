@@ -19,18 +19,23 @@ pub struct Prometheus {
 impl Prometheus {
     /// Scrapes with these `scrape_configs` (YAML list items) once in a quarter of a second.
     pub async fn start(scrape_configs: &str) -> Self {
+        let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).no_proxy().build().unwrap();
+        Self::start_with(scrape_configs, None, client).await
+    }
+
+    /// With TLS and users: `web_config` is the file that says so. `client` must be let in.
+    pub async fn start_with(scrape_configs: &str, web_config: Option<&Path>, client: reqwest::Client) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let config =
             format!("global: {{scrape_interval: 250ms, scrape_timeout: 250ms}}\nscrape_configs:\n{scrape_configs}\n");
         std::fs::write(dir.path().join("prometheus.yml"), config).unwrap();
         // Somebody else may take the port before Prometheus does.
         for _ in 0..5 {
-            let (mut process, url) = spawn(dir.path(), dead_port());
-            let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).no_proxy().build().unwrap();
+            let (mut process, url) = spawn(dir.path(), web_config, dead_port());
             let patience = Instant::now() + Duration::from_secs(60);
             while process.try_wait().unwrap().is_none() {
                 let ready = client.get(format!("{url}/-/ready")).send().await;
-                if ready.is_ok_and(|response| response.status().is_success()) {
+                if ready.is_ok_and(|response| response.status() != 503) {
                     return Prometheus { url, process, client, dir };
                 }
                 assert!(Instant::now() < patience, "Prometheus is not ready: {}", said(dir.path()));
@@ -74,16 +79,18 @@ impl Drop for Prometheus {
     }
 }
 
-fn spawn(dir: &Path, port: u16) -> (Child, String) {
+fn spawn(dir: &Path, web_config: Option<&Path>, port: u16) -> (Child, String) {
     let mut command = Command::new("prometheus");
     command
         .arg(format!("--config.file={}", dir.join("prometheus.yml").display()))
         .arg(format!("--storage.tsdb.path={}", dir.join("tsdb").display()))
         .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+        .args(web_config.map(|file| format!("--web.config.file={}", file.display())))
         .stdout(Stdio::null())
         .stderr(File::create(dir.join("stderr")).unwrap());
     let process = command.spawn().unwrap_or_else(|error| panic!("prometheus is needed (Debian package): {error}"));
-    (process, format!("http://127.0.0.1:{port}"))
+    let scheme = if web_config.is_some() { "https" } else { "http" };
+    (process, format!("{scheme}://127.0.0.1:{port}"))
 }
 
 fn said(dir: &Path) -> String {

@@ -118,3 +118,23 @@ fn the_question_names_every_job_and_is_one() {
     let second = "02020202020202020202020202020202|02020202-0202-0202-0202-020202020202";
     assert!(query.contains(&format!("usage_total{{name=~\"{OURS}|{PUBLISHED}|{second}\"}}")), "{query}");
 }
+
+/// However many jobs there are: each answer here is of one request.
+#[tokio::test]
+async fn all_jobs_are_read_with_one_request() {
+    use wiremock::matchers::{body_string_contains, method, path};
+    let server = wiremock::MockServer::start().await;
+    let time = json!({"metric": {"part": "now"}, "value": [0, "100"]});
+    let answer = json!({"status": "success", "data": {"resultType": "vector", "result": [time]}});
+    wiremock::Mock::given(method("POST"))
+        .and(path("/api/v1/query"))
+        .and(body_string_contains(hex::encode([7; 16])))
+        .respond_with(wiremock::ResponseTemplate::new(200).set_body_json(answer))
+        .expect(1)
+        .mount(&server)
+        .await;
+    let client = PrometheusClient::new(&server.uri().parse().unwrap(), None, &TransportOptions::default()).unwrap();
+    let mut source = PrometheusSource { client, ..source() };
+    let jobs: Vec<_> = (0..200).map(|n| RunningJob { job: JobId::from_bytes([n; 16]), ..job(1, 10) }).collect();
+    assert_eq!(source.read(&jobs).await.unwrap(), []);
+}
