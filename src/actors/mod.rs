@@ -9,6 +9,7 @@
 //! - `outbox`: hands the effects that wait on disk to their performers, one at a time per job
 //! - `chronos`, `marathon`: perform them against the frameworks, and bring what became of them back as commands; `performer` is
 //!   what they have in common
+//! - `token`: keeps the one token of Keystone
 //! - `cpu`: asks for the CPU time of long-running jobs where their agents do not tell it
 
 mod chronos;
@@ -28,6 +29,7 @@ mod submit;
 mod supervisor;
 #[cfg(test)]
 mod tests;
+mod token;
 pub mod view;
 
 pub use chronos::ChronosPatience;
@@ -38,3 +40,4 @@ pub use sample::Sample;
 pub use start::{Running, StartError, Startup, start};
 pub use submit::{Answer, Receipt, SubmitError};
 pub use supervisor::{RegisterError, Supervisor};
+pub use token::{KeptTokens, TokenActor};
