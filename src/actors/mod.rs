@@ -10,6 +10,7 @@
 //! - `chronos`, `marathon`: perform them against the frameworks, and bring what became of them back as commands; `performer` is
 //!   what they have in common
 //! - `figures`: what was decided, carried out and ended, for `/metrics`; `effect_times`: how long it took
+//! - `token`: keeps the one token of Keystone
 //! - `cpu`: asks for the CPU time of long-running jobs where their agents do not tell it
 
 mod chronos;
@@ -31,6 +32,7 @@ mod submit;
 mod supervisor;
 #[cfg(test)]
 mod tests;
+mod token;
 pub mod view;
 
 pub use chronos::ChronosPatience;
@@ -42,3 +44,4 @@ pub use sample::Sample;
 pub use start::{Running, StartError, Startup, start};
 pub use submit::{Answer, Receipt, SubmitError};
 pub use supervisor::{RegisterError, Supervisor};
+pub use token::{KeptTokens, TokenActor};
