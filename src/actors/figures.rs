@@ -57,12 +57,20 @@ impl Default for Figures {
             effects: Family::new_with_constructor(Buckets),
         };
         // From zero on, so that the first of a kind is seen to be one more.
-        for framework in [Framework::Chronos, Framework::Marathon].map(Framework::as_str) {
+        for of in [Framework::Chronos, Framework::Marathon] {
+            let framework = of.as_str();
             for change in [UP, DOWN, STAY] {
                 drop(figures.decisions.get_or_create(&Decision { framework, change }));
             }
             for outcome in [ON_TIME, LATE, FAILED, CANCELLED, WITHDRAWN] {
                 drop(figures.ended.get_or_create(&End { framework, outcome }));
+            }
+            // A long-running job has no iterations to start and to look up.
+            let effects = EffectKey::ALL
+                .into_iter()
+                .filter(|effect| of == Framework::Chronos || !matches!(effect, EffectKey::Start | EffectKey::LookUp));
+            for effect in effects.map(EffectKey::as_str) {
+                drop(figures.effects.get_or_create(&Settled { framework, effect }));
             }
         }
         figures

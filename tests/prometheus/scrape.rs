@@ -131,3 +131,26 @@ fn a_real_prometheus_scrapes_with_the_token_and_has_every_figure() {
         world.stop().await;
     });
 }
+
+/// Grafana puts these in place of its variables.
+fn filled_in(expression: &str) -> String {
+    let places = [("$__rate_interval", "1m"), ("$__range", "1h"), ("$job", ".*")];
+    places.iter().fold(expression.to_owned(), |text, (place, value)| text.replace(place, value))
+}
+
+#[test]
+fn every_question_of_the_dashboard_is_understood_by_a_real_prometheus() {
+    on_actix(async {
+        let prometheus = Prometheus::start("[]").await;
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/dashboards/mesos-qos-prometheus.json");
+        let board: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+        let panels = board["panels"].as_array().unwrap().iter().filter_map(|panel| panel["targets"].as_array());
+        let mut asked = 0;
+        for target in panels.flatten() {
+            // An error of the query fails the test.
+            prometheus.query(&filled_in(target["expr"].as_str().unwrap())).await;
+            asked += 1;
+        }
+        assert!(asked > 20, "{asked}");
+    });
+}

@@ -36,13 +36,19 @@ const fn figure(name: &'static str, unit: &'static str, help: &'static str, of: 
     Figure { name, unit, help, of }
 }
 
-const FIGURES: [Figure; 15] = [
+const FIGURES: [Figure; 17] = [
     figure("remaining_iterations", "", "Iterations left", |job| job.remaining.map(f64::from)),
     figure("prediction_deadline", "timestamp_seconds", "Predicted finish, since 1970", |job| {
         Some(job.prediction?.0.epoch_seconds())
     }),
     figure("deadline", "timestamp_seconds", "The deadline, since 1970", |job| Some(job.deadline_at.0.epoch_seconds())),
     figure("prediction_vs_deadline", "seconds", "Predicted finish minus deadline; negative is early", margin),
+    figure("upper_bound_vs_deadline", "seconds", "Above it the prediction is too late: the job is too slow", |job| {
+        Some(job.upper?.0.since(job.deadline_at.0).seconds())
+    }),
+    figure("lower_bound_vs_deadline", "seconds", "Below it the prediction is too early: the job is too fast", |job| {
+        Some(job.lower?.0.since(job.deadline_at.0).seconds())
+    }),
     figure("timestamp_finished", "seconds", "End of the iteration counted last, since 1970", |job| {
         Some(job.last_finished_at?.0.epoch_seconds())
     }),

@@ -40,7 +40,8 @@ def serve(run):
 
 
 def main():
-    made = prepare.everything(Path(__file__).resolve().parents[3] / ".cache" / "openstack")
+    cache = Path(__file__).resolve().parents[3] / ".cache" / "openstack"
+    made = prepare.everything(cache)
     if sys.argv[1:] == ["prepare"]:
         return
     # Short, because a socket's path may have 107 bytes.
@@ -51,6 +52,9 @@ def main():
         serve(run)
     finally:
         run.end()
+        # What the components said last.
+        shutil.rmtree(cache / "log", ignore_errors=True)
+        shutil.copytree(directory / "log", cache / "log", dirs_exist_ok=True)
         shutil.rmtree(directory, ignore_errors=True)
 
 

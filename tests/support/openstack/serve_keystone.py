@@ -9,4 +9,5 @@ del sys.argv[1:]
 from keystone.wsgi.api import application  # noqa: E402
 from waitress import serve  # noqa: E402
 
-serve(application, host=address, port=int(port), threads=4)
+# One request at a time: SQLite refuses two that write.
+serve(application, host=address, port=int(port), threads=1)

@@ -58,6 +58,8 @@ password_hash_rounds = 4
 def move_endpoints(database, keystone_url, monasca_url):
     """Writes where Keystone and Monasca are into a copy of the template."""
     connection = sqlite3.connect(database)
+    # Stays with the file: readers and a writer do not lock each other out.
+    connection.execute("PRAGMA journal_mode=WAL")
     with connection:
         for place, url in ((KEYSTONE_PLACE, keystone_url), (MONASCA_PLACE, monasca_url)):
             connection.execute("UPDATE endpoint SET url = replace(url, ?, ?)", (place, url))
