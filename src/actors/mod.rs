@@ -9,6 +9,7 @@
 //! - `outbox`: hands the effects that wait on disk to their performers, one at a time per job
 //! - `chronos`, `marathon`: perform them against the frameworks, and bring what became of them back as commands; `performer` is
 //!   what they have in common
+//! - `follow`: reads the log for somebody outside; `metrics` sends what follows from it to Monasca
 //! - `token`: keeps the one token of Keystone
 //! - `cpu`: asks for the CPU time of long-running jobs where their agents do not tell it
 
@@ -16,8 +17,10 @@ mod chronos;
 mod commit;
 mod cpu;
 mod directory;
+mod follow;
 mod job;
 mod marathon;
+mod metrics;
 mod outbox;
 #[cfg(test)]
 mod outbox_tests;
@@ -33,11 +36,12 @@ mod token;
 pub mod view;
 
 pub use chronos::ChronosPatience;
-pub use cpu::{CpuSource, MesosSource};
+pub use cpu::{CpuSource, MesosSource, MonascaSource};
 pub use marathon::MarathonPatience;
+pub use metrics::{MetricsPlan, MetricsStatus};
 pub use performer::FrameworkStatus;
 pub use sample::Sample;
-pub use start::{Running, StartError, Startup, start};
+pub use start::{MetricsStartup, Running, StartError, Startup, start};
 pub use submit::{Answer, Receipt, SubmitError};
 pub use supervisor::{RegisterError, Supervisor};
 pub use token::{KeptTokens, TokenActor};

@@ -4,9 +4,11 @@
 //!
 //! - [`CpuSource`]: one read for all jobs that run
 //! - `mesos`: what the Mesos agents measure
+//! - `monasca`: what the agents of Monasca publish
 //! - `poll`: reads again and again, and hands the readings to the jobs
 
 mod mesos;
+mod monasca;
 mod poll;
 
 use std::fmt;
@@ -14,6 +16,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 pub use mesos::MesosSource;
+pub use monasca::MonascaSource;
 pub use poll::Poll;
 
 use crate::qos::ids::JobId;
@@ -43,6 +46,8 @@ pub struct Reading {
     pub cpu: Span,
     /// CPU of the job's node that nobody has reserved.
     pub free: Option<Cpus>,
+    /// When it was measured, when the source knows better than that it was now.
+    pub at: Option<Timestamp>,
 }
 
 /// A source that could not be read.

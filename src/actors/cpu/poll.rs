@@ -51,6 +51,7 @@ impl Poll {
                         tracing::info!("{} answers again", self.source.name());
                     }
                     for reading in readings {
+                        let at = reading.at.unwrap_or(at);
                         let facts = SampleFacts { segment: Some(reading.segment), at, cpu: reading.cpu, limit: None };
                         if let Some(entry) = self.directory.get(reading.job) {
                             entry.actor.do_send(Sample::Read { facts, free: reading.free });
