@@ -7,11 +7,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix::Actor;
 use actix_web::dev::ServerHandle;
 
 use crate::actors::{
-    self, ChronosPatience, ContainerMetric, CpuSource, MarathonPatience, MesosSource, PrometheusSource, Running,
-    StartError, Startup, Supervisor,
+    self, ChronosPatience, ContainerMetric, CpuSource, KeptTokens, MarathonPatience, MesosSource, MetricsPlan,
+    MetricsStartup, MonascaSource, PrometheusSource, Running, StartError, Startup, Supervisor, TokenActor,
 };
 use crate::clients::chronos::{ChronosClient, ChronosError};
 use crate::clients::marathon::{MarathonClient, MarathonError};
@@ -28,6 +29,7 @@ use crate::http::limits::Limits;
 use crate::http::routes::Frameworks;
 use crate::http::server::{ServerParts, serve};
 use crate::http::tls::{TlsError, server_config};
+use crate::openstack::{Keystone, KeystoneError, Monasca, MonascaError, Tokens};
 use crate::qos::job::registration::Defaults;
 use crate::qos::policy::{Policy, PolicySettings, Step};
 use crate::qos::units::Span;
@@ -62,6 +64,12 @@ pub enum SuperviseError {
     /// A Marathon client that cannot be built.
     #[error(transparent)]
     Marathon(#[from] MarathonError),
+    /// A client of Keystone that cannot be built.
+    #[error(transparent)]
+    Keystone(#[from] KeystoneError),
+    /// A client of Monasca that cannot be built.
+    #[error(transparent)]
+    Monasca(#[from] MonascaError),
     /// A Mesos client that cannot be built.
     #[error(transparent)]
     Mesos(#[from] MesosError),
@@ -123,15 +131,21 @@ pub async fn start(
             Some((Arc::new(client), marathon_patience(settings)))
         }
     };
-    let cpu_source = match &marathon {
-        Some((client, _)) => cpu_source(settings, client, &clock)?,
+    let frameworks = Frameworks { chronos: chronos.is_some(), marathon: marathon.is_some() };
+    let openstack = match &s.credentials_openstack {
+        Some(path) => Some(OpenStack::new(warned(OpenStackCredentials::read(path)?), settings)?),
         None => None,
     };
-    let frameworks = Frameworks { chronos: chronos.is_some(), marathon: marathon.is_some() };
-    if let Some(path) = &s.credentials_openstack {
-        warned(OpenStackCredentials::read(path)?);
-        tracing::warn!("OpenStack credentials are valid; sending metrics to Monasca is not part of this version");
-    }
+    let cpu_source = match &marathon {
+        Some((client, _)) => cpu_source(settings, client, openstack.as_ref(), Arc::clone(&clock))?,
+        None => None,
+    };
+    let metrics = match &openstack {
+        Some(openstack) if settings.metrics.monasca => {
+            Some(MetricsStartup { monasca: openstack.monasca()?, plan: metrics_plan(settings) })
+        }
+        _ => None,
+    };
     let tls = server_config(&settings.tls)?;
     let running = actors::start(Startup {
         data_dir: s.data_dir.clone(),
@@ -141,6 +155,7 @@ pub async fn start(
         chronos,
         marathon,
         cpu_source,
+        metrics,
     })
     .await?;
     let gate = gate(settings)?;
@@ -211,6 +226,38 @@ fn transport(request_timeout: Span, connect_timeout: Span) -> TransportOptions {
     }
 }
 
+/// Keystone and Monasca, for all who use them.
+struct OpenStack {
+    credentials: OpenStackCredentials,
+    tokens: Tokens,
+    options: TransportOptions,
+}
+
+impl OpenStack {
+    /// Starts the actor that keeps the token; it logs in when one is wanted.
+    fn new(credentials: OpenStackCredentials, settings: &Settings) -> Result<Self, SuperviseError> {
+        let options = transport(settings.openstack.request_timeout, settings.openstack.connect_timeout);
+        let keystone = Keystone::new(&credentials, &options)?;
+        let tokens = Arc::new(KeptTokens::new(TokenActor::new(keystone).start()));
+        Ok(OpenStack { credentials, tokens, options })
+    }
+
+    fn monasca(&self) -> Result<Monasca, SuperviseError> {
+        Ok(Monasca::new(&self.credentials, Arc::clone(&self.tokens), &self.options)?)
+    }
+}
+
+fn metrics_plan(settings: &Settings) -> MetricsPlan {
+    let m = &settings.metrics;
+    MetricsPlan {
+        batch_size: m.batch_size as usize,
+        batch_interval: m.batch_interval.to_std(),
+        requests_per_second: m.requests_per_second,
+        overlap: m.overlap.to_std(),
+        max_age: m.max_age,
+    }
+}
+
 fn marathon_transport(settings: &Settings) -> TransportOptions {
     transport(settings.marathon.request_timeout, settings.marathon.connect_timeout)
 }
@@ -219,7 +266,8 @@ fn marathon_transport(settings: &Settings) -> TransportOptions {
 fn cpu_source(
     settings: &Settings,
     marathon: &Arc<MarathonClient>,
-    clock: &Arc<dyn Clock>,
+    openstack: Option<&OpenStack>,
+    clock: Arc<dyn Clock>,
 ) -> Result<Option<Box<dyn CpuSource>>, SuperviseError> {
     Ok(match (settings.cpu_source.kind, &settings.cpu_source.url) {
         (CpuSourceKind::Mesos, Some(master)) => {
@@ -235,8 +283,14 @@ fn cpu_source(
             let authorization = p.authorization_file.as_deref().map(token::authorization).transpose()?;
             let client = PrometheusClient::new(url, authorization, &options)?;
             let metric = ContainerMetric { name: p.metric.clone(), label: p.label.clone() };
-            Some(Box::new(PrometheusSource::new(client, metric, Arc::clone(clock))))
+            Some(Box::new(PrometheusSource::new(client, metric, clock)))
         }
+        (CpuSourceKind::Monasca, _) => match openstack {
+            Some(openstack) => {
+                Some(Box::new(MonascaSource::new(openstack.monasca()?, clock, settings.elasticity.ticks_per_second)))
+            }
+            None => None,
+        },
         _ => None,
     })
 }

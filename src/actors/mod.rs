@@ -10,6 +10,7 @@
 //! - `chronos`, `marathon`: perform them against the frameworks, and bring what became of them back as commands; `performer` is
 //!   what they have in common
 //! - `figures`: what was decided, carried out and ended, for `/metrics`; `effect_times`: how long it took
+//! - `follow`: reads the log for somebody outside; `metrics` sends what follows from it to Monasca
 //! - `token`: keeps the one token of Keystone
 //! - `cpu`: asks for the CPU time of long-running jobs where their agents do not tell it
 
@@ -19,8 +20,10 @@ mod cpu;
 mod directory;
 mod effect_times;
 mod figures;
+mod follow;
 mod job;
 mod marathon;
+mod metrics;
 mod outbox;
 #[cfg(test)]
 mod outbox_tests;
@@ -36,12 +39,13 @@ mod token;
 pub mod view;
 
 pub use chronos::ChronosPatience;
-pub use cpu::{ContainerMetric, CpuSource, MesosSource, PrometheusSource};
+pub use cpu::{ContainerMetric, CpuSource, MesosSource, MonascaSource, PrometheusSource};
 pub use figures::Figures;
 pub use marathon::MarathonPatience;
+pub use metrics::{MetricsPlan, MetricsStatus};
 pub use performer::FrameworkStatus;
 pub use sample::Sample;
-pub use start::{Running, StartError, Startup, start};
+pub use start::{MetricsStartup, Running, StartError, Startup, start};
 pub use submit::{Answer, Receipt, SubmitError};
 pub use supervisor::{RegisterError, Supervisor};
 pub use token::{KeptTokens, TokenActor};

@@ -7,6 +7,8 @@ use std::sync::atomic::AtomicUsize;
 
 use actix::{Actor, Addr, Arbiter, Recipient};
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::chronos::{ChronosActor, ChronosPatience};
 use super::cpu::{CpuSource, Poll};
@@ -14,6 +16,7 @@ use super::directory::Directory;
 use super::figures::Figures;
 use super::job::JobContext;
 use super::marathon::{MarathonActor, MarathonPatience};
+use super::metrics::{self, MetricsPlan, MetricsStatus};
 use super::outbox::{Changed, Outbox, Perform, Stop};
 use super::performer::FrameworkStatus;
 use super::registry::{Registry, Revive};
@@ -28,6 +31,7 @@ use crate::events::envelope::StoredEvent;
 use crate::events::job::{self, JobEvent};
 use crate::events::store::{EventLog, EventStore, OpenError, OutboxRow, ReadError, Replay, StoreOptions};
 use crate::events::upcast::UpcastError;
+use crate::openstack::Monasca;
 use crate::qos::ids::{Framework, JobId};
 use crate::qos::job::registration::Defaults;
 use crate::qos::job::{Command, EffectKey, JobState, Recorded};
@@ -51,6 +55,16 @@ pub struct Startup {
     pub marathon: Option<(Arc<MarathonClient>, MarathonPatience)>,
     /// Who is asked for the CPU time of long-running jobs, unless their agents tell it.
     pub cpu_source: Option<Box<dyn CpuSource>>,
+    /// Where metrics are sent to, if anywhere.
+    pub metrics: Option<MetricsStartup>,
+}
+
+/// Metrics that are sent.
+pub struct MetricsStartup {
+    /// Where to.
+    pub monasca: Monasca,
+    /// How.
+    pub plan: MetricsPlan,
 }
 
 /// Why a supervisor could not start.
@@ -85,6 +99,10 @@ pub struct Running {
     store: EventStore,
     outbox: Addr<Outbox>,
     core: Arbiter,
+    /// What works for somebody outside has a thread of its own: it must not hold up decisions.
+    aside: Arbiter,
+    stop_aside: CancellationToken,
+    working_aside: TaskTracker,
 }
 
 /// Starts the actors on an arbiter of their own and takes up where the log ends.
@@ -189,6 +207,19 @@ pub async fn start(startup: Startup) -> Result<Running, StartError> {
             "jobs wait for {framework}, and this supervisor has no credentials for it: start it with {flag} to go on with them"
         );
     }
+    let (aside, stop_aside, working_aside) = (Arbiter::new(), CancellationToken::new(), TaskTracker::new());
+    let metrics = startup.metrics.map(|MetricsStartup { monasca, plan }| {
+        let status = Arc::new(MetricsStatus::default());
+        let (log, clock, stop) = (log.clone(), Arc::clone(&startup.clock), stop_aside.clone());
+        let (working, sending) = (working_aside.token(), Arc::clone(&status));
+        aside.spawn_fn(move || {
+            drop(actix::spawn(async move {
+                let _working = working;
+                metrics::run(monasca, plan, log, clock, sending, stop).await;
+            }));
+        });
+        status
+    });
     let supervisor = Supervisor {
         directory,
         registry,
@@ -201,8 +232,9 @@ pub async fn start(startup: Startup) -> Result<Running, StartError> {
         surplus_not_recorded: Arc::default(),
         frameworks,
         cpu_source,
+        metrics,
     };
-    Ok(Running { supervisor, store, outbox, core })
+    Ok(Running { supervisor, store, outbox, core, aside, stop_aside, working_aside })
 }
 
 /// The keys of the effects that wait.
@@ -215,6 +247,10 @@ impl Running {
     pub async fn stop(self) {
         // An outbox that is gone has no performers either.
         let _stopped = self.outbox.send(Stop).await;
+        self.stop_aside.cancel();
+        self.working_aside.close();
+        self.working_aside.wait().await;
+        self.aside.stop();
         self.store.close().await;
         self.core.stop();
     }

@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use super::directory::Directory;
 use super::figures::Figures;
 use super::job::repeated;
+use super::metrics::MetricsStatus;
 use super::performer::FrameworkStatus;
 use super::registry::{Register, Registry};
 use super::sample::{Sample, allocation};
@@ -39,6 +40,7 @@ pub struct Supervisor {
     pub(super) outbox_depth: Arc<AtomicUsize>,
     pub(super) surplus_not_recorded: Arc<AtomicU64>,
     pub(super) cpu_source: Option<Arc<FrameworkStatus>>,
+    pub(super) metrics: Option<Arc<MetricsStatus>>,
     pub(super) frameworks: BTreeMap<Framework, Arc<FrameworkStatus>>,
 }
 
@@ -223,6 +225,11 @@ impl Supervisor {
     /// How the source of CPU times does; `None` when the agents of the jobs tell them.
     pub fn cpu_source(&self) -> Option<&FrameworkStatus> {
         self.cpu_source.as_deref()
+    }
+
+    /// How the sending of metrics does; `None` when none are sent.
+    pub fn metrics(&self) -> Option<&MetricsStatus> {
+        self.metrics.as_deref()
     }
 
     /// How the frameworks do of which there are credentials.

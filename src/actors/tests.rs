@@ -28,6 +28,7 @@ async fn started(dir: &tempfile::TempDir) -> Running {
         chronos: None,
         marathon: None,
         cpu_source: None,
+        metrics: None,
     };
     start(startup).await.unwrap()
 }

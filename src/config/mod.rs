@@ -10,12 +10,14 @@ mod file;
 mod launcher;
 mod layers;
 mod marathon;
+mod openstack;
 mod outside;
 mod prometheus;
 mod reader;
 mod render;
 mod supervisor;
 mod value;
+mod webhooks;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -28,10 +30,12 @@ pub use error::{ConfigError, Problem};
 pub use launcher::LauncherSettings;
 pub use layers::{ENV_PREFIX, FlagValue, Layers, OTHER_VARIABLES};
 pub use marathon::MarathonSettings;
+pub use openstack::OpenStackSettings;
 pub use outside::{ChronosSettings, CpuSourceKind, CpuSourceSettings, MetricsSettings};
 pub use prometheus::PrometheusSettings;
 pub use supervisor::{AuthMode, AuthSettings, LogFormat, SupervisorSettings, TlsSettings};
 pub use value::Source;
+pub use webhooks::WebhookSettings;
 
 use reader::Reader;
 
@@ -53,8 +57,12 @@ pub struct Settings {
     pub cpu_source: CpuSourceSettings,
     /// The Prometheus that is asked for them.
     pub prometheus: PrometheusSettings,
+    /// How patient the supervisor is with Keystone and Monasca.
+    pub openstack: OpenStackSettings,
     /// What is sent to Monasca.
     pub metrics: MetricsSettings,
+    /// Who is told of what an operator should know at once.
+    pub webhooks: WebhookSettings,
     /// Who may talk to the supervisor.
     pub auth: AuthSettings,
     /// Its certificate.
@@ -93,7 +101,9 @@ impl Settings {
             marathon: MarathonSettings::read(&mut reader),
             cpu_source: CpuSourceSettings::read(&mut reader),
             prometheus: PrometheusSettings::read(&mut reader),
+            openstack: OpenStackSettings::read(&mut reader),
             metrics: MetricsSettings::read(&mut reader),
+            webhooks: WebhookSettings::read(&mut reader),
             auth: AuthSettings::read(&mut reader),
             tls: TlsSettings::read(&mut reader),
             launcher: LauncherSettings::read(&mut reader),
@@ -103,6 +113,8 @@ impl Settings {
         settings.marathon.check(&mut reader);
         settings.cpu_source.check(&settings.prometheus, &mut reader);
         settings.prometheus.check(&mut reader);
+        settings.openstack.check(&mut reader);
+        settings.webhooks.check(&mut reader);
         settings.launcher.check(&mut reader);
         settings.check_exposure(&mut reader);
         settings.check_availability(&mut reader);
@@ -156,6 +168,10 @@ impl Settings {
 
     /// Refuses what later versions will do: a wish that is silently not kept is worse than an error.
     fn check_availability(&self, reader: &mut Reader) {
+        if self.cpu_source.kind == CpuSourceKind::Monasca && self.supervisor.credentials_openstack.is_none() {
+            let expected = "needs supervisor.credentials_openstack (-o) too".into();
+            reader.conflict("cpu_source", "kind", "\"monasca\"", expected);
+        }
         if self.elasticity.dry_run {
             reader.conflict("elasticity", "dry_run", true, "not available in this version, which would resize".into());
         }

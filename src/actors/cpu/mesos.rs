@@ -62,7 +62,7 @@ impl MesosSource {
         let readings = found.into_iter().filter_map(|(job, task)| {
             let free = agent_of(task).and_then(|agent| Cpus::try_from_f64(agent.free_cpus()).ok());
             let cpu = *measured.get(task.id.as_str())?;
-            Some(Reading { job: job.job, segment: job.segment, cpu, at: None, free })
+            Some(Reading { job: job.job, segment: job.segment, cpu, free, at: None })
         });
         Ok(readings.collect())
     }

@@ -4,9 +4,11 @@
 //!
 //! - [`CpuSource`]: one read for all jobs that run
 //! - `mesos`: what the Mesos agents measure; `prometheus`: what cAdvisor measures and Prometheus keeps
+//! - `monasca`: what the agents of Monasca publish
 //! - `poll`: reads again and again, and hands the readings to the jobs
 
 mod mesos;
+mod monasca;
 mod poll;
 mod prometheus;
 
@@ -15,6 +17,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 pub use mesos::MesosSource;
+pub use monasca::MonascaSource;
 pub use poll::Poll;
 pub use prometheus::{ContainerMetric, PrometheusSource};
 
@@ -43,10 +46,10 @@ pub struct Reading {
     pub segment: u64,
     /// CPU time of the segment, user and system.
     pub cpu: Span,
-    /// When that was measured; `None` when it was during the read.
-    pub at: Option<Timestamp>,
     /// CPU of the job's node that nobody has reserved.
     pub free: Option<Cpus>,
+    /// When it was measured, when the source knows better than that it was now.
+    pub at: Option<Timestamp>,
 }
 
 /// A source that could not be read.

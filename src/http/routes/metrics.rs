@@ -12,7 +12,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Unit;
 
 use crate::actors::view::job_view;
-use crate::actors::{FrameworkStatus, Supervisor};
+use crate::actors::{FrameworkStatus, MetricsStatus, Supervisor};
 use crate::events::store::{COMMIT_BUCKETS_MICROS, Health, LogStats};
 use crate::http::auth::ScrapeAccess;
 use crate::http::metrics_text::{Format, Metrics};
@@ -45,7 +45,8 @@ impl SupervisorCollector {
     /// What is asked over the network, with its name in metrics.
     fn outside(&self) -> Vec<(&'static str, &FrameworkStatus)> {
         let frameworks = self.0.frameworks().iter().map(|(framework, status)| (framework.as_str(), status.as_ref()));
-        frameworks.chain(self.0.cpu_source().map(|source| ("cpu_source", source))).collect()
+        let others = [("cpu_source", self.0.cpu_source()), ("monasca", self.0.metrics().map(MetricsStatus::monasca))];
+        frameworks.chain(others.into_iter().filter_map(|(name, status)| Some((name, status?)))).collect()
     }
 }
 
@@ -74,6 +75,12 @@ impl Collector for SupervisorCollector {
             let help = format!("1 while calls to {} work", status.name());
             gauge(&format!("{name}_reachable"), &help, None, reachable)?;
         }
+        if let Some(metrics) = self.0.metrics() {
+            let lag = metrics.lag(self.0.clock().now()).seconds();
+            gauge("monasca_lag", "Age of the oldest metric that Monasca has not taken", Some(&Unit::Seconds), lag)?;
+            let behind = metrics.lag_events(stats.head.seq) as f64;
+            gauge("monasca_lag_events", "Events whose metrics Monasca has not taken", None, behind)?;
+        }
         let mut counter = |name: &str, help: &str, value: u64| {
             let metric = ConstCounter::new(value);
             let family = encoder.encode_descriptor(name, help, None, metric.metric_type())?;
@@ -92,6 +99,12 @@ impl Collector for SupervisorCollector {
         for (name, status) in self.outside() {
             let help = format!("Calls to {} that failed", status.name());
             counter(&format!("{name}_errors"), &help, status.errors())?;
+        }
+        if let Some(metrics) = self.0.metrics() {
+            counter("monasca_metrics_sent", "Metrics that Monasca has taken", metrics.sent())?;
+            counter("monasca_requests", "Requests with metrics to Monasca", metrics.requests())?;
+            counter("monasca_metrics_rejected", "Metrics that Monasca refused", metrics.rejected())?;
+            counter("monasca_metrics_too_old", "Metrics that were too old to be sent", metrics.too_old())?;
         }
         for (framework, status) in self.0.frameworks() {
             let help = format!("Resizes that {} has taken", status.name());
