@@ -13,13 +13,8 @@ use mesos_qos::openstack::{
 use mesos_qos::qos::units::Span;
 use reqwest::header::HeaderValue;
 
+use crate::helpers::on_actix;
 use crate::rig::{Rig, SHORT_LIFE, rig};
-
-/// Runs a test on the runtime that the actors need.
-fn on_actix(test: impl Future<Output = ()> + 'static) {
-    drop(rustls::crypto::ring::default_provider().install_default());
-    actix_rt::System::new().block_on(test);
-}
 
 fn keystone(credentials: &OpenStackCredentials) -> Keystone {
     Keystone::new(credentials, &TransportOptions::default()).unwrap()
