@@ -10,6 +10,7 @@
 //! - `chronos`, `marathon`: perform them against the frameworks, and bring what became of them back as commands; `performer` is
 //!   what they have in common
 //! - `follow`: reads the log for somebody outside; `metrics` sends what follows from it to Monasca
+//! - `webhook`: tells an operator's service what cannot wait
 //! - `token`: keeps the one token of Keystone
 //! - `cpu`: asks for the CPU time of long-running jobs where their agents do not tell it
 
@@ -34,6 +35,7 @@ mod supervisor;
 mod tests;
 mod token;
 pub mod view;
+mod webhook;
 
 pub use chronos::ChronosPatience;
 pub use cpu::{CpuSource, MesosSource, MonascaSource};
@@ -45,3 +47,4 @@ pub use start::{MetricsStartup, Running, StartError, Startup, start};
 pub use submit::{Answer, Receipt, SubmitError};
 pub use supervisor::{RegisterError, Supervisor};
 pub use token::{KeptTokens, TokenActor};
+pub use webhook::{Webhook, WebhookStatus};
