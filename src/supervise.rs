@@ -12,13 +12,13 @@ use actix_web::dev::ServerHandle;
 
 use crate::actors::{
     self, ChronosPatience, ContainerMetric, CpuSource, KeptTokens, MarathonPatience, MesosSource, MetricsPlan,
-    MetricsStartup, MonascaSource, PrometheusSource, Running, StartError, Startup, Supervisor, TokenActor,
+    MetricsStartup, MonascaSource, PrometheusSource, Running, StartError, Startup, Supervisor, TokenActor, Webhook,
 };
 use crate::clients::chronos::{ChronosClient, ChronosError};
 use crate::clients::marathon::{MarathonClient, MarathonError};
 use crate::clients::mesos::{MesosClient, MesosError};
 use crate::clients::prometheus::{PrometheusClient, PrometheusError};
-use crate::clients::transport::TransportOptions;
+use crate::clients::transport::{TransportError, TransportOptions};
 use crate::clock::Clock;
 use crate::config::{self, AuthMode, CpuSourceKind, PolicyName, Settings};
 use crate::credentials::{CredentialsError, FrameworkCredentials, Loaded, OpenStackCredentials};
@@ -33,7 +33,7 @@ use crate::openstack::{Keystone, KeystoneError, Monasca, MonascaError, Tokens};
 use crate::qos::job::registration::Defaults;
 use crate::qos::policy::{Policy, PolicySettings, Step};
 use crate::qos::units::Span;
-use crate::token::{self, CallbackKey, StoredToken, TokenError};
+use crate::token::{self, CallbackKey, StoredToken, TokenError, WebhookSecret};
 
 /// A supervisor that listens.
 pub struct Supervising {
@@ -64,6 +64,9 @@ pub enum SuperviseError {
     /// A Marathon client that cannot be built.
     #[error(transparent)]
     Marathon(#[from] MarathonError),
+    /// A client of the webhook that cannot be built.
+    #[error(transparent)]
+    Webhook(#[from] TransportError),
     /// A client of Keystone that cannot be built.
     #[error(transparent)]
     Keystone(#[from] KeystoneError),
@@ -156,6 +159,7 @@ pub async fn start(
         marathon,
         cpu_source,
         metrics,
+        webhook: webhook(settings)?,
     })
     .await?;
     let gate = gate(settings)?;
@@ -245,6 +249,15 @@ impl OpenStack {
     fn monasca(&self) -> Result<Monasca, SuperviseError> {
         Ok(Monasca::new(&self.credentials, Arc::clone(&self.tokens), &self.options)?)
     }
+}
+
+/// Who is told of what cannot wait.
+fn webhook(settings: &Settings) -> Result<Option<Webhook>, SuperviseError> {
+    let w = &settings.webhooks;
+    let Some(url) = w.url.clone() else { return Ok(None) };
+    let secret = WebhookSecret::load(w.secret_file.as_deref(), &settings.supervisor.data_dir)?;
+    let options = transport(w.request_timeout, w.request_timeout);
+    Ok(Some(Webhook::new(url, secret, &options, w.unreachable_after.to_std(), w.give_up_after)?))
 }
 
 fn metrics_plan(settings: &Settings) -> MetricsPlan {

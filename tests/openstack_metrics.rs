@@ -123,7 +123,7 @@ const UNAVAILABLE: &str = r#"{"title": "Service unavailable", "description": "ka
 #[test]
 fn nothing_is_missing_or_out_of_order_after_lost_metrics_an_outage_and_tokens_that_ended() {
     on_actix(async {
-        let world = World::start(Duration::from_secs(4), &[]).await;
+        let world = World::start(Duration::from_secs(2), &[]).await;
         let mut jobs = Vec::new();
         for number in 0..10 {
             jobs.push(world.job(&format!("job {number}"), 50).await);
@@ -140,6 +140,8 @@ fn nothing_is_missing_or_out_of_order_after_lost_metrics_an_outage_and_tokens_th
                 }
             }
             until("it was tried", async || world.monasca.count("POST", "metrics") > sent + 1).await;
+            // Half of a token's life.
+            tokio::time::sleep(Duration::from_secs(1)).await;
         }
         world.until_all_sent().await;
         world.compare_with_the_log(&jobs).await;

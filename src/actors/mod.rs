@@ -11,6 +11,7 @@
 //!   what they have in common
 //! - `figures`: what was decided, carried out and ended, for `/metrics`; `effect_times`: how long it took
 //! - `follow`: reads the log for somebody outside; `metrics` sends what follows from it to Monasca
+//! - `webhook`: tells an operator's service what cannot wait
 //! - `token`: keeps the one token of Keystone
 //! - `cpu`: asks for the CPU time of long-running jobs where their agents do not tell it
 
@@ -37,6 +38,7 @@ mod supervisor;
 mod tests;
 mod token;
 pub mod view;
+mod webhook;
 
 pub use chronos::ChronosPatience;
 pub use cpu::{ContainerMetric, CpuSource, MesosSource, MonascaSource, PrometheusSource};
@@ -49,3 +51,4 @@ pub use start::{MetricsStartup, Running, StartError, Startup, start};
 pub use submit::{Answer, Receipt, SubmitError};
 pub use supervisor::{RegisterError, Supervisor};
 pub use token::{KeptTokens, TokenActor};
+pub use webhook::{Webhook, WebhookStatus};

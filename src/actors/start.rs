@@ -23,6 +23,7 @@ use super::registry::{Registry, Revive};
 use super::sample::Telling;
 use super::submit::Submit;
 use super::supervisor::Supervisor;
+use super::webhook::{self, Webhook, WebhookStatus};
 use crate::clients::chronos::ChronosClient;
 use crate::clients::marathon::MarathonClient;
 use crate::clock::Clock;
@@ -57,6 +58,8 @@ pub struct Startup {
     pub cpu_source: Option<Box<dyn CpuSource>>,
     /// Where metrics are sent to, if anywhere.
     pub metrics: Option<MetricsStartup>,
+    /// Who is told of what cannot wait, if anybody.
+    pub webhook: Option<Webhook>,
 }
 
 /// Metrics that are sent.
@@ -220,6 +223,23 @@ pub async fn start(startup: Startup) -> Result<Running, StartError> {
         });
         status
     });
+    let webhook = startup.webhook.map(|webhook| {
+        let status = Arc::new(WebhookStatus::default());
+        let around = webhook::Surroundings {
+            log: log.clone(),
+            clock: Arc::clone(&startup.clock),
+            frameworks: frameworks.clone(),
+            status: Arc::clone(&status),
+        };
+        let (working, stop) = (working_aside.token(), stop_aside.clone());
+        aside.spawn_fn(move || {
+            drop(actix::spawn(async move {
+                let _working = working;
+                webhook::run(webhook, around, stop).await;
+            }));
+        });
+        status
+    });
     let supervisor = Supervisor {
         directory,
         registry,
@@ -233,6 +253,7 @@ pub async fn start(startup: Startup) -> Result<Running, StartError> {
         frameworks,
         cpu_source,
         metrics,
+        webhook,
     };
     Ok(Running { supervisor, store, outbox, core, aside, stop_aside, working_aside })
 }

@@ -17,6 +17,7 @@ use super::sample::{Sample, allocation};
 use super::start::COMMANDS_UNDER_WAY;
 use super::submit::{Answer, Receipt, Submit, SubmitError};
 use super::view::job_view;
+use super::webhook::WebhookStatus;
 use crate::api::agent::AllocationReply;
 use crate::api::register::RegisterRequest;
 use crate::api::view::JobView;
@@ -41,6 +42,7 @@ pub struct Supervisor {
     pub(super) surplus_not_recorded: Arc<AtomicU64>,
     pub(super) cpu_source: Option<Arc<FrameworkStatus>>,
     pub(super) metrics: Option<Arc<MetricsStatus>>,
+    pub(super) webhook: Option<Arc<WebhookStatus>>,
     pub(super) frameworks: BTreeMap<Framework, Arc<FrameworkStatus>>,
 }
 
@@ -230,6 +232,11 @@ impl Supervisor {
     /// How the sending of metrics does; `None` when none are sent.
     pub fn metrics(&self) -> Option<&MetricsStatus> {
         self.metrics.as_deref()
+    }
+
+    /// How the webhook does; `None` when there is none.
+    pub fn webhook(&self) -> Option<&WebhookStatus> {
+        self.webhook.as_deref()
     }
 
     /// How the frameworks do of which there are credentials.

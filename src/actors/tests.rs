@@ -29,6 +29,7 @@ async fn started(dir: &tempfile::TempDir) -> Running {
         marathon: None,
         cpu_source: None,
         metrics: None,
+        webhook: None,
     };
     start(startup).await.unwrap()
 }

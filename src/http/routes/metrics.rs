@@ -12,7 +12,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Unit;
 
 use crate::actors::view::job_view;
-use crate::actors::{FrameworkStatus, MetricsStatus, Supervisor};
+use crate::actors::{FrameworkStatus, MetricsStatus, Supervisor, WebhookStatus};
 use crate::events::store::{COMMIT_BUCKETS_MICROS, Health, LogStats};
 use crate::http::auth::ScrapeAccess;
 use crate::http::metrics_text::{Format, Metrics};
@@ -45,7 +45,11 @@ impl SupervisorCollector {
     /// What is asked over the network, with its name in metrics.
     fn outside(&self) -> Vec<(&'static str, &FrameworkStatus)> {
         let frameworks = self.0.frameworks().iter().map(|(framework, status)| (framework.as_str(), status.as_ref()));
-        let others = [("cpu_source", self.0.cpu_source()), ("monasca", self.0.metrics().map(MetricsStatus::monasca))];
+        let others = [
+            ("cpu_source", self.0.cpu_source()),
+            ("monasca", self.0.metrics().map(MetricsStatus::monasca)),
+            ("webhook", self.0.webhook().map(WebhookStatus::webhook)),
+        ];
         frameworks.chain(others.into_iter().filter_map(|(name, status)| Some((name, status?)))).collect()
     }
 }
@@ -105,6 +109,14 @@ impl Collector for SupervisorCollector {
             counter("monasca_requests", "Requests with metrics to Monasca", metrics.requests())?;
             counter("monasca_metrics_rejected", "Metrics that Monasca refused", metrics.rejected())?;
             counter("monasca_metrics_too_old", "Metrics that were too old to be sent", metrics.too_old())?;
+        }
+        if let Some(webhook) = self.0.webhook() {
+            counter("webhook_delivered", "Notices that the webhook has taken", webhook.delivered())?;
+            counter(
+                "webhook_given_up",
+                "Notices that the webhook refused, or did not take in time",
+                webhook.given_up(),
+            )?;
         }
         for (framework, status) in self.0.frameworks() {
             let help = format!("Resizes that {} has taken", status.name());
