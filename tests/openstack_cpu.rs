@@ -141,6 +141,15 @@ fn while_monasca_does_not_answer_nothing_is_decided_and_it_shows() {
         until("it shows", async || world.app.get("/readyz").await.1["detail"]["cpu_source"] == "unreachable").await;
         until("the silence is noticed", async || !world.events(&uuid, "TelemetryLost").await.is_empty()).await;
         assert_eq!(world.events(&uuid, "ProgressDecided").await.len(), 0);
+        world
+            .monasca
+            .set(|_| Fate::Answer(200, r#"{"links": [{"rel": "next", "href": "http://x/"}], "elements": []}"#));
+        until("it asks for fewer rows", async || {
+            world.monasca.seen().iter().any(|seen| seen.query.contains("period=4&"))
+        })
+        .await;
+        let (_, ready) = world.app.get("/readyz").await;
+        assert!(ready["detail"]["cpu_source_last_error"].as_str().unwrap().contains("cut off"), "{ready}");
         world.monasca.set(|_| Fate::Pass);
         world.publish(&uuid, "h", now(), 100.0, 0.0).await;
         until("it is decided", async || !world.events(&uuid, "ProgressDecided").await.is_empty()).await;
