@@ -117,6 +117,8 @@ fn values_that_do_not_go_together_are_refused() {
         ("[tls]\nkey = \"k.pem\"", "needs tls.certificate too"),
         ("[cpu_source]\nkind = \"mesos\"", "needs cpu_source.url too"),
         ("[cpu_source]\nkind = \"monasca\"", "needs supervisor.credentials_openstack (-o) too"),
+        ("[openstack]\nrequest_timeout = 1", "must not be above openstack.request_timeout = 1"),
+        ("[webhooks]\nurl = \"http://u:p@h/\"", "should not hold a user or password"),
         ("[cpu_source]\nkind = \"prometheus\"", "needs prometheus.url too"),
         ("[prometheus]\nconnect_timeout = 20", "must not be above prometheus.request_timeout = 10"),
         ("[prometheus]\nmetric = \"up or vector(1)\"", "expected the name of a metric"),

@@ -17,13 +17,13 @@ use crate::stored::of_metric;
 /// In Monasca's agent for Docker, and in the supervisor unless it is told otherwise.
 const TICKS_PER_SECOND: i64 = 100;
 
-/// Publishes what Monasca's agent for Docker does, of the container of one job. It computes nothing: it has used what the time that
-/// passes is worth at its pace.
+/// What the container uses in a second, in ticks: far less than the job needs.
+const PACE: i64 = TICKS_PER_SECOND * 3 / 10;
+
+/// Publishes what Monasca's agent for Docker does, of the container of one job. It computes nothing.
 struct Publisher {
     monasca: Monasca,
     container: String,
-    /// CPU-seconds a second, in thousandths.
-    pace: Mutex<i64>,
     /// By segment: all that was published, in ticks.
     published: Mutex<BTreeMap<u64, BTreeSet<i64>>>,
 }
@@ -36,13 +36,8 @@ impl Publisher {
         Arc::new(Publisher {
             monasca: Monasca::new(&agent, tokens, &Default::default()).unwrap(),
             container: uuid.replace('-', ""),
-            pace: Mutex::new(1000),
             published: Mutex::default(),
         })
-    }
-
-    fn set_pace(&self, thousandths: i64) {
-        *self.pace.lock().unwrap() = thousandths;
     }
 
     /// Publishes once a second; a container counts from zero.
@@ -53,7 +48,7 @@ impl Publisher {
             if of != segment {
                 (of, ticks) = (segment, 0);
             }
-            ticks += *self.pace.lock().unwrap() * TICKS_PER_SECOND / 1000;
+            ticks += PACE;
             self.published.lock().unwrap().entry(segment).or_default().insert(ticks);
             // In the middle of a second, so that two never fall into the same.
             let timestamp = SystemClock.now().micros() / 1_000_000 * 1000 + 500;
@@ -90,8 +85,8 @@ fn a_long_running_job_is_supervised_by_what_monasca_has_of_its_containers() {
             ("elasticity", "monitoring_period", "4"),
         ];
         let world = Arc::new(World::start(VERSIONS[2], &settings).await);
-        // By its agent's word it would have done a thousandfold.
-        let mut app = job(1.0, 1000.0, 40_000_000.0);
+        // By its agent's word it uses a CPU all the time, as it needs to.
+        let mut app = job(1.0, 1.0, 40_000_000.0);
         app["qos"] = json!({"duration": 300, "deadline": 300, "desv_deadline": 0.3});
         let uuid = world.launch(app).await;
         world.wait_for_events(&uuid, "SegmentStarted", 1).await;
@@ -101,9 +96,7 @@ fn a_long_running_job_is_supervised_by_what_monasca_has_of_its_containers() {
             async move || world.count(&uuid, "SegmentStarted").await as u64
         };
         let publishing = actix_rt::spawn(Arc::clone(&publisher).run(segments));
-        world.wait_for_events(&uuid, "CpuSample", 2).await;
-        // From here on it is too slow, and gets more CPU by a new task.
-        publisher.set_pace(50);
+        // By its container's it is too slow, and gets more by a new task.
         world.wait_for_events(&uuid, "RescaleApplied", 1).await;
         world.wait_for_events(&uuid, "SegmentStarted", 2).await;
         let so_far = world.count(&uuid, "CpuSample").await;
@@ -123,7 +116,7 @@ fn a_long_running_job_is_supervised_by_what_monasca_has_of_its_containers() {
         assert!(in_order(&kinds, &story), "{kinds:?}");
         let decided = world.events(&uuid, "ProgressDecided").await;
         let slow = json!(Performance::UnderPerformant);
-        assert!(decided.iter().any(|one| one["performance"] == slow), "{decided:?}");
+        assert!(decided[0]["performance"] == slow, "{decided:?}");
         // Each figure in the log is one that was published, of that segment.
         let samples = world.events(&uuid, "CpuSample").await;
         let published = publisher.published.lock().unwrap().clone();

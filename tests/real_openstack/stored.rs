@@ -33,15 +33,16 @@ fn millis(instant: &Value) -> i64 {
 /// What a batch job's events bring, computed from the documents of the API and nothing else.
 pub fn expected(events: &[Value]) -> BTreeMap<&'static str, Values> {
     let mut series: BTreeMap<&'static str, Values> = BTreeMap::new();
-    let (mut left, mut deadline, mut cpus) = (0.0, 0.0, None);
+    let (mut left, mut deadline, mut cpus) = (0.0, 0, None);
     for event in events {
         let (data, at) = (&event["data"], millis(&event["at"]));
-        let seconds = |key: &str| data[key].as_i64().unwrap() as f64 / 1e6;
+        let micros = |key: &str| data[key].as_i64().unwrap();
+        let seconds = |key: &str| micros(key) as f64 / 1e6;
         let milli = |key: &str| data[key].as_f64().unwrap() / 1000.0;
         let values = match event["kind"].as_str().unwrap() {
             "Registered" => {
-                (left, deadline) = (data["iterations"].as_f64().unwrap(), seconds("deadline_at"));
-                vec![("deadline", deadline), ("remaining_iterations", left)]
+                (left, deadline) = (data["iterations"].as_f64().unwrap(), micros("deadline_at"));
+                vec![("deadline", seconds("deadline_at")), ("remaining_iterations", left)]
             }
             "SeenInFramework" => {
                 cpus = Some(milli("cpus"));
@@ -57,7 +58,7 @@ pub fn expected(events: &[Value]) -> BTreeMap<&'static str, Values> {
             }
             "Decided" => vec![
                 ("prediction_deadline", seconds("prediction")),
-                ("prediction_vs_deadline", seconds("prediction") - deadline),
+                ("prediction_vs_deadline", (micros("prediction") - deadline) as f64 / 1e6),
                 ("current_cpu", cpus.unwrap()),
             ],
             "RescaleApplied" => {

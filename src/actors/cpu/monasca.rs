@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::{CpuSource, Read, Reading, RunningJob, SourceError};
 use crate::clock::Clock;
-use crate::openstack::{Monasca, Query, Series};
+use crate::openstack::{Monasca, MonascaError, Query, Series};
 use crate::qos::ids::JobId;
 use crate::qos::units::{Span, Timestamp};
 use carried::Carried;
@@ -32,6 +32,9 @@ const AHEAD: Span = Span::from_secs(60);
 /// Rows that an answer shall have at most; beyond 10,000 it would be cut off.
 const ROWS: u64 = 9_000;
 
+/// Parts this many times longer, at most.
+const COARSEST: u64 = 64;
+
 /// Jobs that a query names; of more, all containers of the project are asked for, or its address would be too long.
 const MOST_NAMED: usize = 50;
 
@@ -41,12 +44,20 @@ pub struct MonascaSource {
     clock: Arc<dyn Clock>,
     ticks_per_second: f64,
     carried: BTreeMap<JobId, Carried>,
+    /// How much longer the parts of a window are than its jobs alone would need: there are other containers in the project.
+    coarser: u64,
 }
 
 impl MonascaSource {
     /// A source that has not asked anything yet. `ticks_per_second`: in which unit CPU time is published.
     pub fn new(monasca: Monasca, clock: Arc<dyn Clock>, ticks_per_second: u32) -> Self {
-        MonascaSource { monasca, clock, ticks_per_second: f64::from(ticks_per_second), carried: BTreeMap::new() }
+        MonascaSource {
+            monasca,
+            clock,
+            ticks_per_second: f64::from(ticks_per_second),
+            carried: BTreeMap::new(),
+            coarser: 1,
+        }
     }
 
     async fn read_all(&mut self, jobs: &[RunningJob]) -> Result<Vec<Reading>, SourceError> {
@@ -57,14 +68,20 @@ impl MonascaSource {
         if let Some(from) = new.iter().map(|job| job.since).min() {
             // One part for the whole time: of each container the most that it had.
             let whole = u64::try_from(now.since(from).micros() / 1_000_000).unwrap_or(0).saturating_add(3600);
-            let past = self.ask(&new, from.min(now - WINDOW), now, whole).await?;
+            let past = self.ask(&new, from.min(now - WINDOW), now, whole).await.map_err(SourceError::of)?;
             for job in new {
                 self.carried.insert(job.job, Carried::begin(job, &of(job, &past)));
             }
         }
         let all: Vec<&RunningJob> = jobs.iter().collect();
         let period = (jobs.len() as u64 * 2 * (WINDOW + AHEAD).micros().unsigned_abs() / 1_000_000).div_ceil(ROWS);
-        let found = self.ask(&all, now - WINDOW, now + AHEAD, period).await?;
+        let period = period.max(1) * self.coarser;
+        let found = self.ask(&all, now - WINDOW, now + AHEAD, period).await.inspect_err(|error| {
+            if matches!(error, MonascaError::CutOff { .. }) {
+                self.coarser = (self.coarser * 2).min(COARSEST);
+            }
+        });
+        let found = found.map_err(SourceError::of)?;
         let readings = jobs.iter().filter_map(|job| {
             let measured = of(job, &found);
             let (at, ticks) = match self.carried.get_mut(&job.job).filter(|_| job.segment == 0) {
@@ -85,7 +102,7 @@ impl MonascaSource {
         from: Timestamp,
         to: Timestamp,
         period: u64,
-    ) -> Result<Vec<Measured>, SourceError> {
+    ) -> Result<Vec<Measured>, MonascaError> {
         let names =
             if jobs.len() <= MOST_NAMED { jobs.iter().flat_map(|job| names(job.job)).collect() } else { vec![] };
         let query = |name: &str| Query {
@@ -97,7 +114,7 @@ impl MonascaSource {
         };
         let (user, system) = (query(USER), query(SYSTEM));
         let answers = try_join(self.monasca.maxima(&user), self.monasca.maxima(&system)).await;
-        let (user, system): (Vec<Series>, Vec<Series>) = answers.map_err(SourceError::of)?;
+        let (user, system): (Vec<Series>, Vec<Series>) = answers?;
         Ok(combine(user, system))
     }
 }

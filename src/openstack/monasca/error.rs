@@ -41,6 +41,14 @@ pub enum MonascaError {
         /// What Monasca said; may be empty.
         message: String,
     },
+    /// There is more than one answer holds.
+    #[error("{call}: more than {most} rows: the rest is cut off")]
+    CutOff {
+        /// Method and URL.
+        call: String,
+        /// What one answer holds.
+        most: usize,
+    },
     /// A success that is not what Monasca documents.
     #[error("{call}: unexpected answer: {reason}")]
     BadAnswer {

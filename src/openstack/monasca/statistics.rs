@@ -10,7 +10,7 @@ use super::{Monasca, MonascaError};
 use crate::qos::units::Timestamp;
 
 /// Rows that monasca-api puts into one answer. What is beyond cannot be had: its pages lose points on their edges.
-pub const MOST_ROWS: usize = 10_000;
+const MOST_ROWS: usize = 10_000;
 
 /// Which statistics are wanted: the largest value of each part of a window, of each series by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,7 +78,8 @@ impl Monasca {
         let answer: Answer = self.get(&["metrics", "statistics"], &parameters).await?;
         let bad = |reason: String| MonascaError::BadAnswer { call: "GET metrics/statistics".into(), reason };
         if answer.links.iter().any(|link| link.rel == "next") {
-            return Err(bad(format!("more than {MOST_ROWS} rows of {}: not all of it can be read", query.name)));
+            let call = format!("GET metrics/statistics of {}", query.name);
+            return Err(MonascaError::CutOff { call, most: MOST_ROWS });
         }
         answer.elements.into_iter().map(|element| series(element).map_err(bad)).collect()
     }
