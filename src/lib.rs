@@ -44,6 +44,7 @@ pub mod http;
 pub mod launcher;
 pub mod local;
 pub mod logging;
+pub mod openstack;
 pub mod qos;
 pub mod shutdown;
 pub mod supervise;

@@ -7,15 +7,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix::Actor;
 use actix_web::dev::ServerHandle;
 
 use crate::actors::{
-    self, ChronosPatience, CpuSource, MarathonPatience, MesosSource, Running, StartError, Startup, Supervisor,
+    self, ChronosPatience, ContainerMetric, CpuSource, KeptTokens, MarathonPatience, MesosSource, MetricsPlan,
+    MetricsStartup, MonascaSource, PrometheusSource, Running, StartError, Startup, Supervisor, TokenActor, Webhook,
 };
 use crate::clients::chronos::{ChronosClient, ChronosError};
 use crate::clients::marathon::{MarathonClient, MarathonError};
 use crate::clients::mesos::{MesosClient, MesosError};
-use crate::clients::transport::TransportOptions;
+use crate::clients::prometheus::{PrometheusClient, PrometheusError};
+use crate::clients::transport::{TransportError, TransportOptions};
 use crate::clock::Clock;
 use crate::config::{self, AuthMode, CpuSourceKind, PolicyName, Settings};
 use crate::credentials::{CredentialsError, FrameworkCredentials, Loaded, OpenStackCredentials};
@@ -26,10 +29,11 @@ use crate::http::limits::Limits;
 use crate::http::routes::Frameworks;
 use crate::http::server::{ServerParts, serve};
 use crate::http::tls::{TlsError, server_config};
+use crate::openstack::{Keystone, KeystoneError, Monasca, MonascaError, Tokens};
 use crate::qos::job::registration::Defaults;
 use crate::qos::policy::{Policy, PolicySettings, Step};
 use crate::qos::units::Span;
-use crate::token::{CallbackKey, StoredToken, TokenError};
+use crate::token::{self, CallbackKey, StoredToken, TokenError, WebhookSecret};
 
 /// A supervisor that listens.
 pub struct Supervising {
@@ -60,9 +64,21 @@ pub enum SuperviseError {
     /// A Marathon client that cannot be built.
     #[error(transparent)]
     Marathon(#[from] MarathonError),
+    /// A client of the webhook that cannot be built.
+    #[error(transparent)]
+    Webhook(#[from] TransportError),
+    /// A client of Keystone that cannot be built.
+    #[error(transparent)]
+    Keystone(#[from] KeystoneError),
+    /// A client of Monasca that cannot be built.
+    #[error(transparent)]
+    Monasca(#[from] MonascaError),
     /// A Mesos client that cannot be built.
     #[error(transparent)]
     Mesos(#[from] MesosError),
+    /// A Prometheus client that cannot be built.
+    #[error(transparent)]
+    Prometheus(#[from] PrometheusError),
     /// The log or the actors.
     #[error(transparent)]
     Start(#[from] StartError),
@@ -118,15 +134,21 @@ pub async fn start(
             Some((Arc::new(client), marathon_patience(settings)))
         }
     };
-    let cpu_source = match &marathon {
-        Some((client, _)) => cpu_source(settings, client)?,
+    let frameworks = Frameworks { chronos: chronos.is_some(), marathon: marathon.is_some() };
+    let openstack = match &s.credentials_openstack {
+        Some(path) => Some(OpenStack::new(warned(OpenStackCredentials::read(path)?), settings)?),
         None => None,
     };
-    let frameworks = Frameworks { chronos: chronos.is_some(), marathon: marathon.is_some() };
-    if let Some(path) = &s.credentials_openstack {
-        warned(OpenStackCredentials::read(path)?);
-        tracing::warn!("OpenStack credentials are valid; sending metrics to Monasca is not part of this version");
-    }
+    let cpu_source = match &marathon {
+        Some((client, _)) => cpu_source(settings, client, openstack.as_ref(), Arc::clone(&clock))?,
+        None => None,
+    };
+    let metrics = match &openstack {
+        Some(openstack) if settings.metrics.monasca => {
+            Some(MetricsStartup { monasca: openstack.monasca()?, plan: metrics_plan(settings) })
+        }
+        _ => None,
+    };
     let tls = server_config(&settings.tls)?;
     let running = actors::start(Startup {
         data_dir: s.data_dir.clone(),
@@ -136,6 +158,8 @@ pub async fn start(
         chronos,
         marathon,
         cpu_source,
+        metrics,
+        webhook: webhook(settings)?,
     })
     .await?;
     let gate = gate(settings)?;
@@ -206,6 +230,47 @@ fn transport(request_timeout: Span, connect_timeout: Span) -> TransportOptions {
     }
 }
 
+/// Keystone and Monasca, for all who use them.
+struct OpenStack {
+    credentials: OpenStackCredentials,
+    tokens: Tokens,
+    options: TransportOptions,
+}
+
+impl OpenStack {
+    /// Starts the actor that keeps the token; it logs in when one is wanted.
+    fn new(credentials: OpenStackCredentials, settings: &Settings) -> Result<Self, SuperviseError> {
+        let options = transport(settings.openstack.request_timeout, settings.openstack.connect_timeout);
+        let keystone = Keystone::new(&credentials, &options)?;
+        let tokens = Arc::new(KeptTokens::new(TokenActor::new(keystone).start()));
+        Ok(OpenStack { credentials, tokens, options })
+    }
+
+    fn monasca(&self) -> Result<Monasca, SuperviseError> {
+        Ok(Monasca::new(&self.credentials, Arc::clone(&self.tokens), &self.options)?)
+    }
+}
+
+/// Who is told of what cannot wait.
+fn webhook(settings: &Settings) -> Result<Option<Webhook>, SuperviseError> {
+    let w = &settings.webhooks;
+    let Some(url) = w.url.clone() else { return Ok(None) };
+    let secret = WebhookSecret::load(w.secret_file.as_deref(), &settings.supervisor.data_dir)?;
+    let options = transport(w.request_timeout, w.request_timeout);
+    Ok(Some(Webhook::new(url, secret, &options, w.unreachable_after.to_std(), w.give_up_after)?))
+}
+
+fn metrics_plan(settings: &Settings) -> MetricsPlan {
+    let m = &settings.metrics;
+    MetricsPlan {
+        batch_size: m.batch_size as usize,
+        batch_interval: m.batch_interval.to_std(),
+        requests_per_second: m.requests_per_second,
+        overlap: m.overlap.to_std(),
+        max_age: m.max_age,
+    }
+}
+
 fn marathon_transport(settings: &Settings) -> TransportOptions {
     transport(settings.marathon.request_timeout, settings.marathon.connect_timeout)
 }
@@ -214,12 +279,31 @@ fn marathon_transport(settings: &Settings) -> TransportOptions {
 fn cpu_source(
     settings: &Settings,
     marathon: &Arc<MarathonClient>,
+    openstack: Option<&OpenStack>,
+    clock: Arc<dyn Clock>,
 ) -> Result<Option<Box<dyn CpuSource>>, SuperviseError> {
     Ok(match (settings.cpu_source.kind, &settings.cpu_source.url) {
         (CpuSourceKind::Mesos, Some(master)) => {
             let mesos = MesosClient::new(master.clone(), &marathon_transport(settings))?;
             Some(Box::new(MesosSource::new(Arc::clone(marathon), mesos)))
         }
+        (CpuSourceKind::Prometheus, url) => {
+            let p = &settings.prometheus;
+            // One of the two is there: the settings are checked.
+            let Some(url) = p.url.as_ref().or(url.as_ref()) else { return Ok(None) };
+            let options =
+                TransportOptions { cacert: p.cacert.clone(), ..transport(p.request_timeout, p.connect_timeout) };
+            let authorization = p.authorization_file.as_deref().map(token::authorization).transpose()?;
+            let client = PrometheusClient::new(url, authorization, &options)?;
+            let metric = ContainerMetric { name: p.metric.clone(), label: p.label.clone() };
+            Some(Box::new(PrometheusSource::new(client, metric, clock)))
+        }
+        (CpuSourceKind::Monasca, _) => match openstack {
+            Some(openstack) => {
+                Some(Box::new(MonascaSource::new(openstack.monasca()?, clock, settings.elasticity.ticks_per_second)))
+            }
+            None => None,
+        },
         _ => None,
     })
 }

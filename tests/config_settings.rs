@@ -116,8 +116,14 @@ fn values_that_do_not_go_together_are_refused() {
         ("[tls]\ncertificate = \"c.pem\"", "needs tls.key too"),
         ("[tls]\nkey = \"k.pem\"", "needs tls.certificate too"),
         ("[cpu_source]\nkind = \"mesos\"", "needs cpu_source.url too"),
-        ("[cpu_source]\nkind = \"monasca\"", "not available in this version"),
-        ("[cpu_source]\nkind = \"prometheus\"\nurl = \"http://host:9090\"", "not available in this version"),
+        ("[cpu_source]\nkind = \"monasca\"", "needs supervisor.credentials_openstack (-o) too"),
+        ("[openstack]\nrequest_timeout = 1", "must not be above openstack.request_timeout = 1"),
+        ("[webhooks]\nurl = \"http://u:p@h/\"", "should not hold a user or password"),
+        ("[cpu_source]\nkind = \"prometheus\"", "needs prometheus.url too"),
+        ("[prometheus]\nconnect_timeout = 20", "must not be above prometheus.request_timeout = 10"),
+        ("[prometheus]\nmetric = \"up or vector(1)\"", "expected the name of a metric"),
+        ("[prometheus]\nlabel = \"a:b\"", "expected the name of a label"),
+        ("[prometheus]\nlabel = \"1\"", "expected the name of a label"),
         ("[marathon]\nconnect_timeout = 20", "must not be above marathon.request_timeout = 10"),
         ("[chronos]\nrequest_timeout = 1", "must not be above chronos.request_timeout = 1"),
         ("[auth]\nmode = \"off\"", "only for a loopback address"),
@@ -127,6 +133,10 @@ fn values_that_do_not_go_together_are_refused() {
     }
     assert!(load("[auth]\nmode = \"off\"\n[supervisor]\nlisten = \"::1\"", &[], vec![]).is_ok());
     assert!(load("[auth]\nmode = \"off\"\nforce_off = true", &[], vec![]).is_ok());
+    for place in ["cpu_source", "prometheus"] {
+        let file = format!("cpu_source.kind = \"prometheus\"\n{place}.url = \"http://host:9090/prometheus\"");
+        assert!(load(&file, &[], vec![]).is_ok(), "{file}");
+    }
 }
 
 #[test]

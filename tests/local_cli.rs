@@ -72,6 +72,8 @@ fn command(dir: &Path, version: &str) -> Command {
         "--chronos-port=0",
         "--marathon-port=0",
         "--mesos-port=0",
+        "--keystone-port=0",
+        "--monasca-port=0",
         "--offer-interval=50ms",
         "--task-kill-grace=200ms",
     ]);
@@ -123,7 +125,8 @@ fn a_port_in_use_is_named_with_its_option() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let mut command = Command::new(env!("CARGO_BIN_EXE_mesos-qos"));
-    command.args(["local", "--chronos-port=0", "--mesos-port=0", "--marathon-port", &port, "--state-dir"]);
+    command.args(["local", "--chronos-port=0", "--mesos-port=0", "--keystone-port=0", "--monasca-port=0"]);
+    command.args(["--marathon-port", &port, "--state-dir"]);
     let output = command.arg(dir.path()).output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success() && stderr.contains(&format!("{port}: choose another marathon-port")), "{stderr}");
@@ -190,7 +193,15 @@ fn it_says_what_is_wrong_with_its_options() {
         ("--node-env=node9:A=b", 1, "there is no such node; they are node1 to node5"),
     ] {
         let output = Command::new(env!("CARGO_BIN_EXE_mesos-qos"))
-            .args(["local", "--chronos-port=0", "--marathon-port=0", "--mesos-port=0", option, "--state-dir"])
+            .args([
+                "local",
+                "--chronos-port=0",
+                "--marathon-port=0",
+                "--mesos-port=0",
+                "--keystone-port=0",
+                "--monasca-port=0",
+            ])
+            .args([option, "--state-dir"])
             .arg(dir.path())
             .output()
             .unwrap();

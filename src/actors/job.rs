@@ -10,11 +10,14 @@ use arc_swap::ArcSwapOption;
 use super::commit;
 use super::cpu::Nodes;
 use super::directory::{Directory, Entry};
+use super::effect_times::EffectTimes;
+use super::figures::Figures;
 use super::outbox::{Changed, Outbox, Settled};
 use super::registry::{Registry, Retire};
 use super::sample::{Newest, Telling};
 use super::submit::{Answer, Receipt, Submit, SubmitError};
 use crate::clock::Clock;
+use crate::events::job::JobEvent;
 use crate::events::store::{AppendError, Appended, EventLog};
 use crate::qos::ids::JobId;
 use crate::qos::job::command::LookFacts;
@@ -39,6 +42,8 @@ pub struct JobContext {
     pub nodes: Nodes,
     /// Where a registered job is entered.
     pub directory: Directory,
+    /// Told of what is on disk.
+    pub figures: Figures,
 }
 
 /// One job.
@@ -51,6 +56,7 @@ pub struct JobActor {
     published: Arc<ArcSwapOption<JobState>>,
     /// The job's effects that wait on disk.
     pending: BTreeSet<EffectKey>,
+    effect_times: EffectTimes,
     overdue: Option<SpawnHandle>,
     /// Measurements that are not in the log yet.
     pub(super) newest: Newest,
@@ -76,6 +82,7 @@ impl JobActor {
             context.nodes.give(id, state);
         }
         let newest = Newest::new(context.telling);
+        let effect_times = EffectTimes::default();
         JobActor {
             id,
             context,
@@ -83,6 +90,7 @@ impl JobActor {
             state,
             published,
             pending,
+            effect_times,
             overdue: None,
             awaited: None,
             newest,
@@ -91,8 +99,18 @@ impl JobActor {
     }
 
     /// Takes what is on disk into account.
-    fn committed(&mut self, ctx: &mut Context<Self>, next: JobState, settled: Vec<Settled>, appended: Appended) {
+    fn committed(
+        &mut self,
+        ctx: &mut Context<Self>,
+        next: JobState,
+        events: &[JobEvent],
+        settled: Vec<Settled>,
+        appended: Appended,
+    ) {
         let next = Arc::new(next);
+        let (framework, figures) = (next.registered.framework, &self.context.figures);
+        events.iter().for_each(|event| figures.recorded(framework, event));
+        self.effect_times.committed(&settled, &appended.outbox_added, self.context.clock.now(), framework, figures);
         let registered_now = self.state.is_none();
         if self.state.as_deref().is_none_or(|before| newest_segment(before) != newest_segment(&next)) {
             self.newest.clear();
@@ -110,7 +128,6 @@ impl JobActor {
             tracing::info!(job = %self.id, name = next.registered.name, version = event.version.0, kind = %event.kind, data, "event");
         }
         if !(settled.is_empty() && appended.outbox_added.is_empty()) {
-            let framework = next.registered.framework;
             let changed = Changed { job: self.id, framework, settled, added: appended.outbox_added };
             self.context.outbox.do_send(changed);
         }
@@ -270,7 +287,7 @@ impl JobActor {
         AtomicResponse::new(Box::pin(written.into_actor(self).map(move |outcome, actor, ctx| match outcome {
             Ok(appended) => {
                 actor.pending = pending;
-                actor.committed(ctx, next, settled, appended);
+                actor.committed(ctx, next, &events, settled, appended);
                 Ok(Answer { reply, repeated: false })
             }
             Err(AppendError::DuplicateKey(stored)) => match receipt {

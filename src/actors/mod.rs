@@ -9,14 +9,22 @@
 //! - `outbox`: hands the effects that wait on disk to their performers, one at a time per job
 //! - `chronos`, `marathon`: perform them against the frameworks, and bring what became of them back as commands; `performer` is
 //!   what they have in common
+//! - `figures`: what was decided, carried out and ended, for `/metrics`; `effect_times`: how long it took
+//! - `follow`: reads the log for somebody outside; `metrics` sends what follows from it to Monasca
+//! - `webhook`: tells an operator's service what cannot wait
+//! - `token`: keeps the one token of Keystone
 //! - `cpu`: asks for the CPU time of long-running jobs where their agents do not tell it
 
 mod chronos;
 mod commit;
 mod cpu;
 mod directory;
+mod effect_times;
+mod figures;
+mod follow;
 mod job;
 mod marathon;
+mod metrics;
 mod outbox;
 #[cfg(test)]
 mod outbox_tests;
@@ -28,13 +36,19 @@ mod submit;
 mod supervisor;
 #[cfg(test)]
 mod tests;
+mod token;
 pub mod view;
+mod webhook;
 
 pub use chronos::ChronosPatience;
-pub use cpu::{CpuSource, MesosSource};
+pub use cpu::{ContainerMetric, CpuSource, MesosSource, MonascaSource, PrometheusSource};
+pub use figures::Figures;
 pub use marathon::MarathonPatience;
+pub use metrics::{MetricsPlan, MetricsStatus};
 pub use performer::FrameworkStatus;
 pub use sample::Sample;
-pub use start::{Running, StartError, Startup, start};
+pub use start::{MetricsStartup, Running, StartError, Startup, start};
 pub use submit::{Answer, Receipt, SubmitError};
 pub use supervisor::{RegisterError, Supervisor};
+pub use token::{KeptTokens, TokenActor};
+pub use webhook::{Webhook, WebhookStatus};

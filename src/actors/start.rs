@@ -7,18 +7,23 @@ use std::sync::atomic::AtomicUsize;
 
 use actix::{Actor, Addr, Arbiter, Recipient};
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::chronos::{ChronosActor, ChronosPatience};
 use super::cpu::{CpuSource, Nodes, Poll};
 use super::directory::Directory;
+use super::figures::Figures;
 use super::job::JobContext;
 use super::marathon::{MarathonActor, MarathonPatience};
+use super::metrics::{self, MetricsPlan, MetricsStatus};
 use super::outbox::{Changed, Outbox, Perform, Stop};
 use super::performer::FrameworkStatus;
 use super::registry::{Registry, Revive};
 use super::sample::Telling;
 use super::submit::Submit;
 use super::supervisor::Supervisor;
+use super::webhook::{self, Webhook, WebhookStatus};
 use crate::clients::chronos::ChronosClient;
 use crate::clients::marathon::MarathonClient;
 use crate::clock::Clock;
@@ -27,12 +32,13 @@ use crate::events::envelope::StoredEvent;
 use crate::events::job::{self, JobEvent};
 use crate::events::store::{EventLog, EventStore, OpenError, OutboxRow, ReadError, Replay, StoreOptions};
 use crate::events::upcast::UpcastError;
+use crate::openstack::Monasca;
 use crate::qos::ids::{Framework, JobId};
 use crate::qos::job::registration::Defaults;
 use crate::qos::job::{Command, EffectKey, JobState, Recorded};
 
 /// How many commands may be under way at once; more are refused with "overloaded".
-const COMMANDS_UNDER_WAY: usize = 4096;
+pub(super) const COMMANDS_UNDER_WAY: usize = 4096;
 
 /// What a supervisor is started with.
 pub struct Startup {
@@ -50,6 +56,18 @@ pub struct Startup {
     pub marathon: Option<(Arc<MarathonClient>, MarathonPatience)>,
     /// Who is asked for the CPU time of long-running jobs, unless their agents tell it.
     pub cpu_source: Option<Box<dyn CpuSource>>,
+    /// Where metrics are sent to, if anywhere.
+    pub metrics: Option<MetricsStartup>,
+    /// Who is told of what cannot wait, if anybody.
+    pub webhook: Option<Webhook>,
+}
+
+/// Metrics that are sent.
+pub struct MetricsStartup {
+    /// Where to.
+    pub monasca: Monasca,
+    /// How.
+    pub plan: MetricsPlan,
 }
 
 /// Why a supervisor could not start.
@@ -84,6 +102,10 @@ pub struct Running {
     store: EventStore,
     outbox: Addr<Outbox>,
     core: Arbiter,
+    /// What works for somebody outside has a thread of its own: it must not hold up decisions.
+    aside: Arbiter,
+    stop_aside: CancellationToken,
+    working_aside: TaskTracker,
 }
 
 /// Starts the actors on an arbiter of their own and takes up where the log ends.
@@ -134,6 +156,7 @@ pub async fn start(startup: Startup) -> Result<Running, StartError> {
         core.spawn_fn(move || drop(actix::spawn(poll.run())));
         status
     });
+    let figures = Figures::default();
     let context = JobContext {
         nodes,
         log: log.clone(),
@@ -141,6 +164,7 @@ pub async fn start(startup: Startup) -> Result<Running, StartError> {
         outbox: outbox.clone(),
         telling,
         directory: directory.clone(),
+        figures: figures.clone(),
     };
     let registry = Registry::start_in_arbiter(&core.handle(), move |_| Registry::new(context));
 
@@ -189,6 +213,36 @@ pub async fn start(startup: Startup) -> Result<Running, StartError> {
             "jobs wait for {framework}, and this supervisor has no credentials for it: start it with {flag} to go on with them"
         );
     }
+    let (aside, stop_aside, working_aside) = (Arbiter::new(), CancellationToken::new(), TaskTracker::new());
+    let metrics = startup.metrics.map(|MetricsStartup { monasca, plan }| {
+        let status = Arc::new(MetricsStatus::default());
+        let (log, clock, stop) = (log.clone(), Arc::clone(&startup.clock), stop_aside.clone());
+        let (working, sending) = (working_aside.token(), Arc::clone(&status));
+        aside.spawn_fn(move || {
+            drop(actix::spawn(async move {
+                let _working = working;
+                metrics::run(monasca, plan, log, clock, sending, stop).await;
+            }));
+        });
+        status
+    });
+    let webhook = startup.webhook.map(|webhook| {
+        let status = Arc::new(WebhookStatus::default());
+        let around = webhook::Surroundings {
+            log: log.clone(),
+            clock: Arc::clone(&startup.clock),
+            frameworks: frameworks.clone(),
+            status: Arc::clone(&status),
+        };
+        let (working, stop) = (working_aside.token(), stop_aside.clone());
+        aside.spawn_fn(move || {
+            drop(actix::spawn(async move {
+                let _working = working;
+                webhook::run(webhook, around, stop).await;
+            }));
+        });
+        status
+    });
     let supervisor = Supervisor {
         directory,
         registry,
@@ -196,12 +250,15 @@ pub async fn start(startup: Startup) -> Result<Running, StartError> {
         clock: startup.clock,
         defaults: Arc::new(startup.defaults),
         permits: Arc::new(Semaphore::new(COMMANDS_UNDER_WAY)),
+        figures,
         outbox_depth: depth,
         surplus_not_recorded: Arc::default(),
         frameworks,
         cpu_source,
+        metrics,
+        webhook,
     };
-    Ok(Running { supervisor, store, outbox, core })
+    Ok(Running { supervisor, store, outbox, core, aside, stop_aside, working_aside })
 }
 
 /// The keys of the effects that wait.
@@ -214,6 +271,10 @@ impl Running {
     pub async fn stop(self) {
         // An outbox that is gone has no performers either.
         let _stopped = self.outbox.send(Stop).await;
+        self.stop_aside.cancel();
+        self.working_aside.close();
+        self.working_aside.wait().await;
+        self.aside.stop();
         self.store.close().await;
         self.core.stop();
     }

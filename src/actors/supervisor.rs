@@ -8,12 +8,16 @@ use actix::Addr;
 use tokio::sync::Semaphore;
 
 use super::directory::Directory;
+use super::figures::Figures;
 use super::job::repeated;
+use super::metrics::MetricsStatus;
 use super::performer::FrameworkStatus;
 use super::registry::{Register, Registry};
 use super::sample::{Sample, allocation};
+use super::start::COMMANDS_UNDER_WAY;
 use super::submit::{Answer, Receipt, Submit, SubmitError};
 use super::view::job_view;
+use super::webhook::WebhookStatus;
 use crate::api::agent::AllocationReply;
 use crate::api::register::RegisterRequest;
 use crate::api::view::JobView;
@@ -33,9 +37,12 @@ pub struct Supervisor {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) defaults: Arc<Defaults>,
     pub(super) permits: Arc<Semaphore>,
+    pub(super) figures: Figures,
     pub(super) outbox_depth: Arc<AtomicUsize>,
     pub(super) surplus_not_recorded: Arc<AtomicU64>,
     pub(super) cpu_source: Option<Arc<FrameworkStatus>>,
+    pub(super) metrics: Option<Arc<MetricsStatus>>,
+    pub(super) webhook: Option<Arc<WebhookStatus>>,
     pub(super) frameworks: BTreeMap<Framework, Arc<FrameworkStatus>>,
 }
 
@@ -207,6 +214,16 @@ impl Supervisor {
         self.outbox_depth.load(Ordering::Relaxed)
     }
 
+    /// How many commands wait for their answers.
+    pub fn commands_under_way(&self) -> usize {
+        COMMANDS_UNDER_WAY.saturating_sub(self.permits.available_permits())
+    }
+
+    /// What was decided, carried out and ended.
+    pub fn figures(&self) -> &Figures {
+        &self.figures
+    }
+
     /// Reports, since the start, of runs that nobody had asked for and that were not recorded any more.
     pub fn surplus_not_recorded(&self) -> u64 {
         self.surplus_not_recorded.load(Ordering::Relaxed)
@@ -215,6 +232,16 @@ impl Supervisor {
     /// How the source of CPU times does; `None` when the agents of the jobs tell them.
     pub fn cpu_source(&self) -> Option<&FrameworkStatus> {
         self.cpu_source.as_deref()
+    }
+
+    /// How the sending of metrics does; `None` when none are sent.
+    pub fn metrics(&self) -> Option<&MetricsStatus> {
+        self.metrics.as_deref()
+    }
+
+    /// How the webhook does; `None` when there is none.
+    pub fn webhook(&self) -> Option<&WebhookStatus> {
+        self.webhook.as_deref()
     }
 
     /// How the frameworks do of which there are credentials.

@@ -28,6 +28,8 @@ async fn started(dir: &tempfile::TempDir) -> Running {
         chronos: None,
         marathon: None,
         cpu_source: None,
+        metrics: None,
+        webhook: None,
     };
     start(startup).await.unwrap()
 }

@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod instant;
 mod lenient;
+pub mod notice;
 pub mod register;
 pub mod report;
 pub mod view;

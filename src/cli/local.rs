@@ -24,7 +24,7 @@ use crate::qos::units::Cpus;
 /// Of the machine's cores, what tasks may have together; the rest is for the cluster itself and the supervisor.
 const SHARE_OF_CORES: f64 = 0.85;
 
-/// Run a cluster on this machine: the Chronos and Marathon APIs over real, CPU-limited processes
+/// Run a cluster on this machine: the Chronos and Marathon APIs over real, CPU-limited processes, and Keystone and Monasca
 #[derive(Debug, Args)]
 pub struct LocalArgs {
     /// Loopback address to listen on
@@ -39,6 +39,15 @@ pub struct LocalArgs {
     /// Port of the Mesos master's and agents' API (slaves, state, monitor/statistics); 0 takes a free one
     #[arg(long, default_value_t = 5050, value_name = "PORT")]
     pub mesos_port: u16,
+    /// Port of Keystone; 0 takes a free one
+    #[arg(long, default_value_t = 35357, value_name = "PORT")]
+    pub keystone_port: u16,
+    /// Port of Monasca; 0 takes a free one
+    #[arg(long, default_value_t = 8070, value_name = "PORT")]
+    pub monasca_port: u16,
+    /// How long a token of Keystone is good for
+    #[arg(long, default_value = "1h", value_parser = parse_duration, value_name = "TIME")]
+    pub token_lifetime: Duration,
     /// Behave as this Chronos
     #[arg(long, default_value = "3.0", value_name = "2.4|3.0")]
     pub chronos_version: ChronosVersion,
@@ -84,8 +93,8 @@ pub struct LocalArgs {
     /// Directory for jobs, apps, the launch journal and the tasks' sandboxes
     #[arg(long, default_value = "mesos-qos-local", value_name = "DIR")]
     pub state_dir: PathBuf,
-    /// Directory for chronos.json and marathon.json, the credentials that the other commands take [default: the state
-    /// directory]
+    /// Directory for chronos.json, marathon.json and openstack.json, the credentials that the other commands take [default:
+    /// the state directory]
     #[arg(long, value_name = "DIR")]
     pub credentials_dir: Option<PathBuf>,
 }
@@ -130,7 +139,12 @@ pub fn run(args: LocalArgs, mut out: impl Write) -> anyhow::Result<()> {
     let cluster = LocalCluster::start(options)?;
     let credentials_dir = args.credentials_dir.unwrap_or(state_dir);
     std::fs::create_dir_all(&credentials_dir).context("--credentials-dir")?;
-    // Whoever waits for chronos.json finds the other one too.
+    // Whoever waits for chronos.json finds the others too.
+    if let Some(account) = cluster.accounts().first() {
+        let file = credentials_dir.join("openstack.json");
+        let written = account.write(&file, &cluster.keystone_url(), &cluster.monasca_url());
+        written.with_context(|| format!("{}", file.display()))?;
+    }
     let files = [("marathon.json", cluster.marathon_url()), ("chronos.json", cluster.chronos_url())];
     for (name, url) in &files {
         let file = credentials_dir.join(name);
@@ -139,7 +153,10 @@ pub fn run(args: LocalArgs, mut out: impl Write) -> anyhow::Result<()> {
     writeln!(out, "chronos      {} ({})", cluster.chronos_url(), args.chronos_version)?;
     writeln!(out, "marathon     {} ({})", cluster.marathon_url(), args.marathon_version)?;
     writeln!(out, "mesos        {}", cluster.mesos_url())?;
-    writeln!(out, "credentials  {0}/chronos.json, {0}/marathon.json", credentials_dir.display())?;
+    writeln!(out, "keystone     {}", cluster.keystone_url())?;
+    writeln!(out, "monasca      {}", cluster.monasca_url())?;
+    let dir = credentials_dir.display();
+    writeln!(out, "credentials  {dir}/chronos.json, {dir}/marathon.json, {dir}/openstack.json")?;
     writeln!(out, "journal      {}", cluster.journal_path().display())?;
     writeln!(out, "nodes        {} with {} CPUs, {factor:.4} of a core each, {kind}", args.nodes, args.cpus)?;
     out.flush()?;
@@ -186,6 +203,9 @@ fn options(args: &LocalArgs, state_dir: PathBuf, executor: Arc<dyn Executor>) ->
         chronos_port: args.chronos_port,
         marathon_port: args.marathon_port,
         mesos_port: args.mesos_port,
+        keystone_port: args.keystone_port,
+        monasca_port: args.monasca_port,
+        token_lifetime: args.token_lifetime,
         chronos_version: args.chronos_version,
         marathon_version: args.marathon_version,
         marathon_limit: match args.marathon_limit {

@@ -12,6 +12,7 @@ pub mod launch;
 pub mod local;
 pub mod log;
 pub mod man;
+pub mod monasca;
 mod present;
 pub mod remote;
 pub mod show;
@@ -48,6 +49,7 @@ enum Command {
     Show(show::ShowArgs),
     Cancel(cancel::CancelArgs),
     Log(log::LogArgs),
+    Monasca(monasca::MonascaArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
     #[command(hide = true)]
@@ -82,6 +84,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Show(args) => block_on(show::run(args, out, &say)),
         Command::Cancel(args) => block_on(cancel::run(args, out, &say)),
         Command::Log(args) => log::run(args, out.lock()),
+        Command::Monasca(args) => monasca::run(args, out.lock(), &say),
         Command::Completions(args) => completions::run(&args, Cli::command(), out.lock()),
         Command::Man(args) => man::run(&args, Cli::command(), out.lock()),
         Command::Workload(args) => workload::run(&args, out.lock()),

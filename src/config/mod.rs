@@ -10,11 +10,14 @@ mod file;
 mod launcher;
 mod layers;
 mod marathon;
+mod openstack;
 mod outside;
+mod prometheus;
 mod reader;
 mod render;
 mod supervisor;
 mod value;
+mod webhooks;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -27,9 +30,12 @@ pub use error::{ConfigError, Problem};
 pub use launcher::LauncherSettings;
 pub use layers::{ENV_PREFIX, FlagValue, Layers, OTHER_VARIABLES};
 pub use marathon::MarathonSettings;
+pub use openstack::OpenStackSettings;
 pub use outside::{ChronosSettings, CpuSourceKind, CpuSourceSettings, MetricsSettings};
+pub use prometheus::PrometheusSettings;
 pub use supervisor::{AuthMode, AuthSettings, LogFormat, SupervisorSettings, TlsSettings};
 pub use value::Source;
+pub use webhooks::WebhookSettings;
 
 use reader::Reader;
 
@@ -49,8 +55,14 @@ pub struct Settings {
     pub marathon: MarathonSettings,
     /// Where the CPU time of Marathon jobs is learned.
     pub cpu_source: CpuSourceSettings,
+    /// The Prometheus that is asked for them.
+    pub prometheus: PrometheusSettings,
+    /// How patient the supervisor is with Keystone and Monasca.
+    pub openstack: OpenStackSettings,
     /// What is sent to Monasca.
     pub metrics: MetricsSettings,
+    /// Who is told of what an operator should know at once.
+    pub webhooks: WebhookSettings,
     /// Who may talk to the supervisor.
     pub auth: AuthSettings,
     /// Its certificate.
@@ -88,7 +100,10 @@ impl Settings {
             chronos: ChronosSettings::read(&mut reader),
             marathon: MarathonSettings::read(&mut reader),
             cpu_source: CpuSourceSettings::read(&mut reader),
+            prometheus: PrometheusSettings::read(&mut reader),
+            openstack: OpenStackSettings::read(&mut reader),
             metrics: MetricsSettings::read(&mut reader),
+            webhooks: WebhookSettings::read(&mut reader),
             auth: AuthSettings::read(&mut reader),
             tls: TlsSettings::read(&mut reader),
             launcher: LauncherSettings::read(&mut reader),
@@ -96,7 +111,10 @@ impl Settings {
         settings.elasticity.check(&mut reader);
         settings.chronos.check(&mut reader);
         settings.marathon.check(&mut reader);
-        settings.cpu_source.check(&mut reader);
+        settings.cpu_source.check(&settings.prometheus, &mut reader);
+        settings.prometheus.check(&mut reader);
+        settings.openstack.check(&mut reader);
+        settings.webhooks.check(&mut reader);
         settings.launcher.check(&mut reader);
         settings.check_exposure(&mut reader);
         settings.check_availability(&mut reader);
@@ -150,6 +168,10 @@ impl Settings {
 
     /// Refuses what later versions will do: a wish that is silently not kept is worse than an error.
     fn check_availability(&self, reader: &mut Reader) {
+        if self.cpu_source.kind == CpuSourceKind::Monasca && self.supervisor.credentials_openstack.is_none() {
+            let expected = "needs supervisor.credentials_openstack (-o) too".into();
+            reader.conflict("cpu_source", "kind", "\"monasca\"", expected);
+        }
         if self.elasticity.dry_run {
             reader.conflict("elasticity", "dry_run", true, "not available in this version, which would resize".into());
         }

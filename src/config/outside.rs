@@ -4,6 +4,7 @@ use reqwest::Url;
 use serde::Serialize;
 
 use super::choice::choice;
+use super::prometheus::PrometheusSettings;
 use super::reader::Reader;
 use super::render;
 use crate::qos::units::Span;
@@ -85,7 +86,7 @@ choice! {
 pub struct CpuSourceSettings {
     /// Where the CPU time is learned.
     pub kind: CpuSourceKind,
-    /// Where that source answers: the Mesos master.
+    /// Where that source answers: the Mesos master, or Prometheus when `prometheus.url` is absent.
     #[serde(serialize_with = "render::url", skip_serializing_if = "Option::is_none")]
     pub url: Option<Url>,
 }
@@ -96,19 +97,18 @@ impl CpuSourceSettings {
         CpuSourceSettings { kind: s.choice("kind", CpuSourceKind::Pushed), url: s.optional_url("url") }
     }
 
-    pub(super) fn check(&self, reader: &mut Reader) {
+    pub(super) fn check(&self, prometheus: &PrometheusSettings, reader: &mut Reader) {
         let found = format!("{:?}", self.kind.as_str());
-        // A wish that is silently not kept is worse than an error.
-        if matches!(self.kind, CpuSourceKind::Monasca | CpuSourceKind::Prometheus) {
-            let expected = "not available in this version: \"pushed\" and \"mesos\" are".into();
-            reader.conflict("cpu_source", "kind", found, expected);
-        } else if self.kind == CpuSourceKind::Mesos && self.url.is_none() {
+        if self.kind == CpuSourceKind::Mesos && self.url.is_none() {
             reader.conflict(
                 "cpu_source",
                 "kind",
                 found,
                 "needs cpu_source.url too, such as \"http://host:5050\"".into(),
             );
+        } else if self.kind == CpuSourceKind::Prometheus && self.url.is_none() && prometheus.url.is_none() {
+            let expected = "needs prometheus.url too, such as \"http://host:9090\"".into();
+            reader.conflict("cpu_source", "kind", found, expected);
         }
     }
 }
@@ -123,6 +123,14 @@ pub struct MetricsSettings {
     /// The longest that a metric waits for company.
     #[serde(serialize_with = "render::seconds")]
     pub batch_interval: Span,
+    /// The most requests in a second: how fast a backlog is sent.
+    pub requests_per_second: f64,
+    /// What was sent this long before an outage is sent again after it.
+    #[serde(serialize_with = "render::seconds")]
+    pub overlap: Span,
+    /// Metrics of events older than this are not sent.
+    #[serde(serialize_with = "render::seconds")]
+    pub max_age: Span,
 }
 
 impl MetricsSettings {
@@ -130,8 +138,12 @@ impl MetricsSettings {
         let mut s = reader.section("metrics");
         MetricsSettings {
             monasca: s.boolean("monasca", true),
-            batch_size: s.whole("batch_size", 100, 1..=10_000),
+            batch_size: s.whole("batch_size", 100, 1..=100),
             batch_interval: s.span("batch_interval", 5.0, 0.1..=3600.0),
+            requests_per_second: s.real("requests_per_second", 10.0, 0.01..=1000.0),
+            overlap: s.span("overlap", 120.0, 0.0..=86_400.0),
+            // The Java API takes nothing that is older than 14 days.
+            max_age: s.span("max_age", 1_123_200.0, 60.0..=3_153_600_000.0),
         }
     }
 }

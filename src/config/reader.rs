@@ -116,6 +116,12 @@ impl Section<'_, '_> {
         self.read(key, C::expected, |raw| C::from_word(raw.text()?)).unwrap_or(default)
     }
 
+    /// Any text.
+    pub fn text(&mut self, key: &'static str, default: &str) -> String {
+        self.read(key, || "expected a string".into(), |raw| raw.text().map(str::to_owned))
+            .unwrap_or_else(|| default.to_owned())
+    }
+
     /// A path that may be absent.
     pub fn optional_path(&mut self, key: &'static str) -> Option<PathBuf> {
         self.read(key, || "expected a path as a string".into(), |raw| raw.text().map(PathBuf::from))

@@ -43,7 +43,10 @@ pub fn serve(parts: ServerParts) -> io::Result<(Server, SocketAddr)> {
     let supervisor = parts.supervisor;
     let requests = Requests::default();
     let collector = SupervisorCollector(supervisor.clone());
-    let metrics = Data::new(Metrics::new(&requests, |registry| registry.register_collector(Box::new(collector))));
+    let metrics = Data::new(Metrics::new(&requests, |registry| {
+        registry.register_collector(Box::new(collector));
+        supervisor.figures().register(registry);
+    }));
     let (gate, limits, frameworks) = (Data::new(parts.gate), Data::new(parts.limits), Data::new(parts.frameworks));
     let (requests, supervisor) = (Data::new(requests), Data::new(supervisor));
     let server = HttpServer::new(move || {

@@ -16,6 +16,7 @@ use uuid::Uuid;
 use super::credentials::Credentials;
 use super::driver::{Driver, Framework, State};
 use super::journal::Journal;
+use super::openstack::{Account, OpenStack};
 use super::options::LocalOptions;
 use super::servers::{Addresses, Inside, Ports};
 use super::store::Store;
@@ -29,6 +30,7 @@ pub struct LocalCluster {
     driver: Arc<Driver>,
     addresses: Addresses,
     credentials: Credentials,
+    accounts: Vec<Account>,
     journal: PathBuf,
     stop: Option<oneshot::Sender<()>>,
     stopped: Option<oneshot::Receiver<()>>,
@@ -84,13 +86,17 @@ impl LocalCluster {
             chronos: bind("chronos-port", options.chronos_port)?,
             marathon: bind("marathon-port", options.marathon_port)?,
             mesos: bind("mesos-port", options.mesos_port)?,
+            keystone: bind("keystone-port", options.keystone_port)?,
+            monasca: bind("monasca-port", options.monasca_port)?,
         };
         let addresses = ports.addresses()?;
         let credentials = options.credentials.clone();
         let (stop, stop_wanted) = oneshot::channel();
         let (stopped_tx, stopped) = oneshot::channel();
         let (ready_tx, ready) = mpsc::channel();
-        let inside = Inside { driver: driver.clone(), credentials: credentials.clone(), addresses, cluster };
+        let accounts = options.accounts.clone();
+        let openstack = Arc::new(OpenStack::new(accounts.clone(), options.token_lifetime, options.clock.clone()));
+        let inside = Inside { driver: driver.clone(), credentials: credentials.clone(), addresses, cluster, openstack };
         let thread = std::thread::Builder::new().name("local-cluster".into()).spawn(move || {
             let system = actix_web::rt::System::new();
             system.block_on(async move {
@@ -121,6 +127,7 @@ impl LocalCluster {
             driver,
             addresses,
             credentials,
+            accounts,
             journal: journal_path,
             stop: Some(stop),
             stopped: Some(stopped),
@@ -141,6 +148,21 @@ impl LocalCluster {
     /// Where the Mesos master's and agents' API is.
     pub fn mesos_url(&self) -> String {
         format!("http://{}", self.addresses.mesos)
+    }
+
+    /// Where Keystone is, without `/v3`.
+    pub fn keystone_url(&self) -> String {
+        format!("http://{}", self.addresses.keystone)
+    }
+
+    /// Where Monasca is, without `/v2.0`.
+    pub fn monasca_url(&self) -> String {
+        format!("http://{}", self.addresses.monasca)
+    }
+
+    /// Who may log in at Keystone.
+    pub fn accounts(&self) -> &[Account] {
+        &self.accounts
     }
 
     /// Who may use the APIs of the frameworks.

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use serde_json::json;
+use serde_json::{Value, json};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
@@ -39,14 +39,18 @@ impl Credentials {
     /// # Errors
     /// When the file system refuses it.
     pub fn write(&self, path: &Path, url: &str) -> io::Result<()> {
-        let text = json!({"url": url, "user": self.user, "password": self.password});
-        // A new file, renamed into place: an old one might be readable by others, or be read half-written.
-        let new = path.with_extension("json.new");
-        let _ = std::fs::remove_file(&new);
-        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
-        writeln!(file, "{text:#}")?;
-        std::fs::rename(&new, path)
+        write_private(path, &json!({"url": url, "user": self.user, "password": self.password}))
     }
+}
+
+/// Writes a document that only its owner can read.
+pub(super) fn write_private(path: &Path, document: &Value) -> io::Result<()> {
+    // A new file, renamed into place: an old one might be readable by others, or be read half-written.
+    let new = path.with_extension("json.new");
+    let _ = std::fs::remove_file(&new);
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
+    writeln!(file, "{document:#}")?;
+    std::fs::rename(&new, path)
 }
 
 impl fmt::Debug for Credentials {

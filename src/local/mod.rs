@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`chronos`], [`marathon`] | the schedulers as state machines, and their HTTP interfaces |
 //! | `mesos` | what the Mesos master and agents tell |
+//! | [`openstack`] | Keystone and Monasca, as far as metrics go |
 //! | [`nodes`], [`ports`] | how much CPU is reserved where, and which ports |
 //! | [`action`], [`task`], [`timers`] | what the schedulers have in common |
 //! | `driver` | tells the schedulers what happened, does what they want |
@@ -32,9 +33,11 @@ pub mod executor;
 mod guard;
 mod java;
 pub mod journal;
+mod local_http;
 pub mod marathon;
 mod mesos;
 pub mod nodes;
+pub mod openstack;
 mod options;
 pub mod ports;
 mod servers;

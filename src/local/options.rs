@@ -14,6 +14,7 @@ use super::executor::Executor;
 use super::marathon;
 use super::marathon::version::MarathonVersion;
 use super::nodes::Nodes;
+use super::openstack::Account;
 use crate::clock::Clock;
 use crate::qos::units::{Cpus, Span};
 
@@ -31,6 +32,14 @@ pub struct LocalOptions {
     pub marathon_port: u16,
     /// Port of the Mesos master's and agents' API; 0 takes a free one.
     pub mesos_port: u16,
+    /// Port of Keystone; 0 takes a free one.
+    pub keystone_port: u16,
+    /// Port of Monasca; 0 takes a free one.
+    pub monasca_port: u16,
+    /// Who may log in at Keystone; the first is whom the credentials file names.
+    pub accounts: Vec<Account>,
+    /// How long a token of Keystone is good for.
+    pub token_lifetime: Duration,
     /// Whose behaviour is served as Chronos.
     pub chronos_version: ChronosVersion,
     /// Whose behaviour is served as Marathon.
@@ -107,6 +116,9 @@ pub enum OptionError {
     /// Nodes without CPU.
     #[error("cpus: each node needs more than 0")]
     NoCpus,
+    /// A Keystone that lets nobody in.
+    #[error("accounts: at least 1 is needed")]
+    NoAccounts,
     /// A time that cannot be nothing.
     #[error("{0}: more than 0 is needed")]
     Zero(&'static str),
@@ -127,6 +139,10 @@ impl LocalOptions {
             chronos_port: 0,
             marathon_port: 0,
             mesos_port: 0,
+            keystone_port: 0,
+            monasca_port: 0,
+            accounts: vec![Account::random()],
+            token_lifetime: Duration::from_secs(3600),
             chronos_version: ChronosVersion::default(),
             marathon_version: MarathonVersion::default(),
             marathon_limit: CpuLimit::default(),
@@ -163,7 +179,15 @@ impl LocalOptions {
         if self.cpus_per_node.milli() == 0 {
             return Err(OptionError::NoCpus);
         }
-        for (name, duration) in [("offer interval", self.offer_interval), ("schedule horizon", self.schedule_horizon)] {
+        if self.accounts.is_empty() {
+            return Err(OptionError::NoAccounts);
+        }
+        let times = [
+            ("offer interval", self.offer_interval),
+            ("schedule horizon", self.schedule_horizon),
+            ("token lifetime", self.token_lifetime),
+        ];
+        for (name, duration) in times {
             if duration.is_zero() {
                 return Err(OptionError::Zero(name));
             }

@@ -12,13 +12,17 @@ use uuid::Uuid;
 
 use super::credentials::Credentials;
 use super::driver::Driver;
-use super::{chronos, guard, marathon, mesos};
+use super::local_http::LocalHttp;
+use super::openstack::OpenStack;
+use super::{chronos, guard, marathon, mesos, openstack};
 
 /// The ports that the cluster listens on.
 pub(super) struct Ports {
     pub chronos: TcpListener,
     pub marathon: TcpListener,
     pub mesos: TcpListener,
+    pub keystone: TcpListener,
+    pub monasca: TcpListener,
 }
 
 /// Their addresses.
@@ -27,12 +31,20 @@ pub(super) struct Addresses {
     pub chronos: SocketAddr,
     pub marathon: SocketAddr,
     pub mesos: SocketAddr,
+    pub keystone: SocketAddr,
+    pub monasca: SocketAddr,
 }
 
 impl Ports {
     pub fn addresses(&self) -> io::Result<Addresses> {
-        let Ports { chronos, marathon, mesos } = self;
-        Ok(Addresses { chronos: chronos.local_addr()?, marathon: marathon.local_addr()?, mesos: mesos.local_addr()? })
+        let Ports { chronos, marathon, mesos, keystone, monasca } = self;
+        Ok(Addresses {
+            chronos: chronos.local_addr()?,
+            marathon: marathon.local_addr()?,
+            mesos: mesos.local_addr()?,
+            keystone: keystone.local_addr()?,
+            monasca: monasca.local_addr()?,
+        })
     }
 }
 
@@ -42,11 +54,20 @@ pub(super) struct Inside {
     pub credentials: Credentials,
     pub addresses: Addresses,
     pub cluster: Uuid,
+    pub openstack: Arc<OpenStack>,
 }
 
 impl Inside {
     pub fn serve(&self, ports: Ports) -> io::Result<Vec<ServerHandle>> {
-        let servers = [self.chronos(ports.chronos)?, self.marathon(ports.marathon)?, self.mesos(ports.mesos)?];
+        let keystone = openstack::keystone(self.openstack.clone());
+        let monasca = openstack::monasca(self.openstack.clone(), format!("http://{}", self.addresses.keystone));
+        let servers = [
+            self.chronos(ports.chronos)?,
+            self.marathon(ports.marathon)?,
+            self.mesos(ports.mesos)?,
+            plain(keystone, ports.keystone)?,
+            plain(monasca, ports.monasca)?,
+        ];
         let handles = servers.iter().map(Server::handle).collect();
         for server in servers {
             actix_web::rt::spawn(server);
@@ -96,4 +117,14 @@ impl Inside {
         });
         Ok(server.workers(1).disable_signals().shutdown_timeout(1).listen(port)?.run())
     }
+}
+
+/// A service that asks for a token of its own, if for any.
+fn plain(service: LocalHttp, port: TcpListener) -> io::Result<Server> {
+    let server = HttpServer::new(move || {
+        App::new()
+            .wrap(actix_web::middleware::from_fn(guard::local_host_only))
+            .configure(|config| service.configure(config))
+    });
+    Ok(server.workers(1).disable_signals().shutdown_timeout(1).listen(port)?.run())
 }

@@ -13,7 +13,7 @@ use mesos_qos::config::{AuthMode, TlsSettings};
 use mesos_qos::http::auth::{Checked, Gate, OperatorAccess, PublicAccess, ScrapeAccess};
 use mesos_qos::http::extract::{JsonBody, path_config, query_config};
 use mesos_qos::http::limits::{Limited, Limits};
-use mesos_qos::http::metrics_text::{Metrics, Requests, observe};
+use mesos_qos::http::metrics_text::{Format, Metrics, Requests, observe};
 use mesos_qos::http::{page, problem, tls};
 use mesos_qos::token::{CallbackKey, StoredToken};
 
@@ -123,7 +123,7 @@ async fn replay(_: OperatorAccess, body: JsonBody<serde_json::Value>) -> Json<se
 }
 
 async fn scrape(_: ScrapeAccess, metrics: Data<Metrics>) -> String {
-    metrics.render(&[]).unwrap()
+    metrics.render(&[], Format::Plain).unwrap()
 }
 
 async fn ready(access: PublicAccess) -> Json<String> {

@@ -82,7 +82,7 @@ impl World {
         let mut settings: Vec<_> =
             settings.iter().map(|(a, b, c)| ((*a).to_owned(), (*b).to_owned(), (*c).to_owned())).collect();
         for (_, key, value) in &mut settings {
-            if key == "url" {
+            if key == "url" && value.is_empty() {
                 *value = cluster.mesos_url();
             }
         }

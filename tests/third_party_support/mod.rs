@@ -52,6 +52,7 @@ impl Local {
     fn start(dir: &Path, options: &[&str]) -> Local {
         let child = Command::new(env!("CARGO_BIN_EXE_mesos-qos"))
             .args(["local", "--chronos-port", "0", "--marathon-port", "0", "--mesos-port", "0"])
+            .args(["--keystone-port", "0", "--monasca-port", "0"])
             .args(["--offer-interval", "100ms", "--credentials-dir"])
             .arg(dir.join("credentials"))
             .arg("--state-dir")

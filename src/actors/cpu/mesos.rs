@@ -63,7 +63,15 @@ impl MesosSource {
             let agent = agent_of(task)?;
             let (node, free) = (agent.id.clone(), Cpus::try_from_f64(agent.free_cpus()).ok());
             let cpu = *measured.get(task.id.as_str())?;
-            Some(Reading { job: job.job, segment: job.segment, since: job.since, cpu, node, free })
+            Some(Reading {
+                job: job.job,
+                segment: job.segment,
+                since: job.since,
+                cpu,
+                node: Some(node),
+                free,
+                at: None,
+            })
         });
         Ok(readings.collect())
     }

@@ -3,21 +3,26 @@
 //! # Layout
 //!
 //! - [`CpuSource`]: one read for all jobs that run
-//! - `mesos`: what the Mesos agents measure
+//! - `mesos`: what the Mesos agents measure; `prometheus`: what cAdvisor measures and Prometheus keeps
+//! - `monasca`: what the agents of Monasca publish
 //! - [`Nodes`]: what of each node is free, and who was given it
 //! - `poll`: reads again and again, and hands the readings to the jobs
 
 mod mesos;
+mod monasca;
 mod nodes;
 mod poll;
+mod prometheus;
 
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
 pub use mesos::MesosSource;
+pub use monasca::MonascaSource;
 pub use nodes::Nodes;
 pub use poll::Poll;
+pub use prometheus::{ContainerMetric, PrometheusSource};
 
 use crate::qos::ids::JobId;
 use crate::qos::units::{Cpus, Span, Timestamp};
@@ -46,10 +51,12 @@ pub struct Reading {
     pub since: Timestamp,
     /// CPU time of the segment, user and system.
     pub cpu: Span,
-    /// The job's node.
-    pub node: String,
+    /// The job's node, where the source knows nodes.
+    pub node: Option<String>,
     /// CPU of that node that nobody has reserved.
     pub free: Option<Cpus>,
+    /// When it was measured, when the source knows better than that it was now.
+    pub at: Option<Timestamp>,
 }
 
 /// A source that could not be read.

@@ -45,7 +45,7 @@ impl Poll {
             if jobs.is_empty() {
                 continue;
             }
-            // Measured at this moment or later: a reading is never taken for newer than it is.
+            // Measured at this moment or later, unless the source knows it better: a reading is never taken for newer than it is.
             let at = self.clock.now();
             match self.source.read(&jobs).await {
                 Ok(readings) => {
@@ -53,9 +53,12 @@ impl Poll {
                         tracing::info!("{} answers again", self.source.name());
                     }
                     for reading in &readings {
-                        self.nodes.measured(reading.job, &reading.node, reading.free);
+                        if let Some(node) = &reading.node {
+                            self.nodes.measured(reading.job, node, reading.free);
+                        }
                     }
                     for reading in readings {
+                        let at = reading.at.unwrap_or(at);
                         let facts = SampleFacts { segment: Some(reading.segment), at, cpu: reading.cpu, limit: None };
                         if let Some(entry) = self.directory.get(reading.job) {
                             entry.actor.do_send(Sample::Read { facts, since: reading.since });

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::events::envelope::{NewEvent, StoredEvent, StreamId, Version};
+use crate::events::envelope::{NewEvent, Seq, StoredEvent, StreamId, Version};
 use crate::events::store::rows::{JobRow, OutboxRow, StoredReply};
 use crate::qos::ids::{Framework, JobId};
 use crate::qos::units::Timestamp;
@@ -29,6 +29,17 @@ pub struct Append {
     pub reply: Option<NewReply>,
     /// The job's row, as it is after these events.
     pub job: Option<JobRow>,
+    /// How far a reader of the log has come.
+    pub cursor: Option<Cursor>,
+}
+
+/// How far a reader of the log has come that works for somebody outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cursor {
+    /// The reader.
+    pub name: &'static str,
+    /// The last event that it has done with.
+    pub seq: Seq,
 }
 
 /// Events for one stream.
@@ -92,7 +103,7 @@ pub struct NewReply {
 impl Append {
     /// Nothing yet, handled at `at`.
     pub fn at(at: Timestamp) -> Self {
-        Append { at, streams: Vec::new(), outbox: Vec::new(), reply: None, job: None }
+        Append { at, streams: Vec::new(), outbox: Vec::new(), reply: None, job: None, cursor: None }
     }
 
     /// Adds `events` to `stream`, which must be at the version `expected`.
@@ -148,6 +159,13 @@ impl Append {
     #[must_use]
     pub fn job(mut self, job: JobRow) -> Self {
         self.job = Some(job);
+        self
+    }
+
+    /// Notes how far a reader has come.
+    #[must_use]
+    pub fn cursor(mut self, name: &'static str, seq: Seq) -> Self {
+        self.cursor = Some(Cursor { name, seq });
         self
     }
 

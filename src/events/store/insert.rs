@@ -4,7 +4,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 
 use crate::events::chain::Head;
 use crate::events::envelope::{StoredEvent, Version};
-use crate::events::store::append::{Append, AppendError, NewEffect, NewReply, OutboxChange, StreamAppend};
+use crate::events::store::append::{Append, AppendError, Cursor, NewEffect, NewReply, OutboxChange, StreamAppend};
 use crate::events::store::read::{self, ReadError};
 use crate::events::store::rows::{JobRow, OutboxRow};
 use crate::events::store::tail::Tail;
@@ -69,6 +69,9 @@ fn write(conn: &Connection, tail: &mut Tail, append: Append) -> Result<Written, 
     }
     if let Some(job) = append.job {
         write_job(conn, &job)?;
+    }
+    if let Some(cursor) = append.cursor {
+        write_cursor(conn, at, cursor)?;
     }
     let mut events = Vec::new();
     for stream in append.streams {
@@ -168,6 +171,14 @@ fn change_outbox(
         return Err(Failure::Rejected(AppendError::DuplicateEffect { stream, effect_key }));
     }
     added.push(OutboxRow { id, stream, version, position, effect_key, kind, payload, created_at: at });
+    Ok(())
+}
+
+fn write_cursor(conn: &Connection, at: Timestamp, cursor: Cursor) -> Result<(), Failure> {
+    let mut insert = conn.prepare_cached(
+        "INSERT INTO cursors VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE SET seq = excluded.seq, at = excluded.at",
+    )?;
+    insert.execute(params![cursor.name, cursor.seq.0, at.micros()])?;
     Ok(())
 }
 

@@ -99,6 +99,16 @@ impl EventLog {
         self.readers.run(read::pending_outbox).await
     }
 
+    /// Up to `limit` effects of one kind that wait, the oldest first.
+    pub async fn waiting(&self, kind: &'static str, limit: usize) -> Result<Vec<OutboxRow>, ReadError> {
+        self.readers.run(move |conn| read::outbox_of(conn, kind, limit)).await
+    }
+
+    /// How far the reader of this name has come; none when it has never begun.
+    pub async fn cursor(&self, name: &'static str) -> Result<Option<Seq>, ReadError> {
+        self.readers.run(move |conn| read::cursor(conn, name)).await
+    }
+
     /// The reply stored under `key`.
     pub async fn stored_reply(&self, stream: StreamId, key: String) -> Result<Option<StoredReply>, ReadError> {
         self.readers.run(move |conn| read::reply(conn, stream, &key)).await

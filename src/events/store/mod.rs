@@ -37,7 +37,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::{broadcast, mpsc};
 
-pub use append::{Append, AppendError, Appended, NewEffect, NewReply, OutboxChange, StreamAppend};
+pub use append::{Append, AppendError, Appended, Cursor, NewEffect, NewReply, OutboxChange, StreamAppend};
 pub use log::EventLog;
 pub use offline::{BackupError, OfflineLog};
 pub use options::{OpenError, StoreOptions};

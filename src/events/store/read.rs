@@ -79,6 +79,18 @@ pub(super) fn pending_outbox(conn: &Connection) -> Result<Vec<OutboxRow>, ReadEr
     collect(query.query([])?, outbox_row)
 }
 
+/// The effects of one kind that wait, the oldest first.
+pub(super) fn outbox_of(conn: &Connection, kind: &str, limit: usize) -> Result<Vec<OutboxRow>, ReadError> {
+    let sql = format!("SELECT {OUTBOX_COLUMNS} FROM outbox WHERE kind = ? ORDER BY id LIMIT ?");
+    collect(conn.prepare_cached(&sql)?.query(params![kind, sql_limit(limit)])?, outbox_row)
+}
+
+/// How far a reader has come; none when it has never begun.
+pub(super) fn cursor(conn: &Connection, name: &str) -> Result<Option<Seq>, ReadError> {
+    let mut query = conn.prepare_cached("SELECT seq FROM cursors WHERE name = ?")?;
+    Ok(query.query_row(params![name], |row| row.get(0)).optional()?.map(Seq))
+}
+
 pub(super) fn reply(conn: &Connection, stream: StreamId, key: &str) -> Result<Option<StoredReply>, ReadError> {
     let sql = format!("SELECT {REPLY_COLUMNS} FROM idempotency WHERE stream = ? AND key = ?");
     let mut query = conn.prepare_cached(&sql)?;

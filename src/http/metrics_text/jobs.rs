@@ -1,15 +1,18 @@
-//! The figures of the jobs, under the names that Monasca gets.
+//! The figures of each job: the names that Monasca gets, with the unit behind.
 
 use std::sync::atomic::AtomicU64;
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Registry, Unit};
 
-use crate::api::view::{JobState, JobView};
+use crate::api::view::JobView;
 
 type Value = Gauge<f64, AtomicU64>;
+
+/// So many jobs have figures of their own in a scrape; of more, those with the earliest deadlines.
+pub const MOST_JOBS: usize = 1000;
 
 /// The dimensions of the same metrics in Monasca.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -19,56 +22,86 @@ struct Job {
     uuid: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct State {
-    state: &'static str,
+/// One figure of a job.
+struct Figure {
+    name: &'static str,
+    /// Empty where the name says it already.
+    unit: &'static str,
+    help: &'static str,
+    /// A job that does not have it is left out.
+    of: fn(&JobView) -> Option<f64>,
 }
 
-/// One figure of a job; a job that does not have it is left out.
-type Figure = fn(&JobView) -> Option<f64>;
+const fn figure(name: &'static str, unit: &'static str, help: &'static str, of: fn(&JobView) -> Option<f64>) -> Figure {
+    Figure { name, unit, help, of }
+}
 
-const FIGURES: [(&str, &str, Figure); 15] = [
-    ("remaining_iterations", "Iterations left", |job| job.remaining.map(f64::from)),
-    ("prediction_deadline", "Predicted finish, seconds since 1970", |job| Some(job.prediction?.0.epoch_seconds())),
-    ("deadline", "The deadline, seconds since 1970", |job| Some(job.deadline_at.0.epoch_seconds())),
-    ("prediction_vs_deadline", "Predicted finish minus deadline, seconds; negative is early", |job| {
-        Some(job.prediction?.0.since(job.deadline_at.0).seconds())
+const FIGURES: [Figure; 17] = [
+    figure("remaining_iterations", "", "Iterations left", |job| job.remaining.map(f64::from)),
+    figure("prediction_deadline", "timestamp_seconds", "Predicted finish, since 1970", |job| {
+        Some(job.prediction?.0.epoch_seconds())
     }),
-    ("timestamp_finished", "End of the iteration counted last, seconds since 1970", |job| {
+    figure("deadline", "timestamp_seconds", "The deadline, since 1970", |job| Some(job.deadline_at.0.epoch_seconds())),
+    figure("prediction_vs_deadline", "seconds", "Predicted finish minus deadline; negative is early", margin),
+    figure("upper_bound_vs_deadline", "seconds", "Above it the prediction is too late: the job is too slow", |job| {
+        Some(job.upper?.0.since(job.deadline_at.0).seconds())
+    }),
+    figure("lower_bound_vs_deadline", "seconds", "Below it the prediction is too early: the job is too fast", |job| {
+        Some(job.lower?.0.since(job.deadline_at.0).seconds())
+    }),
+    figure("timestamp_finished", "seconds", "End of the iteration counted last, since 1970", |job| {
         Some(job.last_finished_at?.0.epoch_seconds())
     }),
-    ("last_job_duration", "Seconds that the iteration counted last took", |job| job.last_duration_seconds),
-    ("current_cpu", "CPUs reserved", |job| job.cpus),
-    ("marathon_ratio_progress", "CPU time used over CPU time due", |job| job.progress_ratio),
-    ("marathon_cputime_current_vs_desired", "CPU time due minus CPU time used, seconds; negative is early", |job| {
-        Some(job.cpu_seconds_due? - job.cpu_seconds?)
-    }),
-    ("current_cputime_accumulated", "CPU time used over all segments, seconds", |job| job.cpu_seconds),
-    ("desired_cputime_accumulated", "CPU time due at the last decision, seconds", |job| job.cpu_seconds_due),
-    ("wasted_cputime_accumulated", "CPU time whose work was lost and done again, seconds", |job| {
+    figure("last_job_duration", "seconds", "What the iteration counted last took", |job| job.last_duration_seconds),
+    figure("current_cpu", "cores", "CPUs reserved", |job| job.cpus),
+    figure("marathon_ratio_progress", "", "CPU time used over CPU time due", |job| job.progress_ratio),
+    figure(
+        "marathon_cputime_current_vs_desired",
+        "seconds",
+        "CPU time due minus CPU time used; negative is early",
+        |job| Some(job.cpu_seconds_due? - job.cpu_seconds?),
+    ),
+    figure("current_cputime_accumulated", "seconds", "CPU time used over all segments", |job| job.cpu_seconds),
+    figure("desired_cputime_accumulated", "seconds", "CPU time due at the last decision", |job| job.cpu_seconds_due),
+    figure("wasted_cputime_accumulated", "seconds", "CPU time whose work was lost and done again", |job| {
         job.cpu_seconds_wasted
     }),
-    ("cpu_limit", "CPU limit that the job's agent has set in place of the reserved CPU", |job| job.cpu_limit),
-    ("surplus_runs", "Runs recorded that nobody had asked for", |job| job.surplus_runs.map(f64::from)),
-    ("rescales", "Changes of the job's CPU", |job| Some(f64::from(job.rescales))),
+    figure("cpu_limit", "cores", "CPU limit that the job's agent has set in place of the reserved CPU", |job| {
+        job.cpu_limit
+    }),
+    figure("surplus_runs", "", "Runs recorded that nobody had asked for", |job| job.surplus_runs.map(f64::from)),
+    figure("rescales", "", "Changes of the job's CPU", |job| Some(f64::from(job.rescales))),
 ];
 
+/// Predicted finish minus deadline, seconds; `None` before the first prediction.
+pub(super) fn margin(job: &JobView) -> Option<f64> {
+    Some(job.prediction?.0.since(job.deadline_at.0).seconds())
+}
+
 /// Puts the figures of `jobs` into `registry`.
-pub fn register(registry: &mut Registry, jobs: &[JobView]) {
-    let states = Family::<State, Gauge>::default();
-    for state in JobState::ALL {
-        let count = jobs.iter().filter(|job| job.state == state).count();
-        states.get_or_create(&State { state: state.as_str() }).set(i64::try_from(count).unwrap_or(i64::MAX));
-    }
-    registry.register("jobs", "Jobs by state", states);
-    for (name, help, figure) in FIGURES {
+pub(super) fn register(registry: &mut Registry, jobs: &[JobView]) {
+    let mut shown: Vec<&JobView> = jobs.iter().collect();
+    // A job keeps its place for as long as it lives, unless one with an earlier deadline comes.
+    shown.sort_by_key(|job| (job.deadline_at.0, job.uuid));
+    shown.truncate(MOST_JOBS);
+    let left_out = Gauge::<i64>::default();
+    left_out.set(i64::try_from(jobs.len() - shown.len()).unwrap_or(i64::MAX));
+    registry.register(
+        "jobs_without_figures",
+        "Jobs left out of the figures by job, because there are too many",
+        left_out,
+    );
+    for Figure { name, unit, help, of } in FIGURES {
         let family = Family::<Job, Value>::default();
-        for job in jobs {
-            if let Some(value) = figure(job) {
+        for job in &shown {
+            if let Some(value) = of(job) {
                 family.get_or_create(&labels(job)).set(value);
             }
         }
-        registry.register(name, help, family);
+        match unit {
+            "" => registry.register(name, help, family),
+            unit => registry.register_with_unit(name, help, Unit::Other(unit.to_owned()), family),
+        }
     }
 }
 

@@ -1,6 +1,8 @@
-//! `/metrics` in the text format of Prometheus.
+//! `/metrics` for Prometheus, in the format that the scraper asks for.
 
+mod format;
 mod jobs;
+mod overview;
 mod requests;
 
 use std::fmt;
@@ -10,10 +12,9 @@ use prometheus_client::registry::Registry;
 
 use crate::api::view::JobView;
 
+pub use format::Format;
+pub use jobs::MOST_JOBS;
 pub use requests::{Requests, observe};
-
-/// What the answer's Content-Type says.
-pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Every name begins with it.
 const PREFIX: &str = "mesos_qos";
@@ -37,14 +38,15 @@ impl Metrics {
     ///
     /// # Errors
     /// Never with the collectors of this crate; a foreign collector may fail.
-    pub fn render(&self, jobs: &[JobView]) -> Result<String, fmt::Error> {
+    pub fn render(&self, jobs: &[JobView], format: Format) -> Result<String, fmt::Error> {
         let mut of_jobs = Registry::with_prefix(PREFIX);
+        overview::register(&mut of_jobs, jobs);
         jobs::register(&mut of_jobs, jobs);
         let mut process = String::new();
         encode(&mut process, &self.registry)?;
         let mut text = String::new();
         encode(&mut text, &of_jobs)?;
         // Each part ends with the mark of the end; only the last may.
-        Ok(process.trim_end_matches("# EOF\n").to_owned() + &text)
+        Ok(format.write(process.trim_end_matches("# EOF\n").to_owned() + &text))
     }
 }

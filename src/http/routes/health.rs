@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::web::Data;
 use serde::Serialize;
 
-use crate::actors::{FrameworkStatus, Supervisor};
+use crate::actors::{FrameworkStatus, MetricsStatus, Supervisor, WebhookStatus};
 use crate::api::view::Instant;
 use crate::events::store::Health;
 use crate::http::auth::{Caller, PublicAccess};
@@ -34,6 +34,22 @@ struct Detail {
     marathon_unreachable_since: Option<Instant>,
     #[serde(skip_serializing_if = "Option::is_none")]
     marathon_last_error: Option<String>,
+    metrics: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metrics_unreachable_since: Option<Instant>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metrics_last_error: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metrics_lag_seconds: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metrics_lag_events: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metrics_last_rejection: Option<String>,
+    webhook: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    webhook_unreachable_since: Option<Instant>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    webhook_last_error: Option<String>,
     cpu_source: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     cpu_source_unreachable_since: Option<Instant>,
@@ -78,7 +94,22 @@ fn detail(supervisor: &Supervisor) -> Detail {
     let (chronos, chronos_unreachable_since, chronos_last_error) = framework(Framework::Chronos);
     let (marathon, marathon_unreachable_since, marathon_last_error) = framework(Framework::Marathon);
     let (cpu_source, cpu_source_unreachable_since, cpu_source_last_error) = outside(supervisor.cpu_source(), "pushed");
+    let metrics = supervisor.metrics();
+    let monasca = metrics.map(MetricsStatus::monasca);
+    let (sending, metrics_unreachable_since, metrics_last_error) = outside(monasca, "not configured");
+    let webhook = supervisor.webhook().map(WebhookStatus::webhook);
+    let (webhook, webhook_unreachable_since, webhook_last_error) = outside(webhook, "not configured");
+    let head = supervisor.log().stats().head.seq;
     Detail {
+        metrics: sending,
+        metrics_unreachable_since,
+        metrics_last_error,
+        metrics_lag_seconds: metrics.map(|metrics| metrics.lag(supervisor.clock().now()).seconds()),
+        metrics_lag_events: metrics.map(|metrics| metrics.lag_events(head)),
+        metrics_last_rejection: metrics.and_then(MetricsStatus::last_rejection),
+        webhook,
+        webhook_unreachable_since,
+        webhook_last_error,
         event_log: format!("{:?}", supervisor.log().health()),
         events: supervisor.log().stats().events,
         effects_waiting: supervisor.outbox_depth(),

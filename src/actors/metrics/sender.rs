@@ -1,0 +1,275 @@
+//! Fills batches from the log and sends them.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use super::pace::Pace;
+use super::split::send_all;
+use super::window::Window;
+use super::{MetricsPlan, MetricsStatus};
+use crate::actors::follow::Follower;
+use crate::actors::performer::{LONGEST_PAUSE, backoff};
+use crate::clock::Clock;
+use crate::events::envelope::Seq;
+use crate::events::store::{Append, EventLog};
+use crate::openstack::measurements::{Measured, Point};
+use crate::openstack::{Metric, Monasca, MonascaError};
+use crate::qos::units::{Span, Timestamp};
+
+/// The name under which the log keeps how far the sending has come.
+const CURSOR: &str = "monasca";
+
+/// Between two writes of it. A crash between them repeats what is in between, which overwrites itself.
+const CURSOR_EVERY: Duration = Duration::from_secs(1);
+
+/// Appends of this time are read together.
+const GATHER: Duration = Duration::from_millis(100);
+
+/// The longest nap without a look at the log.
+const LONGEST_NAP: Duration = Duration::from_secs(5);
+
+pub(super) struct Sender {
+    monasca: Monasca,
+    plan: MetricsPlan,
+    log: EventLog,
+    clock: Arc<dyn Clock>,
+    status: Arc<MetricsStatus>,
+    stop: CancellationToken,
+    follower: Follower<Measured>,
+    window: Window,
+    pace: Pace,
+    /// Read and not acknowledged; at most a page of the log and a batch.
+    queue: VecDeque<(Seq, Point)>,
+    /// When the first of them was read.
+    waiting_since: Option<Instant>,
+    /// The last event that was read.
+    read: Seq,
+    /// What is noted on disk, and when that was done.
+    noted: (Seq, Instant),
+}
+
+impl Sender {
+    pub fn new(
+        monasca: Monasca,
+        plan: MetricsPlan,
+        log: EventLog,
+        clock: Arc<dyn Clock>,
+        status: Arc<MetricsStatus>,
+        stop: CancellationToken,
+    ) -> Self {
+        Sender {
+            monasca,
+            plan,
+            follower: Follower::new(log.clone()),
+            window: Window::new(Seq::START, plan.overlap),
+            pace: Pace::new(plan.requests_per_second),
+            queue: VecDeque::new(),
+            waiting_since: None,
+            read: Seq::START,
+            noted: (Seq::START, Instant::now()),
+            log,
+            clock,
+            status,
+            stop,
+        }
+    }
+
+    pub async fn run(mut self) {
+        let stop = self.stop.clone();
+        // What is under way when the stop comes is repeated after the next start.
+        stop.run_until_cancelled(self.work()).await;
+        self.note(Instant::now()).await;
+    }
+
+    async fn work(&mut self) {
+        let mut pauses = backoff();
+        let from = loop {
+            match self.log.cursor(CURSOR).await {
+                Ok(cursor) => break cursor.unwrap_or(Seq::START),
+                Err(error) => tracing::warn!(%error, "where the sending of metrics left off cannot be read"),
+            }
+            sleep(pauses.next().unwrap_or(LONGEST_PAUSE)).await;
+        };
+        tracing::info!(after = from.0, "sending metrics to Monasca");
+        self.window = Window::new(from, self.plan.overlap);
+        self.read = from;
+        self.noted.0 = from;
+        self.status.set_acknowledged(from);
+        let mut pauses = backoff();
+        loop {
+            match self.step().await {
+                Ok(()) => pauses = backoff(),
+                Err(failure) => {
+                    self.failed(&failure);
+                    sleep(pauses.next().unwrap_or(LONGEST_PAUSE)).await;
+                }
+            }
+        }
+    }
+
+    /// Reads, waits for company, sends one batch.
+    async fn step(&mut self) -> Result<(), Failure> {
+        self.fill().await?;
+        let now = Instant::now();
+        let Some(since) = self.waiting_since else {
+            self.status.set_acknowledged(self.read);
+            self.note_sometimes(now).await;
+            let due =
+                [self.window.next(), (self.window.settle(now) != self.noted.0).then_some(self.noted.1 + CURSOR_EVERY)];
+            let due = due.into_iter().flatten().min().unwrap_or(now + LONGEST_NAP);
+            self.nap(due.saturating_duration_since(now).max(Duration::from_millis(50))).await;
+            return Ok(());
+        };
+        let left = self.plan.batch_interval.saturating_sub(now.duration_since(since));
+        if self.queue.len() < self.plan.batch_size && !left.is_zero() {
+            self.nap(left).await;
+            return Ok(());
+        }
+        self.send_batch().await
+    }
+
+    /// Reads until there is a batch, or all is read.
+    async fn fill(&mut self) -> Result<(), Failure> {
+        while self.queue.len() < self.plan.batch_size {
+            let page = self.follower.page(self.read).await.map_err(|error| Failure::Log(error.to_string()))?;
+            let oldest = self.clock.now() - self.plan.max_age;
+            let before = page.items.len();
+            let fresh = page.items.into_iter().filter(|(_, point)| instant(point) >= oldest);
+            let known = self.queue.len();
+            self.queue.extend(fresh);
+            self.status.note_too_old(before - (self.queue.len() - known));
+            self.read = page.upto;
+            if !page.more {
+                break;
+            }
+        }
+        if self.queue.is_empty() {
+            self.waiting_since = None;
+            // Events that bring no metric are as good as sent; so are those of a log that was read to its end.
+            if self.window.next().is_none() {
+                let overlap = self.plan.overlap;
+                self.window = Window::new(self.read, overlap);
+            }
+        } else {
+            self.waiting_since.get_or_insert_with(Instant::now);
+        }
+        self.status.set_oldest(self.queue.front().map(|(_, point)| instant(point)));
+        Ok(())
+    }
+
+    async fn send_batch(&mut self) -> Result<(), Failure> {
+        let size = self.queue.len().min(self.plan.batch_size);
+        let metrics: Vec<Metric> = self.queue.iter().take(size).map(|(_, point)| metric(point)).collect();
+        let (monasca, status, pace) = (&self.monasca, &self.status, &mut self.pace);
+        let send = async |part: std::ops::Range<usize>| {
+            sleep(pace.wait(Instant::now())).await;
+            status.note_request();
+            let part = &metrics[part];
+            monasca.send_metrics(part).await?;
+            status.note_sent(part.len());
+            Ok(())
+        };
+        let refused = |one: usize, error: &MonascaError| {
+            let Metric { name, dimensions, timestamp, value } = &metrics[one];
+            let what = format!("{name} {dimensions:?} at {timestamp} = {value}: {error}");
+            tracing::error!("Monasca refuses a metric, which is left out: {what}");
+            status.note_rejected(what);
+        };
+        send_all(size, send, refused).await.map_err(Failure::Monasca)?;
+        if self.status.monasca().worked() {
+            tracing::info!(waiting = self.queue.len(), "Monasca takes metrics again");
+        }
+        self.queue.drain(..size);
+        let now = Instant::now();
+        self.waiting_since = (!self.queue.is_empty()).then_some(now);
+        let upto = self.queue.front().map_or(self.read, |(seq, _)| Seq(seq.0 - 1));
+        self.window.acknowledge(now, upto);
+        self.status.set_acknowledged(upto);
+        self.status.set_oldest(self.queue.front().map(|(_, point)| instant(point)));
+        self.note_sometimes(now).await;
+        Ok(())
+    }
+
+    /// An outage: what was acknowledged shortly before is read and sent again.
+    fn failed(&mut self, failure: &Failure) {
+        if matches!(failure, Failure::Log(_)) {
+            tracing::warn!(%failure, "metrics wait");
+            return;
+        }
+        if self.status.monasca().failed(&failure.to_string(), self.clock.now()) {
+            tracing::warn!(%failure, "metrics wait in the log until Monasca takes them");
+        }
+        if let Some(settled) = self.window.fail(Instant::now()) {
+            self.queue.clear();
+            self.waiting_since = None;
+            self.follower.forget();
+            self.read = settled;
+            self.status.set_acknowledged(settled);
+        }
+    }
+
+    /// Waits, but not longer than until the log goes on.
+    async fn nap(&self, time: Duration) {
+        let mut head = self.log.watch_head();
+        if head.borrow_and_update().seq > self.read {
+            return sleep(time.min(GATHER)).await;
+        }
+        tokio::select! {
+            () = sleep(time) => {}
+            _ = head.changed() => sleep(time.min(GATHER)).await,
+        }
+    }
+
+    async fn note_sometimes(&mut self, now: Instant) {
+        if now.duration_since(self.noted.1) >= CURSOR_EVERY {
+            self.note(now).await;
+        }
+    }
+
+    /// Notes on disk how far it has come.
+    async fn note(&mut self, now: Instant) {
+        let settled = self.window.settle(now);
+        if settled == self.noted.0 {
+            return;
+        }
+        match self.log.append(Append::at(self.clock.now()).cursor(CURSOR, settled)).await {
+            Ok(_) => self.noted = (settled, now),
+            // Later will do: what was sent since is only sent again.
+            Err(error) => {
+                self.noted.1 = now;
+                tracing::debug!(%error, "how far metrics are sent could not be noted");
+            }
+        }
+    }
+}
+
+/// Why nothing was sent.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Monasca(MonascaError),
+    #[error("{0}")]
+    Log(String),
+}
+
+fn instant(point: &Point) -> Timestamp {
+    Timestamp::from_micros(0) + Span::from_micros(point.timestamp.saturating_mul(1000))
+}
+
+fn metric(point: &Point) -> Metric {
+    let dimensions = [
+        ("jobname", point.jobname.clone()),
+        ("framework", point.framework.as_str().to_owned()),
+        ("uuid", point.job.to_string()),
+    ];
+    Metric {
+        name: point.name.to_owned(),
+        dimensions: dimensions.map(|(key, value)| (key.to_owned(), value)).into(),
+        timestamp: point.timestamp,
+        value: point.value,
+    }
+}

@@ -1,0 +1,122 @@
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use mesos_qos::credentials::OpenStackCredentials;
+use serde_json::Value;
+use tokio::sync::{OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// The real Keystone and Monasca, which all tests of this program share.
+pub struct Rig {
+    pub keystone: String,
+    /// The same Keystone, whose tokens live for [`SHORT_LIFE`] seconds when they are asked for here.
+    pub keystone_short: String,
+    pub monasca: String,
+    pub influxdb: String,
+    pipes: Mutex<Pipes>,
+    disturbed: RwLock<()>,
+    short: OnceCell<()>,
+}
+
+/// As in the rig's programs.
+pub const SHORT_LIFE: u64 = 15;
+
+/// Ends when this program does, because its standard input ends then.
+struct Pipes {
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+    process: Child,
+    log: std::path::PathBuf,
+}
+
+impl Pipes {
+    fn read(&mut self) -> Value {
+        let mut line = String::new();
+        self.output.read_line(&mut line).unwrap();
+        if line.is_empty() {
+            let status = self.process.wait().unwrap();
+            panic!("no real OpenStack: {status}\n{}", std::fs::read_to_string(&self.log).unwrap_or_default());
+        }
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"))
+    }
+}
+
+/// Starts it when nobody has yet.
+pub fn rig() -> &'static Rig {
+    static RIG: OnceLock<Rig> = OnceLock::new();
+    RIG.get_or_init(|| {
+        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/openstack/rig.py");
+        let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join("openstack-rig.log");
+        let mut process = Command::new("python3")
+            .arg("-B")
+            .arg(program)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(std::fs::File::create(&log).unwrap())
+            .spawn()
+            .unwrap_or_else(|error| panic!("python3 is needed: {error}"));
+        let (input, output) = (process.stdin.take().unwrap(), BufReader::new(process.stdout.take().unwrap()));
+        let mut pipes = Pipes { input, output, process, log };
+        let addresses = pipes.read();
+        let address = |name: &str| addresses[name].as_str().unwrap().to_owned();
+        Rig {
+            keystone: address("keystone"),
+            keystone_short: address("keystone_short"),
+            monasca: address("monasca"),
+            influxdb: address("influxdb"),
+            pipes: Mutex::new(pipes),
+            disturbed: RwLock::new(()),
+            short: OnceCell::new(),
+        }
+    })
+}
+
+impl Rig {
+    fn pipes(&self) -> MutexGuard<'_, Pipes> {
+        // A test that failed here has read its answer, or the rig is gone.
+        self.pipes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives a command, such as `pause influxdb`, and waits until it is done.
+    pub async fn tell(&'static self, command: &'static str) {
+        let told = actix_rt::task::spawn_blocking(move || {
+            let mut pipes = self.pipes();
+            writeln!(pipes.input, "{command}").unwrap();
+            let answer = pipes.read();
+            assert_eq!(answer["done"], command, "{answer}");
+        });
+        told.await.unwrap();
+    }
+
+    /// Starts the Keystone whose tokens end soon, when nobody has yet.
+    pub async fn keystone_short(&'static self) {
+        self.short.get_or_init(|| self.tell("start keystone-short")).await;
+    }
+
+    /// While this is held nobody stops or pauses anything.
+    pub async fn shared(&self) -> RwLockReadGuard<'_, ()> {
+        self.disturbed.read().await
+    }
+
+    /// While this is held no other test uses the rig: something will be stopped or paused.
+    pub async fn alone(&self) -> RwLockWriteGuard<'_, ()> {
+        self.disturbed.write().await
+    }
+
+    /// Of this account of the project.
+    pub fn credentials(&self, username: &str, password: &str) -> OpenStackCredentials {
+        OpenStackCredentials {
+            keystone_url: self.keystone.parse().unwrap(),
+            monasca_url: self.monasca.parse().unwrap(),
+            username: username.to_owned(),
+            password: password.into(),
+            project_name: "myproject".to_owned(),
+        }
+    }
+
+    /// Of the account that may send and read.
+    pub fn user(&self) -> OpenStackCredentials {
+        self.credentials("user_monasca", "123456")
+    }
+}
