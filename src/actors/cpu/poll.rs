@@ -52,7 +52,7 @@ impl Poll {
                     if self.status.worked() {
                         tracing::info!("{} answers again", self.source.name());
                     }
-                    for reading in &readings {
+                    for reading in readings.iter().filter(|reading| self.directory.get(reading.job).is_some()) {
                         self.nodes.measured(reading.job, &reading.node, reading.free);
                     }
                     for reading in readings {
