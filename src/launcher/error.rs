@@ -66,7 +66,7 @@ pub enum LaunchError {
     /// Marathon may start the app yet: the registration stays.
     #[error(
         "{cause}; the registration {uuid} stays: the supervisor takes the app when it shows up, and withdraws the \
-         registration otherwise; to give it up, DELETE /api/v1/jobs/{uuid}"
+         registration otherwise; to give it up: mesos-qos cancel {uuid}"
     )]
     AppUnconfirmed {
         /// What happened.

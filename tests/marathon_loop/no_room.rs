@@ -61,3 +61,19 @@ fn it_is_taken_back_by_a_supervisor_that_did_not_ask_for_it() {
         world.stop().await;
     });
 }
+
+#[test]
+fn a_task_that_takes_long_to_write_its_checkpoint_is_no_lack_of_room() {
+    on_actix(async {
+        for version in [VERSIONS[0], VERSIONS[2]] {
+            let world = World::start(version, &[("marathon", "placement_patience", "1")]).await;
+            let mut app = job(1.0, 0.6, 6.0);
+            app["env"]["SLOW_END"] = json!("4");
+            let uuid = world.launch(app).await;
+            world.wait_for_events(&uuid, "RescaleApplied", 1).await;
+            assert_eq!(world.count(&uuid, "RescaleFailed").await, 0, "{version}");
+            assert_eq!(world.launches(), [1000, 1400], "{version}");
+            world.stop().await;
+        }
+    });
+}

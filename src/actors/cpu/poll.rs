@@ -52,7 +52,7 @@ impl Poll {
                     if self.status.worked() {
                         tracing::info!("{} answers again", self.source.name());
                     }
-                    for reading in &readings {
+                    for reading in readings.iter().filter(|reading| self.directory.get(reading.job).is_some()) {
                         if let Some(node) = &reading.node {
                             self.nodes.measured(reading.job, node, reading.free);
                         }

@@ -98,6 +98,8 @@ impl Resize<'_> {
             // On its way back.
             (false, false) if self.rolled_back => self.pause_briefly().await,
             (false, true) if self.rolled_back => self.give_up().await,
+            // Ours is under way, or somebody has put another change in its place: that is known when it is over.
+            (false, false) if self.deployment.is_some() => self.pause_briefly().await,
             (false, false) => {
                 self.problem = format!("the app is locked by the deployment {}", deployments.join(", "));
                 self.pause_briefly_or_give_up().await
@@ -160,7 +162,8 @@ impl Resize<'_> {
     /// not run. A task that is placed, and slow to start, is waited for.
     async fn roll_back_without_room(&mut self, app: &MarathonApp, deployments: &[String]) -> Result<(), Stopped> {
         let (session, now) = (self.session, self.session.now());
-        if app.tasks_staged + app.tasks_running > 0 {
+        // The old one counts while it writes its checkpoint: no room is looked for before it is over.
+        if app.tasks_staged + app.tasks_running > 0 || !app.tasks.is_empty() {
             self.unplaced_since = None;
             return Ok(());
         }
