@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 
 use crate::config::{Config, Environment};
+use crate::runtime::process::keeper;
 use crate::{check, lease, life, oci, process};
 
 /// The program's file name. A file of another program that contains this one acts as it under this name.
@@ -81,6 +82,7 @@ fn as_agent(arguments: &[OsString]) -> Result<i32> {
         Some("--help" | "-h") => print(HELP),
         Some("--version" | "-V") => print(&format!("shell_trap {}\n", env!("CARGO_PKG_VERSION"))),
         Some("enter") => match process::enter(&arguments[1..])? {},
+        Some("keep") => keeper::run(&arguments[1..]).map(|()| 0),
         Some("guard") => lease::guard::run(&arguments[1..]).map(|()| 0),
         Some("check") => {
             let (report, works) = runtime()?.block_on(check::node(&Environment::of_process()));

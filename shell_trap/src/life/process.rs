@@ -44,7 +44,7 @@ pub async fn run(config: Config, reporter: Reporter, stop: &mut Stop) -> Result<
     }
     let cores = std::thread::available_parallelism().map_or(1.0, |n| n.get() as f64);
     let limit = super::container::limit(config.cpus, config.cpu_factor, cores);
-    let job = ProcessJob::start(&config, &config.uuid.hex(), limit * config.cpu_factor)?;
+    let job = ProcessJob::start(&config, &config.uuid.hex(), limit * config.cpu_factor, lease.as_ref())?;
     tracing::info!(limiter = job.limiter(), limit, "the job runs as a process, without checkpoints");
     let words = words(&config, &execution, epoch);
     reporter.send(words.init(execution.started_at));
