@@ -28,8 +28,8 @@ fn help_names_every_variable_that_is_read() {
         let text = text.split("#[cfg(test)]").next().unwrap();
         read.extend(text.split('"').filter(|word| word.starts_with("SHELL_TRAP_")).map(str::to_owned));
     }
-    // A prefix, and what the agent tells its own runtime entry.
-    let inner = ["SHELL_TRAP_", "SHELL_TRAP_RESTORE", "SHELL_TRAP_OUTCOME"];
+    // A prefix, what the agent tells its own runtime entry, and how it knows its processes again.
+    let inner = ["SHELL_TRAP_", "SHELL_TRAP_RESTORE", "SHELL_TRAP_OUTCOME", "SHELL_TRAP_JOB"];
     let missing: Vec<_> = read
         .iter()
         .filter(|name| name.chars().all(|c| c.is_ascii_uppercase() || c == '_'))

@@ -44,6 +44,16 @@ pub struct Pacer {
     credit: Credit,
     wall: Instant,
     cpu: Duration,
+    used: Used,
+}
+
+/// CPU time of a thread since its pacer was made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Used {
+    /// All of it, whatever became of the kernel's own count.
+    pub cpu: Duration,
+    /// The kernel's count began anew: the program goes on from a checkpoint, and what its process shows is not all of it.
+    pub restored: bool,
 }
 
 impl Pacer {
@@ -52,7 +62,12 @@ impl Pacer {
     /// # Errors
     /// When the system has no CPU clock for threads.
     pub fn of_this_thread(rate: f64) -> nix::Result<Self> {
-        Ok(Pacer { credit: Credit { rate, balance: 0.0 }, wall: Instant::now(), cpu: thread_cpu()? })
+        Ok(Pacer {
+            credit: Credit { rate, balance: 0.0 },
+            wall: Instant::now(),
+            cpu: thread_cpu()?,
+            used: Used::default(),
+        })
     }
 
     /// Before each piece of work: rests if the thread has used more than it was given. Unparking the thread ends its
@@ -70,16 +85,21 @@ impl Pacer {
         self.credit.balance = self.credit.balance.min(0.0);
     }
 
-    /// At the end: stays until what was used is paid for.
-    pub fn settle(&mut self) {
+    /// At the end: stays until what was used is paid for. What was used in all.
+    pub fn settle(&mut self) -> Used {
         self.spend();
         thread::sleep(self.credit.time_to_pay());
+        self.used
     }
 
     fn spend(&mut self) -> Duration {
         // The clock was readable when the pacer was made, so it is now.
         let (wall, cpu) = (Instant::now(), thread_cpu().unwrap_or(self.cpu));
-        let rest = self.credit.spend(wall.duration_since(self.wall), cpu.saturating_sub(self.cpu));
+        // A clock that goes back is that of a restored thread. What it shows by now is mostly the work of the restore.
+        self.used.restored |= cpu < self.cpu;
+        let used = cpu.saturating_sub(self.cpu);
+        self.used.cpu += used;
+        let rest = self.credit.spend(wall.duration_since(self.wall), used);
         (self.wall, self.cpu) = (wall, cpu);
         rest
     }
@@ -117,6 +137,26 @@ mod tests {
             }
             assert!((cpu.as_secs_f64() / wall.as_secs_f64() / rate - 1.0).abs() < 0.01, "{rate}");
         }
+    }
+
+    #[test]
+    fn what_a_thread_has_used_is_counted_on_when_its_clock_begins_anew() {
+        let mut pacer = Pacer::of_this_thread(1.0).unwrap();
+        let spin = || {
+            let began = thread_cpu().unwrap();
+            while thread_cpu().unwrap() < began + Duration::from_millis(20) {}
+        };
+        spin();
+        pacer.spend();
+        let before = pacer.used;
+        assert!(before.cpu >= Duration::from_millis(20) && !before.restored, "{before:?}");
+        // As after a restore: the clock shows less than it did.
+        pacer.cpu += Duration::from_secs(3600);
+        pacer.spend();
+        assert_eq!(pacer.used, Used { restored: true, ..before });
+        spin();
+        let after = pacer.settle();
+        assert!(after.restored && after.cpu >= before.cpu + Duration::from_millis(20), "{after:?}");
     }
 
     #[test]

@@ -3,6 +3,9 @@
 /// (order, seconds at one CPU, seconds at two CPUs), in ascending order.
 const TABLE: [(u32, f64, f64); 3] = [(3500, 92.36, 66.32), (4000, 162.75, 113.2), (6000, 480.4, 362.2)];
 
+/// Smallest and largest order that the workload takes.
+pub const ORDERS: (u32, u32) = (500, 20_000);
+
 /// How long one iteration takes on the published cluster.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Times {
@@ -32,6 +35,19 @@ impl Times {
         Times { one_cpu: cube * per_cube(|row| row.1), two_cpus: cube * per_cube(|row| row.2) }
     }
 
+    /// The order whose time at one CPU comes nearest to `seconds`, among those that the workload takes.
+    pub fn order_taking(seconds: f64) -> u32 {
+        let is_shorter = |order: &u32| Times::of_order(*order).one_cpu < seconds;
+        // The time grows with the order, so the boundary is found by halving.
+        let (mut low, mut high) = ORDERS;
+        while high - low > 1 {
+            let middle = low.midpoint(high);
+            if is_shorter(&middle) { low = middle } else { high = middle }
+        }
+        let off = |order: u32| (Times::of_order(order).one_cpu - seconds).abs();
+        if off(low) < off(high) { low } else { high }
+    }
+
     /// The share of the work that two CPUs can divide, by Amdahl's law.
     pub fn parallel_share(&self) -> f64 {
         (2.0 * (1.0 - self.two_cpus / self.one_cpu)).clamp(0.0, 1.0)
@@ -56,6 +72,16 @@ mod tests {
             assert!((times.at(0.5) - 2.0 * one).abs() < 1e-9);
             assert!((times.at(3.0) - times.at(2.0)).abs() < 1e-12);
         }
+    }
+
+    #[test]
+    fn an_order_is_found_for_a_time_and_its_time_is_that() {
+        for order in [500, 3500, 4000, 5641, 6000, 20_000] {
+            assert_eq!(Times::order_taking(Times::of_order(order).one_cpu), order);
+        }
+        let found = Times::of_order(Times::order_taking(400.0)).one_cpu;
+        assert!((found - 400.0).abs() < 0.2, "{found}");
+        assert_eq!((Times::order_taking(0.0), Times::order_taking(1e9)), ORDERS);
     }
 
     #[test]

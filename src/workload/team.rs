@@ -7,24 +7,33 @@ use std::thread::{self, Thread};
 use anyhow::{Context as _, anyhow};
 
 use super::lu::{self, Lu};
-use super::pace::Pacer;
+use super::pace::{Pacer, Used};
 use super::settings::Work;
 
 /// How often serial and parallel parts alternate: a resize in the middle meets both.
 const ROUNDS: u64 = 4;
 
-/// Does the work with two threads of at most `rate` cores each, and returns the worst residual of their last results.
+/// What the threads did.
+#[derive(Debug, Clone, Copy)]
+pub struct Done {
+    /// The worst of their last results.
+    pub residual: f64,
+    /// By their own count.
+    pub used: Used,
+}
+
+/// Does the work with two threads of at most `rate` cores each.
 ///
 /// # Errors
 /// When a thread cannot be made or has no CPU clock.
-pub fn run(work: Work, matrix_order: usize, rate: f64) -> anyhow::Result<f64> {
+pub fn run(work: Work, matrix_order: usize, rate: f64) -> anyhow::Result<Done> {
     let shared = Shared { barrier: Barrier::new(2), left: AtomicU64::new(0) };
     let mut first = Worker::new(matrix_order, 1, rate)?;
     let first_thread = thread::current();
     thread::scope(|scope| {
         let second = thread::Builder::new().name("lu-2".into());
         let second = second
-            .spawn_scoped(scope, || -> anyhow::Result<f64> {
+            .spawn_scoped(scope, || -> anyhow::Result<Done> {
                 let mut second = Worker::new(matrix_order, 2, rate);
                 for _ in 0..ROUNDS {
                     shared.barrier.wait();
@@ -46,7 +55,9 @@ pub fn run(work: Work, matrix_order: usize, rate: f64) -> anyhow::Result<f64> {
         }
         let first = first.finish();
         let second = second.join().map_err(|_| anyhow!("the second thread panicked"))??;
-        Ok(lu::worse(first, second))
+        let used =
+            Used { cpu: first.used.cpu + second.used.cpu, restored: first.used.restored || second.used.restored };
+        Ok(Done { residual: lu::worse(first.residual, second.residual), used })
     })
 }
 
@@ -97,9 +108,9 @@ impl Worker {
         partner.unpark();
     }
 
-    fn finish(mut self) -> f64 {
-        self.pacer.settle();
-        self.lu.residual()
+    fn finish(mut self) -> Done {
+        let used = self.pacer.settle();
+        Done { residual: self.lu.residual(), used }
     }
 }
 
@@ -116,7 +127,8 @@ mod tests {
 
     #[test]
     fn the_result_of_both_threads_is_right() {
-        let residual = run(Work { serial: 10, parallel: 21 }, 40, 1.0).unwrap();
+        let Done { residual, used } = run(Work { serial: 10, parallel: 21 }, 40, 1.0).unwrap();
         assert!(lu::is_right(residual), "{residual}");
+        assert!(!used.cpu.is_zero() && !used.restored, "{used:?}");
     }
 }

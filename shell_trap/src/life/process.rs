@@ -45,7 +45,7 @@ pub async fn run(config: Config, reporter: Reporter, stop: &mut Stop) -> Result<
     }
     let cores = std::thread::available_parallelism().map_or(1.0, |n| n.get() as f64);
     let limit = super::container::limit(config.cpus, config.cpu_factor, cores);
-    let job = ProcessJob::start(&config, &config.uuid.hex(), limit * config.cpu_factor)?;
+    let job = ProcessJob::start(&config, &config.uuid.hex(), limit * config.cpu_factor, lease.as_ref())?;
     tracing::info!(limiter = job.limiter(), limit, "the job runs as a process, without checkpoints");
     let words = words(&config, &execution, epoch);
     reporter.send(words.init(execution.started_at));
@@ -106,8 +106,9 @@ impl Task<'_> {
                 exit_code: ended,
                 cpu_seconds: self.segment.total(time),
             };
-            if let Some(job_dir) = self.job_dir {
-                finished.store(job_dir)?;
+            // The supervisor is told in any case, and the task ends with the job's own code.
+            if let Some(Err(error)) = self.job_dir.map(|job_dir| finished.store(job_dir)) {
+                tracing::error!("the end cannot be written down: {error:#}");
             }
             self.reporter.send(self.segment.words.finished(finished.finished_at, ended, finished.cpu_seconds));
             patience = self.config.end_wait;

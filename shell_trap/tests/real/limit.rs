@@ -150,9 +150,11 @@ fn a_process_is_limited_and_resized_in_place_too() {
     let mut child = command.env("MARATHON_APP_RESOURCE_CPUS", "0.5").spawn().unwrap();
     eventually("the start", || supervisor.samples("start").first().cloned());
     let children = || std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", child.id())).unwrap();
-    let pid = eventually("the job's process", || children().split_whitespace().next().and_then(|pid| pid.parse().ok()));
-    // Until it has become the job it is in the agent's own group.
-    eventually("its group", || group(pid).1.to_string_lossy().contains("shell_trap-").then_some(()));
+    // Until it has become the job it is in the agent's own group; the other child is the keeper.
+    let is_the_job = |pid: &i32| group(*pid).1.to_string_lossy().contains("shell_trap-");
+    let pid = eventually("the job's process", || {
+        children().split_whitespace().filter_map(|pid| pid.parse().ok()).find(is_the_job)
+    });
     limits(pid, &supervisor, "process");
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(child.id() as i32), nix::sys::signal::Signal::SIGTERM).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(143));

@@ -9,9 +9,12 @@ use nix::unistd::Pid;
 use super::bucket::Bucket;
 use super::tree::Tree;
 use crate::cgroup::CpuTime;
+use crate::clock;
 
 /// Between two looks; CPU time is counted in hundredths of a second.
 const STEP: Duration = Duration::from_millis(10);
+/// New processes are looked for in each so many steps: going through all of the node's costs more than many a job uses.
+const THOROUGH: u32 = 10;
 
 /// A controlled session.
 #[derive(Debug)]
@@ -25,6 +28,8 @@ struct State {
     used: CpuTime,
     /// No lease: it must stand still.
     held: bool,
+    /// From here on, since boot, there is no lease either.
+    until: Option<Duration>,
     /// It is being ended: it must not stand still.
     released: bool,
     over: bool,
@@ -33,8 +38,14 @@ struct State {
 impl Duty {
     /// Starts the thread.
     pub fn start(session: Pid, cores: f64) -> Self {
-        let state =
-            State { bucket: Bucket::new(cores), used: CpuTime::default(), held: false, released: false, over: false };
+        let state = State {
+            bucket: Bucket::new(cores),
+            used: CpuTime::default(),
+            held: false,
+            until: None,
+            released: false,
+            over: false,
+        };
         let shared = Arc::new(Mutex::new(state));
         let theirs = shared.clone();
         std::thread::spawn(move || control(&theirs, session));
@@ -60,6 +71,11 @@ impl Duty {
         self.state().held = still;
     }
 
+    /// It stands still from an instant since boot on.
+    pub fn until(&self, deadline: Duration) {
+        self.state().until = Some(deadline);
+    }
+
     /// From now on it is not stopped: a stopped process does not see how it is asked to end.
     pub fn release(&self) {
         self.state().released = true;
@@ -80,10 +96,11 @@ fn lock(shared: &Mutex<State>) -> MutexGuard<'_, State> {
 fn control(shared: &Mutex<State>, session: Pid) {
     let mut tree = Tree::of(session);
     let (mut before, mut looked) = (CpuTime::default(), Instant::now());
-    let mut stopped = false;
+    let (mut stopped, mut step) = (false, 0_u32);
     loop {
         std::thread::sleep(STEP);
-        let now = tree.look();
+        let now = if step.is_multiple_of(THOROUGH) { tree.look() } else { tree.glance() };
+        step = step.wrapping_add(1);
         let elapsed = looked.elapsed();
         looked = Instant::now();
         let stop = {
@@ -93,7 +110,8 @@ fn control(shared: &Mutex<State>, session: Pid) {
             }
             state.used = CpuTime { total: now.total.max(state.used.total), user: now.user };
             let full = state.bucket.step(elapsed, now.total.saturating_sub(before.total));
-            (full || state.held) && !state.released
+            let late = state.until.is_some_and(|until| clock::since_boot() > until);
+            (full || state.held || late) && !state.released
         };
         before = now;
         // A process that was made meanwhile runs although the others stand still, so the stop is repeated.

@@ -91,20 +91,20 @@ impl Group {
 
     /// Files to which a process writes itself.
     pub fn join_files(&self) -> Vec<PathBuf> {
-        let mut files = vec![self.cpu.join("cgroup.procs"), self.count.join("cgroup.procs")];
-        files.dedup();
-        files
+        self.directories().into_iter().map(|directory| directory.join("cgroup.procs")).collect()
+    }
+
+    /// Its directories.
+    pub fn directories(&self) -> Vec<PathBuf> {
+        let mut directories = vec![self.cpu.clone(), self.count.clone()];
+        directories.dedup();
+        directories
     }
 
     /// # Errors
     /// When the group is gone.
     pub fn cpu_time(&self) -> Result<CpuTime> {
         self.cgroups.cpu_time(&self.count)
-    }
-
-    /// Kills every member.
-    pub fn kill(&self) {
-        self.end_members(&self.count);
     }
 
     /// For messages.
@@ -124,6 +124,18 @@ impl Drop for Group {
             }
         }
     }
+}
+
+/// Where groups of jobs may be: the hierarchies of version one with the limit and the counters, or that of version two.
+pub fn roots() -> Vec<PathBuf> {
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    let lines = mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>());
+    let ours = lines.filter(|fields| match fields.as_slice() {
+        [_, _, "cgroup", options, ..] => options.split(',').any(|option| matches!(option, "cpu" | "cpuacct")),
+        [_, _, kind, ..] => *kind == "cgroup2",
+        _ => false,
+    });
+    ours.map(|fields| PathBuf::from(fields[1])).collect()
 }
 
 /// The same group in another hierarchy of version one, mounted beside this one (or together with it).

@@ -3,23 +3,31 @@
 pub mod bucket;
 pub mod duty;
 pub mod group;
+pub mod keeper;
+pub mod traces;
 pub mod tree;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::future::Future;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::signal::{Signal, killpg};
+use nix::sys::time::{TimeVal, TimeValLike as _};
 use nix::unistd::Pid;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use self::duty::Duty;
 use self::group::Group;
+use self::keeper::Keeper;
+use self::traces::Traces;
 use super::{Ended, Running};
 use crate::cgroup::CpuTime;
 use crate::config::Config;
-use crate::process;
+use crate::lease::{Lease, state};
+use crate::{clock, process};
 
 /// What keeps the limit.
 #[derive(Debug)]
@@ -39,16 +47,36 @@ pub struct ProcessJob {
     ended: watch::Receiver<Option<Ended>>,
     last: Cell<CpuTime>,
     held: Cell<bool>,
+    traces: Traces,
+    keeper: RefCell<Keeper>,
+    /// How long the lease is valid after a renewal began, and when the last but one was told.
+    lease: Option<Duration>,
+    renewed_at: Cell<Duration>,
+    /// What children of this process had used before it.
+    before: CpuTime,
 }
 
 impl ProcessJob {
-    /// Starts the job's command with a limit in cores.
+    /// Starts the job's command with a limit in cores, after ending what an earlier agent of this job left on the node. With a
+    /// `lease` the job stands still when that is not renewed.
     ///
     /// # Errors
     /// When it cannot be started.
-    pub fn start(config: &Config, name: &str, cores: f64) -> Result<Self> {
+    pub fn start(config: &Config, name: &str, cores: f64, lease: Option<&Lease>) -> Result<Self> {
         let command = config.spec.command().context("SHELL_TRAP_SPEC: a process needs a command")?;
+        let left = traces::sweep(name, &group::roots());
+        if left > 0 {
+            tracing::warn!(processes = left, "ended what an earlier agent of this job left");
+        }
+        let before = of_children();
         let group = Group::make(config.cgroup_parent.as_deref(), name, cores);
+        let directories = group.as_ref().map(Group::directories).unwrap_or_default();
+        let mut traces = Traces::of(name, directories);
+        // Before there is anything to keep.
+        let mut keeper = Keeper::start(&traces)?;
+        if let Some(lease) = lease {
+            keeper.until(lease.pause_at())?;
+        }
         let mut child = tokio::process::Command::new(process::own_file()?);
         child.arg("enter").arg("--parent").arg(std::process::id().to_string());
         match &group {
@@ -67,10 +95,12 @@ impl ProcessJob {
         for (variable, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SHELL_TRAP_")) {
             child.env_remove(variable);
         }
-        child.envs(&config.spec.env).stdin(std::process::Stdio::null());
+        child.envs(&config.spec.env).env(traces::MARK, &traces.mark).stdin(std::process::Stdio::null());
         let mut child = child.spawn().context("starting the job")?;
         let pid = child.id().and_then(|pid| i32::try_from(pid).ok()).context("the job has no process id")?;
         let session = Pid::from_raw(pid);
+        traces.session = Some(pid);
+        keeper.session(pid)?;
         let limiter = match group {
             Ok(group) => Limiter::Group(group),
             Err(_) => Limiter::Duty(Duty::start(session, cores)),
@@ -90,6 +120,13 @@ impl ProcessJob {
             ended,
             last: Cell::default(),
             held: Cell::new(false),
+            traces,
+            keeper: RefCell::new(keeper),
+            lease: lease.map(Lease::length),
+            renewed_at: Cell::new(lease.map_or(Duration::ZERO, |lease| {
+                lease.pause_at().saturating_sub(state::pause_at(Duration::ZERO, lease.length()))
+            })),
+            before,
         })
     }
 
@@ -115,11 +152,33 @@ impl ProcessJob {
         self.ended().await
     }
 
-    /// Kills whatever is left of the session and the group.
+    /// Kills whatever is left of it.
     pub fn kill(&self) {
         self.signal(Signal::SIGKILL);
-        if let Limiter::Group(group) = &self.limiter {
-            group.kill();
+        if !self.traces.end() {
+            tracing::error!(processes = ?self.traces.members(), "processes of the job do not end");
+        }
+    }
+
+    /// A renewal that is told now began after the one before it was told: counted from there the lease is certainly valid.
+    fn renewed(&self) {
+        let Some(length) = self.lease else { return };
+        let deadline = state::pause_at(self.renewed_at.replace(clock::since_boot()), length);
+        if let Limiter::Duty(duty) = &self.limiter {
+            duty.until(deadline);
+        }
+        let mut keeper = self.keeper.borrow_mut();
+        if let Err(error) = keeper.until(deadline) {
+            tracing::warn!("{error:#}; starting another");
+            let another = Keeper::start(&self.traces).and_then(|mut another| {
+                another.session(self.session.as_raw())?;
+                another.until(deadline)?;
+                Ok(another)
+            });
+            match another {
+                Ok(another) => *keeper = another,
+                Err(error) => tracing::error!("nobody ends the job should this agent be killed: {error:#}"),
+            }
         }
     }
 
@@ -131,11 +190,22 @@ impl ProcessJob {
         let _ = killpg(self.session, signal);
     }
 
+    /// What was used between the last look and the end is seen in the account of what was collected: the job's first process, with
+    /// all that it has collected itself.
+    fn with_the_last_moment(&self, seen: CpuTime) -> CpuTime {
+        if self.ended.borrow().is_none() {
+            return seen;
+        }
+        let collected = of_children().since(self.before);
+        if collected.total > seen.total { collected } else { seen }
+    }
+
     fn hold(&self, still: bool) {
         match &self.limiter {
             Limiter::Duty(duty) => duty.hold(still),
             Limiter::Group(_) => {
-                let _ = killpg(self.session, if still { Signal::SIGSTOP } else { Signal::SIGCONT });
+                // All of it: a process in a session of its own must not work on.
+                self.traces.signal(if still { Signal::SIGSTOP } else { Signal::SIGCONT });
             }
         }
     }
@@ -165,7 +235,7 @@ impl Running for ProcessJob {
     fn cpu_time(&self) -> Option<CpuTime> {
         let now = match &self.limiter {
             Limiter::Group(group) => group.cpu_time().ok(),
-            Limiter::Duty(duty) => Some(duty.cpu_time()),
+            Limiter::Duty(duty) => Some(self.with_the_last_moment(duty.cpu_time())),
         };
         if let Some(now) = now {
             self.last.set(now);
@@ -174,6 +244,7 @@ impl Running for ProcessJob {
     }
 
     async fn keep_running(&self) -> bool {
+        self.renewed();
         let stood = self.held.replace(false);
         if stood {
             tracing::warn!("the lease is renewed: the job goes on");
@@ -198,6 +269,14 @@ impl Drop for ProcessJob {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// CPU time of this process's children that were collected.
+fn of_children() -> CpuTime {
+    let Ok(usage) = getrusage(UsageWho::RUSAGE_CHILDREN) else { return CpuTime::default() };
+    let time = |value: TimeVal| Duration::from_micros(u64::try_from(value.num_microseconds()).unwrap_or_default());
+    let (user, system) = (time(usage.user_time()), time(usage.system_time()));
+    CpuTime { total: user + system, user }
 }
 
 fn code(status: std::process::ExitStatus) -> i64 {

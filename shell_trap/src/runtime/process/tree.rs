@@ -1,11 +1,11 @@
 //! All processes of a session, and the CPU time that they have used.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::time::Duration;
 
 use nix::unistd::{Pid, SysconfVar, sysconf};
 
+use super::traces::{self, Stat};
 use crate::cgroup::CpuTime;
 
 /// Sums over processes that come and go.
@@ -28,17 +28,22 @@ impl Tree {
 
     /// Looks at all processes now; what those have used that are gone is kept.
     pub fn look(&mut self) -> CpuTime {
-        let mut now = BTreeMap::new();
-        for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
-            let pid = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok());
-            let Some(pid) = pid else { continue };
-            let text = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-            if let Some((session, user, system)) = parse(&text)
-                && session == self.session
-            {
-                now.insert(pid, (user, system));
-            }
-        }
+        let session = self.session;
+        let found = traces::processes().filter(|(_, stat)| stat.session == session);
+        let now = found.map(|(pid, stat)| (pid, (stat.user, stat.system))).collect();
+        self.take(now)
+    }
+
+    /// Looks at those that are known, which costs a small part of it.
+    pub fn glance(&mut self) -> CpuTime {
+        let known = self.seen.keys().filter_map(|pid| Some((*pid, Stat::any(*pid)?)));
+        let session = self.session;
+        let now = known.filter(|(_, stat)| stat.session == session);
+        let now = now.map(|(pid, stat)| (pid, (stat.user, stat.system))).collect();
+        self.take(now)
+    }
+
+    fn take(&mut self, now: BTreeMap<i32, (u64, u64)>) -> CpuTime {
         for (pid, (user, system)) in &self.seen {
             if !now.contains_key(pid) {
                 self.gone.0 += user;
@@ -55,24 +60,5 @@ impl Tree {
     /// Those that were seen last.
     pub fn members(&self) -> impl Iterator<Item = Pid> + '_ {
         self.seen.keys().copied().map(Pid::from_raw)
-    }
-}
-
-/// Session, user and system ticks of `/proc/PID/stat`; the name in it may hold anything.
-fn parse(text: &str) -> Option<(i32, u64, u64)> {
-    let (_, fields) = text.rsplit_once(')')?;
-    let fields: Vec<&str> = fields.split_whitespace().collect();
-    Some((fields.get(3)?.parse().ok()?, fields.get(11)?.parse().ok()?, fields.get(12)?.parse().ok()?))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_with_brackets_and_blanks_is_no_trap() {
-        let text = "7 (a) b (c) S 1 7 42 0 -1 4194304 1 2 3 4 55 66 0 0 20 0 1 0 99 0 0";
-        assert_eq!(parse(text), Some((42, 55, 66)));
-        assert_eq!(parse("7 (x"), None);
     }
 }

@@ -1,0 +1,246 @@
+//! Finding all processes of a job, whatever they did to hide: by its control groups, its session, and a variable that its processes
+//! inherit.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// What the job's processes inherit: the job, and the agent that started them.
+pub const MARK: &str = "SHELL_TRAP_JOB";
+/// Between two looks for what is left.
+const PAUSE: Duration = Duration::from_millis(5);
+/// Looks until what does not end is given up: in the kernel, waiting for a device.
+const LOOKS: u32 = 400;
+/// Deeper than any hierarchy of control groups is nested.
+const DEEPEST: usize = 16;
+
+/// What is known about the processes of one segment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Traces {
+    /// The value of [`MARK`].
+    pub mark: String,
+    /// The session of the job's first process.
+    pub session: Option<i32>,
+    /// Directories of its control groups.
+    pub groups: Vec<PathBuf>,
+}
+
+impl Traces {
+    /// Of the job `job` (hexadecimal), started by this process.
+    pub fn of(job: &str, groups: Vec<PathBuf>) -> Self {
+        let pid = std::process::id();
+        let began = Stat::of(pid.cast_signed()).map_or(0, |stat| stat.started);
+        Traces { mark: format!("{job}.{pid}.{began}"), session: None, groups }
+    }
+
+    /// All that live, this process left out.
+    pub fn members(&self) -> BTreeSet<i32> {
+        let of_groups = self.groups.iter().flat_map(|group| members(group));
+        let marked = living().filter(|(pid, stat)| {
+            self.session == Some(stat.session) || mark_of(*pid).is_some_and(|mark| mark == self.mark)
+        });
+        let own = std::process::id().cast_signed();
+        of_groups.chain(marked.map(|(pid, _)| pid)).filter(|pid| *pid != own && Stat::of(*pid).is_some()).collect()
+    }
+
+    /// Sends it to each.
+    pub fn signal(&self, signal: Signal) {
+        for pid in self.members() {
+            let _ = kill(Pid::from_raw(pid), signal);
+        }
+    }
+
+    /// Kills all of them; whether none is left. The groups with their counters stay.
+    pub fn end(&self) -> bool {
+        end_all(|| self.members())
+    }
+
+    /// Removes the groups, which are empty.
+    pub fn clear(&self) {
+        self.groups.iter().for_each(|group| remove(group));
+    }
+}
+
+/// Ends what agents that are gone have left of the job `job` on this node; how many processes there were.
+pub fn sweep(job: &str, roots: &[PathBuf]) -> usize {
+    let name = format!("shell_trap-{job}");
+    let mut groups = Vec::new();
+    roots.iter().for_each(|root| named(root, &name, DEEPEST, &mut groups));
+    groups.retain(|group| !members(group).into_iter().any(|pid| mark_of(pid).is_some_and(|mark| is_kept(&mark))));
+    let left = || -> BTreeSet<i32> {
+        let marked = living().filter(|(pid, _)| {
+            mark_of(*pid).is_some_and(|mark| mark.split('.').next() == Some(job) && !is_kept(&mark))
+        });
+        marked.map(|(pid, _)| pid).chain(groups.iter().flat_map(|group| members(group))).collect()
+    };
+    let count = left().len();
+    end_all(left);
+    groups.iter().for_each(|group| remove(group));
+    count
+}
+
+/// The agent in this mark still lives.
+fn is_kept(mark: &str) -> bool {
+    let mut parts = mark.split('.').skip(1).map(str::parse::<u64>);
+    let (Some(Ok(pid)), Some(Ok(started))) = (parts.next(), parts.next()) else { return false };
+    i32::try_from(pid).ok().and_then(Stat::of).is_some_and(|stat| stat.started == started)
+}
+
+fn end_all(left: impl Fn() -> BTreeSet<i32>) -> bool {
+    for _ in 0..LOOKS {
+        let living = left();
+        if living.is_empty() {
+            return true;
+        }
+        for pid in living {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+        std::thread::sleep(PAUSE);
+    }
+    false
+}
+
+/// The mark in the environment that a process was started with; none in those of other users.
+fn mark_of(pid: i32) -> Option<String> {
+    let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let value = |variable: &[u8]| {
+        let value = variable.strip_prefix(MARK.as_bytes())?.strip_prefix(b"=")?;
+        Some(String::from_utf8_lossy(value).into_owned())
+    };
+    environment.split(|byte| *byte == 0).find_map(value)
+}
+
+fn members(group: &Path) -> Vec<i32> {
+    let text = fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
+    text.lines().filter_map(|line| line.parse().ok()).filter(|pid| Stat::of(*pid).is_some()).collect()
+}
+
+fn named(directory: &Path, name: &str, depth: usize, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            continue;
+        }
+        if entry.file_name().to_str() == Some(name) {
+            found.push(entry.path());
+        } else if depth > 0 {
+            named(&entry.path(), name, depth - 1, found);
+        }
+    }
+}
+
+fn remove(group: &Path) {
+    for _ in 0..20 {
+        // The kernel says "busy" for a moment after the last member has ended.
+        if fs::remove_dir(group).is_ok() || !group.exists() {
+            break;
+        }
+        std::thread::sleep(PAUSE);
+    }
+}
+
+fn living() -> impl Iterator<Item = (i32, Stat)> {
+    processes().filter(|(_, stat)| !stat.ended)
+}
+
+/// All processes, with those that have ended and wait to be collected.
+pub fn processes() -> impl Iterator<Item = (i32, Stat)> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()));
+    pids.filter_map(|pid| Some((pid, Stat::any(pid)?)))
+}
+
+/// What `/proc/PID/stat` says of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stat {
+    /// Its session.
+    pub session: i32,
+    /// Ticks of CPU time in user mode.
+    pub user: u64,
+    /// Ticks of CPU time in the kernel.
+    pub system: u64,
+    /// When it was started, in ticks since boot: numbers are given again.
+    pub started: u64,
+    /// It has ended and waits to be collected.
+    pub ended: bool,
+}
+
+impl Stat {
+    /// Of one that has not ended.
+    pub fn of(pid: i32) -> Option<Self> {
+        Self::any(pid).filter(|stat| !stat.ended)
+    }
+
+    /// Of one that may have ended, and waits to be collected.
+    pub fn any(pid: i32) -> Option<Self> {
+        Self::parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+    }
+
+    /// The name in it may hold anything.
+    fn parse(text: &str) -> Option<Self> {
+        let (_, fields) = text.rsplit_once(')')?;
+        let fields: Vec<&str> = fields.split_whitespace().collect();
+        let number = |place: usize| fields.get(place)?.parse().ok();
+        let ended = matches!(*fields.first()?, "Z" | "X");
+        let session = fields.get(3)?.parse().ok()?;
+        Some(Stat { session, user: number(11)?, system: number(12)?, started: number(19)?, ended })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::{Child, Command};
+
+    /// A process that leaves the session of its parent.
+    fn hidden(mark: &str) -> Child {
+        Command::new("setsid").args(["sleep", "600"]).env(MARK, mark).spawn().unwrap()
+    }
+
+    fn eventually(what: &str, mut look: impl FnMut() -> bool) {
+        let began = std::time::Instant::now();
+        while !look() {
+            assert!(began.elapsed() < Duration::from_secs(60), "waited in vain: {what}");
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    #[test]
+    fn a_name_with_brackets_and_blanks_is_no_trap_and_the_dead_are_known() {
+        let text = "7 (a) b (c) S 1 7 42 0 -1 4194304 1 2 3 4 55 66 0 0 20 0 1 0 99 0 0";
+        assert_eq!(Stat::parse(text), Some(Stat { session: 42, user: 55, system: 66, started: 99, ended: false }));
+        assert!(Stat::parse(&text.replace(") S ", ") Z ")).unwrap().ended);
+        assert_eq!(Stat::parse("7 (x"), None);
+    }
+
+    #[test]
+    fn a_process_in_another_session_is_found_by_what_it_inherited() {
+        let job = uuid::Uuid::new_v4().simple().to_string();
+        let traces = Traces::of(&job, Vec::new());
+        let mut child = hidden(&traces.mark);
+        let pid = child.id().cast_signed();
+        eventually("the child", || traces.members().contains(&pid));
+        // Its agent, this process, lives: it is nobody's leftover.
+        assert_eq!(sweep(&job, &[]), 0);
+        assert!(traces.end());
+        assert!(!child.wait().unwrap().success());
+        assert!(traces.members().is_empty());
+    }
+
+    #[test]
+    fn what_a_dead_agent_left_is_swept_and_nothing_else() {
+        let job = uuid::Uuid::new_v4().simple().to_string();
+        // A number that no process has, and one whose process was started at another time.
+        let mut left = [hidden(&format!("{job}.4194305.1")), hidden(&format!("{job}.{}.1", std::process::id()))];
+        let mut other = hidden(&format!("{}.4194305.1", uuid::Uuid::new_v4().simple()));
+        eventually("the children", || left.iter().chain([&other]).all(|c| mark_of(c.id().cast_signed()).is_some()));
+        assert_eq!(sweep(&job, &[]), 2);
+        left.iter_mut().for_each(|child| assert!(!child.wait().unwrap().success()));
+        assert!(Stat::of(other.id().cast_signed()).is_some());
+        other.kill().unwrap();
+        other.wait().unwrap();
+    }
+}
