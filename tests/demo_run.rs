@@ -25,7 +25,7 @@ fn an_interrupt_leaves_no_process_and_no_file() {
 fn what_is_not_there_is_refused() {
     let demo = Demo::with(Vec::new());
     for (arguments, word) in [
-        (["--cases", "iii"], "comes with the Marathon supervisor"),
+        (["--cases", "iv"], "i, ii and iii"),
         (["--policy", "clairvoyant"], "expected"),
         (["--speed", "0"], "speed 0"),
         (["--chain", "--json"], "--chain"),

@@ -11,7 +11,7 @@ use clap::Args;
 use tracing_subscriber::filter::EnvFilter;
 
 use super::local::ExecutorKind;
-use crate::config::{Choice as _, PolicyName};
+use crate::config::{Choice as _, PolicyName, RescaleMode};
 use crate::demo::interrupt::Interrupted;
 use crate::demo::options::{Case, DemoOptions};
 use crate::demo::result::DemoResult;
@@ -21,11 +21,11 @@ use crate::demo::{self, progress, table};
 use crate::local::ChronosVersion;
 use crate::logging::FILTER_VARIABLE;
 
-/// Run the published experiments here: a cluster, a supervisor and six real, CPU-limited jobs
+/// Run the published experiments here: a cluster, a supervisor and real, CPU-limited jobs
 #[derive(Debug, Args)]
 pub struct DemoArgs {
     /// Experiments to run, one after the other
-    #[arg(long, default_value = "i", value_delimiter = ',', value_name = "i|ii,..")]
+    #[arg(long, default_value = "i", value_delimiter = ',', value_name = "i|ii|iii,..")]
     pub cases: Vec<Case>,
     /// Divide the published times by this
     #[arg(long, default_value = "15", value_parser = parse_speed, value_name = "N")]
@@ -33,6 +33,9 @@ pub struct DemoArgs {
     /// What runs the jobs
     #[arg(long, default_value = "auto", value_name = "KIND")]
     pub executor: ExecutorKind,
+    /// How the job of case III gets its new CPU [default: by a checkpoint where one can be made]
+    #[arg(long, value_parser = parse_rescale, value_name = "in-place|restart")]
+    pub rescale: Option<RescaleMode>,
     /// Who decides about the jobs' CPU
     #[arg(long, default_value = "step", value_parser = parse_policy, value_name = "POLICY")]
     pub policy: PolicyName,
@@ -92,9 +95,11 @@ impl DemoArgs {
             cases: self.cases.clone(),
             speed: self.speed,
             runner: match self.executor {
-                ExecutorKind::Auto | ExecutorKind::Process => RunnerKind::Process,
-                ExecutorKind::Docker => RunnerKind::Docker,
+                ExecutorKind::Auto => None,
+                ExecutorKind::Process => Some(RunnerKind::Process),
+                ExecutorKind::Docker => Some(RunnerKind::Docker),
             },
+            rescale: self.rescale,
             policy: self.policy,
             chronos_version: self.chronos_version,
             seed: self.seed,
@@ -130,4 +135,8 @@ fn parse_speed(text: &str) -> Result<Speed, String> {
 
 fn parse_policy(text: &str) -> Result<PolicyName, String> {
     PolicyName::from_word(text).ok_or_else(PolicyName::expected)
+}
+
+fn parse_rescale(text: &str) -> Result<RescaleMode, String> {
+    RescaleMode::from_word(text).ok_or_else(RescaleMode::expected)
 }

@@ -182,6 +182,7 @@ mod tests {
         let resized = JobEvent::RescaleApplied(RescaleApplied { cpus: Cpus::from_milli(1400) });
         Evidence {
             events: vec![finished(1, "a", 0), resized, finished(2, "b", 3), finished(2, "c", 0)],
+            recorded_at: vec![T; 4],
             usage: JobUsage { launches, reserved_cpu_seconds: 9.0, used_core_seconds: 3.15 },
             replacements: vec![Cpus::from_milli(1400)],
             own_figures: [1, 3].map(|seq| (seq, OwnFigures { order: 6000, wall_s: 8.0, cpu_s: 1.0 })).into(),

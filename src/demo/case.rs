@@ -1,9 +1,9 @@
-//! One case from the launch of its jobs to its figures.
+//! Case I or II from the launch of its jobs to its figures.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 
 use super::evidence;
 use super::interrupt::Interrupt;
@@ -13,9 +13,10 @@ use super::progress::Progress;
 use super::result::{CaseSummary, JobResult, Scale};
 use super::scaling::JobPlan;
 use super::snapshot::{JobNow, Snapshot};
-use super::testbed::{Files, Testbed};
+use super::testbed::{Client, Files, KILL_GRACE, Plan, Testbed};
 use super::watch::Watch;
 use crate::clock::{Clock as _, SystemClock};
+use crate::config::RescaleMode;
 use crate::launcher::Launched;
 use crate::local::executor::Executor;
 use crate::qos::units::Timestamp;
@@ -23,7 +24,7 @@ use crate::qos::units::Timestamp;
 /// The last lines of a failed task's output that are shown.
 const SHOWN_LINES: usize = 5;
 
-/// What all cases of a demo share.
+/// What both cases share.
 pub struct Bench<'a> {
     /// What the user chose.
     pub options: &'a DemoOptions,
@@ -48,7 +49,15 @@ impl Bench<'_> {
         let plans = case.jobs(self.options.speed);
         let files = Files::below(self.dir, case.as_str());
         let delay = self.scale.overhead.delay(self.options.speed);
-        let testbed = Testbed::start(self.options, files.clone(), Arc::clone(&self.executor), delay).await?;
+        let plan = Plan {
+            framework: case.framework(),
+            speed: self.options.speed,
+            deployment_delay: delay,
+            node_env: Vec::new(),
+            rescale: RescaleMode::Restart,
+            kill_grace: KILL_GRACE,
+        };
+        let testbed = Testbed::start(self.options, files.clone(), Arc::clone(&self.executor), plan).await?;
         let start = SystemClock.now();
         let watched = self.interrupt.or(self.watched(&testbed, &plans, start, progress)).await;
         progress.close();
@@ -66,7 +75,7 @@ impl Bench<'_> {
             }
             jobs.push(result);
         }
-        Ok((CaseSummary::new(case, &jobs, end.elapsed.as_secs_f64(), evidence.events), jobs))
+        Ok((CaseSummary::new(case, self.options.speed, &jobs, end.elapsed.as_secs_f64(), evidence.events), jobs))
     }
 
     async fn watched(
@@ -79,14 +88,15 @@ impl Bench<'_> {
         let file = |plan| job_file(plan, &self.workload);
         let files = plans.iter().map(file).collect::<anyhow::Result<Vec<_>>>()?;
         let speed = self.options.speed;
-        let launched = launch_all(testbed, &files, speed).await.context("a job could not be launched")?;
+        let Client::Chronos(chronos) = &testbed.client else { bail!("this case needs a Chronos") };
+        let launched = launch_all(chronos, &testbed.api, &files, speed).await.context("a job could not be launched")?;
         let end = Watch { testbed, plans, speed, start }.to_the_end(progress).await?;
         Ok((launched, end))
     }
 }
 
 /// Adds to the reason what the job's last task had to say.
-fn explain(result: &mut JobResult, job: &JobNow, files: &Files, evidence: &evidence::Evidence) {
+pub fn explain(result: &mut JobResult, job: &JobNow, files: &Files, evidence: &evidence::Evidence) {
     let Some(last) = evidence.usage.launches.last() else { return };
     let said = std::fs::read_to_string(files.output(last.seq, "stderr")).unwrap_or_default();
     let lines: Vec<&str> = said.lines().collect();

@@ -18,6 +18,8 @@ use crate::qos::units::{Cpus, Timestamp};
 pub struct Evidence {
     /// Its events, in order.
     pub events: Vec<JobEvent>,
+    /// When each of them was recorded.
+    pub recorded_at: Vec<Timestamp>,
     /// Its runs, with what the kernel counted.
     pub usage: JobUsage,
     /// The CPU of each replacement of the job in the framework, in order.
@@ -57,7 +59,8 @@ pub fn collect(files: &Files, jobs: &[(JobId, String)], now: Timestamp) -> anyho
     ensure!(report.fault.is_none(), "the event log is damaged: {:?}", report.fault);
     case.events = report.head.seq.0;
     for (uuid, name) in jobs {
-        case.jobs.entry(name.clone()).or_default().events = events(&OfflineLog::open(&log)?, *uuid)?;
+        let evidence = case.jobs.entry(name.clone()).or_default();
+        (evidence.recorded_at, evidence.events) = events(&OfflineLog::open(&log)?, *uuid)?;
     }
     let entries = journal::read(&files.journal()).context("the launch journal")?;
     let mut ledger = Ledger::default();
@@ -80,16 +83,17 @@ pub fn collect(files: &Files, jobs: &[(JobId, String)], now: Timestamp) -> anyho
     Ok(case)
 }
 
-fn events(log: &OfflineLog, uuid: JobId) -> anyhow::Result<Vec<JobEvent>> {
+fn events(log: &OfflineLog, uuid: JobId) -> anyhow::Result<(Vec<Timestamp>, Vec<JobEvent>)> {
     let upcasters = upcasters();
-    let mut events = Vec::new();
+    let (mut recorded_at, mut events) = (Vec::new(), Vec::new());
     log.for_each_event(Replay::Stream(uuid.into()), |event| -> Result<(), Unreadable> {
         let data = upcasters.newest(event).map_err(anyhow::Error::from)?;
+        recorded_at.push(event.at);
         events.push(JobEvent::decode(&event.kind, &data).map_err(anyhow::Error::from)?);
         Ok(())
     })
     .map_err(|Unreadable(error)| error.context("the event log"))?;
-    Ok(events)
+    Ok((recorded_at, events))
 }
 
 struct Unreadable(anyhow::Error);

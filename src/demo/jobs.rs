@@ -9,10 +9,10 @@ use futures_util::future::try_join_all;
 use serde_json::{Value, json};
 
 use super::scaling::{JobPlan, Speed};
-use super::testbed::Testbed;
+use crate::clients::chronos::ChronosClient;
 use crate::clock::SystemClock;
 use crate::launcher::submit::SubmitTiming;
-use crate::launcher::{JobSource, LaunchOptions, Launched, launch};
+use crate::launcher::{JobSource, LaunchOptions, Launched, SupervisorApi, launch};
 
 /// For how long a task reports its end again and again: published seconds, and the least.
 const CALLBACK_WINDOW: (f64, f64) = (600.0, 20.0);
@@ -67,14 +67,19 @@ pub fn job_file(plan: &JobPlan, workload: &Workload) -> anyhow::Result<Value> {
 ///
 /// # Errors
 /// When one of them cannot be launched.
-pub async fn launch_all(testbed: &Testbed, files: &[Value], speed: Speed) -> anyhow::Result<Vec<Launched>> {
+pub async fn launch_all(
+    chronos: &ChronosClient,
+    api: &SupervisorApi,
+    files: &[Value],
+    speed: Speed,
+) -> anyhow::Result<Vec<Launched>> {
     let mut options = LaunchOptions::new(Arc::new(SystemClock));
     options.callback_window = Duration::from_secs_f64((CALLBACK_WINDOW.0 / speed.get()).max(CALLBACK_WINDOW.1));
     // The cluster shows a job within milliseconds; the launcher's usual pause would cost published minutes.
     options.timing = SubmitTiming { pause: Duration::from_millis(20), ..SubmitTiming::default() };
     try_join_all(files.iter().map(|file| {
         let source = JobSource::Json(file.clone());
-        let launched = launch(source, &testbed.chronos, &testbed.api, options.clone());
+        let launched = launch(source, chronos, api, options.clone());
         async { launched.await.map_err(|error| anyhow!("{}: {error}", file["name"].as_str().unwrap_or("job"))) }
     }))
     .await

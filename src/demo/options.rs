@@ -5,9 +5,10 @@ use std::str::FromStr;
 use serde::Serialize;
 
 use super::runner::RunnerKind;
-use super::scaling::{JobPlan, Speed, case_one, case_two};
-use crate::config::PolicyName;
+use super::scaling::{JobPlan, Speed, case_one, case_three, case_two};
+use crate::config::{PolicyName, RescaleMode};
 use crate::local::ChronosVersion;
+use crate::qos::ids::Framework;
 
 /// A published experiment that this version can run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -18,22 +19,35 @@ pub enum Case {
     /// The same six jobs; the order of the matrix varies from iteration to iteration.
     #[serde(rename = "ii")]
     Two,
+    /// One long-running Marathon job, resized while it runs.
+    #[serde(rename = "iii")]
+    Three,
 }
 
 impl Case {
-    /// `i` or `ii`.
+    /// `i`, `ii` or `iii`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Case::One => "i",
             Case::Two => "ii",
+            Case::Three => "iii",
         }
     }
 
-    /// How many of the six jobs were on time when it was published.
+    /// Who runs its jobs.
+    pub const fn framework(self) -> Framework {
+        match self {
+            Case::One | Case::Two => Framework::Chronos,
+            Case::Three => Framework::Marathon,
+        }
+    }
+
+    /// How many of its jobs were on time when it was published.
     pub const fn published_on_time(self) -> usize {
         match self {
             Case::One => 4,
             Case::Two => 5,
+            Case::Three => 1,
         }
     }
 
@@ -42,6 +56,7 @@ impl Case {
         match self {
             Case::One => case_one(speed),
             Case::Two => case_two(speed),
+            Case::Three => vec![case_three(speed)],
         }
     }
 }
@@ -53,10 +68,8 @@ impl FromStr for Case {
         match text.trim().to_ascii_lowercase().as_str() {
             "i" => Ok(Case::One),
             "ii" => Ok(Case::Two),
-            "iii" => {
-                Err("case iii comes with the Marathon supervisor and is not part of this version: i and ii are".into())
-            }
-            _ => Err("there are the cases i and ii".into()),
+            "iii" => Ok(Case::Three),
+            _ => Err("there are the cases i, ii and iii".into()),
         }
     }
 }
@@ -68,8 +81,10 @@ pub struct DemoOptions {
     pub cases: Vec<Case>,
     /// Published times are divided by this.
     pub speed: Speed,
-    /// What runs the jobs.
-    pub runner: RunnerKind,
+    /// What runs the jobs; absent: containers where they can be checkpointed and that is of use (case III), else processes.
+    pub runner: Option<RunnerKind>,
+    /// How the job of case III gets its new CPU; absent: by a checkpoint where one can be made.
+    pub rescale: Option<RescaleMode>,
     /// Who decides about the jobs' CPU.
     pub policy: PolicyName,
     /// Whose behaviour the cluster has.
@@ -83,9 +98,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_third_case_is_named_as_missing() {
-        assert_eq!("II".parse(), Ok(Case::Two));
-        assert!("iii".parse::<Case>().unwrap_err().contains("Marathon"));
-        assert!("iv".parse::<Case>().is_err());
+    fn a_case_is_called_by_its_number_and_there_is_no_fourth() {
+        for case in [Case::One, Case::Two, Case::Three] {
+            assert_eq!(case.as_str().to_uppercase().parse(), Ok(case));
+            assert_eq!(serde_json::to_value(case).unwrap(), case.as_str());
+        }
+        assert!("iv".parse::<Case>().unwrap_err().contains("i, ii and iii"));
     }
 }

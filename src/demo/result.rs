@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::agreement::Claim;
 use super::evidence::Evidence;
+use super::marathon::figures::LongRunning;
 use super::options::Case;
 use super::overhead::Overhead;
 use super::scaling::Speed;
@@ -28,7 +29,7 @@ pub struct Scale {
 pub struct JobResult {
     /// The case it belongs to.
     pub case: Case,
-    /// Its name in Chronos.
+    /// Its name in Chronos, or id in Marathon.
     pub name: String,
     /// Its identity.
     pub uuid: JobId,
@@ -57,7 +58,7 @@ pub struct JobResult {
     pub admission: String,
     /// What its programs measured of themselves; the rest of what was used is the command around them.
     pub cpu_seconds_workload: f64,
-    /// What the command around its runs takes, as measured before the start.
+    /// What the command around its runs takes, as measured before the start; of case III the agents' own, by the journal.
     pub cpu_seconds_wrapper: f64,
     /// Processes that the cluster launched for it.
     pub launches: usize,
@@ -67,6 +68,9 @@ pub struct JobResult {
     pub wait_mean_s: Option<f64>,
     /// How many times longer than published (at this speed and CPU) its iterations took; 1 unless the machine is busy.
     pub slowdown: Option<f64>,
+    /// What only the job of case III has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub long_running: Option<LongRunning>,
     /// What does not agree.
     pub problems: Vec<String>,
 }
@@ -106,6 +110,7 @@ impl JobResult {
             gap_mean_s: mean_gap(evidence).map(rounded),
             wait_mean_s: mean_wait(evidence).map(rounded),
             slowdown: slowdown(evidence, speed).map(rounded),
+            long_running: None,
             problems,
         }
     }
@@ -122,7 +127,7 @@ impl JobResult {
 }
 
 /// To a millisecond: more digits would say more than was measured.
-fn rounded(value: f64) -> f64 {
+pub fn rounded(value: f64) -> f64 {
     (value * 1000.0).round() / 1000.0
 }
 
@@ -137,7 +142,7 @@ pub struct DemoResult {
     pub total: usize,
     /// Each case by itself.
     pub cases: Vec<CaseSummary>,
-    /// Published times were divided by this.
+    /// Published times were to be divided by this; a case may say another.
     pub speed: f64,
     /// Who decided.
     pub policy: &'static str,
@@ -149,9 +154,10 @@ pub struct DemoResult {
     pub chronos_version: &'static str,
     /// Of the choices of nodes, delays and orders.
     pub seed: u64,
-    /// What the command around a job takes.
-    pub wrapper: Overhead,
-    /// What the jobs' work costs here.
+    /// What the command around a job of cases I and II takes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wrapper: Option<Overhead>,
+    /// What the jobs' work costs here: under the load of six jobs, or of the one of case III when that is all.
     pub calibration: Calibration,
 }
 
@@ -160,6 +166,8 @@ pub struct DemoResult {
 pub struct CaseSummary {
     /// Which.
     pub case: Case,
+    /// Published times were divided by this.
+    pub speed: f64,
     /// How many of its jobs were on time.
     pub on_time: usize,
     /// How many it has.
@@ -176,12 +184,22 @@ pub struct CaseSummary {
 
 impl CaseSummary {
     /// Counts the jobs of `case`.
-    pub fn new(case: Case, jobs: &[JobResult], duration_s: f64, events: i64) -> Self {
+    pub fn new(case: Case, speed: Speed, jobs: &[JobResult], duration_s: f64, events: i64) -> Self {
         let on_time = jobs.iter().filter(|job| job.on_time).count();
         let (total, published_on_time) = (jobs.len(), case.published_on_time());
         let slowdowns: Vec<f64> = jobs.iter().filter_map(|job| job.slowdown).collect();
         let slowdown = rounded(slowdowns.iter().sum::<f64>() / slowdowns.len().max(1) as f64);
-        CaseSummary { case, on_time, total, published_on_time, slowdown, duration_s: rounded(duration_s), events }
+        let speed = speed.get();
+        CaseSummary {
+            case,
+            speed,
+            on_time,
+            total,
+            published_on_time,
+            slowdown,
+            duration_s: rounded(duration_s),
+            events,
+        }
     }
 }
 
@@ -233,6 +251,7 @@ mod tests {
             gap_mean_s: None,
             wait_mean_s: None,
             slowdown: None,
+            long_running: None,
             problems: Vec::new(),
         }
     }
@@ -249,7 +268,7 @@ mod tests {
             executor: "process/cgroup-v1".to_owned(),
             chronos_version: "3.0",
             seed: 1,
-            wrapper: Overhead { launch_s: 0.01, own_s: 0.05, limited_s: 0.14, cpu_s: 0.025 },
+            wrapper: None,
             calibration: Calibration { seconds_per_factorisation: 0.01, matrix_order: 32, measured_under: 1 },
         };
         result.failures(strict)

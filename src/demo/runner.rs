@@ -38,12 +38,12 @@ enum Kind {
 }
 
 impl Runner {
-    /// Prepares to run jobs below `dir`, a virtual CPU being `cpu_factor` real cores.
+    /// Prepares to run jobs below `dir`, a virtual CPU being `cpu_factor` real cores. `name` tells several runners apart.
     ///
     /// # Errors
     /// When this kind does not work here.
-    pub async fn start(kind: RunnerKind, dir: &Path, cpu_factor: f64) -> anyhow::Result<Self> {
-        let state_dir = dir.join("executor");
+    pub async fn start(kind: RunnerKind, dir: &Path, name: &str, cpu_factor: f64) -> anyhow::Result<Self> {
+        let state_dir = dir.join(name);
         let shared = dir.join("shared");
         std::fs::create_dir_all(&shared).with_context(|| shared.display().to_string())?;
         let this = std::env::current_exe().context("the path of this program")?;
@@ -84,8 +84,7 @@ impl Runner {
 
     /// `container` of a job file; none for processes.
     pub fn container(&self) -> Option<Value> {
-        let volume = json!({"hostPath": self.shared, "containerPath": self.shared, "mode": "RO"});
-        let container = json!({"type": "DOCKER", "image": IMAGE, "network": "HOST", "volumes": [volume]});
+        let container = json!({"type": "DOCKER", "image": IMAGE, "network": "HOST", "volumes": [volume(&self.shared)]});
         matches!(self.kind, Kind::Docker(_)).then_some(container)
     }
 
@@ -102,4 +101,21 @@ impl Runner {
             Kind::Docker(executor) => executor.shutdown(Duration::ZERO).await,
         }
     }
+}
+
+/// A directory that a container sees under the same path, and does not change.
+fn volume(directory: &Path) -> Value {
+    json!({"hostPath": directory, "containerPath": directory, "mode": "RO"})
+}
+
+/// Makes the image of the jobs' containers at the Docker behind `socket`, and gives `container` of an app file; work files go below
+/// `dir`, and the container sees `shared`.
+///
+/// # Errors
+/// When Docker or a program of this machine is missing.
+pub async fn app_container(socket: &Path, dir: &Path, shared: &Path) -> anyhow::Result<Value> {
+    let this = std::env::current_exe().context("the path of this program")?;
+    let host = format!("unix://{}", socket.display());
+    build_demo_image(Some(&host), IMAGE, &this, dir).await.context("the image of the job")?;
+    Ok(json!({"type": "DOCKER", "docker": {"image": IMAGE, "network": "HOST"}, "volumes": [volume(shared)]}))
 }

@@ -33,6 +33,13 @@ const DEVIATION: f64 = 0.2;
 /// What case II adds to or takes from an order, at random in each iteration.
 const VARIATION: u32 = 250;
 
+/// Case III: (id, CPU-seconds, deadline s, deviation) of its one long-running job.
+const LONG_RUNNING: (&str, f64, f64, f64) = ("/openmplinpack1", 400.0, 480.0, 0.1);
+/// Between two looks at it, in published time, s.
+pub const MONITORING_SECONDS: f64 = 120.0;
+/// Case III with checkpoints is at most this fast: a restore takes the same real time at every speed.
+pub const LARGEST_SPEED_WITH_CHECKPOINTS: Speed = Speed(5.0);
+
 /// A speed or a share that no experiment can have.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 pub enum ScalingError {
@@ -87,11 +94,11 @@ impl Speed {
 /// One job of a case, in scaled time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JobPlan {
-    /// Name in Chronos.
+    /// Name in Chronos, or id in Marathon.
     pub name: &'static str,
     /// How often it runs.
     pub iterations: u32,
-    /// What its owner declares for one iteration.
+    /// What its owner declares for one iteration, or as the CPU time of all of a Marathon job.
     pub duration: Span,
     /// In which all iterations are to finish.
     pub deadline: Span,
@@ -144,6 +151,21 @@ pub fn case_one(speed: Speed) -> Vec<JobPlan> {
 /// Case II: the order of the matrix varies from iteration to iteration.
 pub fn case_two(speed: Speed) -> Vec<JobPlan> {
     plans(speed, Some(VARIATION))
+}
+
+/// Case III: one long-running job whose work is the CPU time that it declares, an LU factorisation of the order that takes it.
+pub fn case_three(speed: Speed) -> JobPlan {
+    let (name, duration, deadline, deviation) = LONG_RUNNING;
+    JobPlan {
+        name,
+        iterations: 1,
+        duration: speed.scale(duration),
+        deadline: speed.scale(deadline),
+        deviation,
+        order: Times::order_taking(duration),
+        vary: None,
+        period: Span::ZERO,
+    }
 }
 
 fn plans(speed: Speed, vary: Option<u32>) -> Vec<JobPlan> {
@@ -210,6 +232,15 @@ mod tests {
         assert_eq!((plans[0].duration, plans[0].deadline), (Span::from_secs(10), Span::from_secs(45)));
         assert_eq!(plans[2].workload_arguments(), ["workload", "lu", "4000", "--vary", "250"]);
         assert_eq!(speed(40.0).deployment(), (Span::from_micros(500_000), Span::from_micros(750_000)));
+    }
+
+    #[test]
+    fn case_three_is_one_job_whose_work_is_what_it_declares() {
+        let plan = case_three(speed(1.0));
+        assert_eq!((plan.duration, plan.deadline), (Span::from_secs(400), Span::from_secs(480)));
+        let alone = plan.iteration(1.0, speed(1.0)).seconds();
+        assert!((alone - 400.0).abs() < 0.2, "{alone}");
+        assert_eq!(case_three(speed(40.0)).deadline, Span::from_secs(12));
     }
 
     #[test]

@@ -3,12 +3,13 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use super::scaling::Speed;
-use crate::config::{ConfigError, Layers, PolicyName, Settings};
+use super::scaling::{MONITORING_SECONDS, Speed};
+use crate::config::{ConfigError, Layers, PolicyName, RescaleMode, Settings};
+use crate::qos::ids::Framework;
 
 /// The time settings of the supervisor and of its cluster: (section, key, published seconds, least real seconds). Below the
 /// least, scheduling jitter and HTTP would be taken for something else.
-const SCALED: [(&str, &str, f64, f64); 8] = [
+const SCALED: [(&str, &str, f64, f64); 13] = [
     ("elasticity", "deployment_time", 45.0, 0.0),
     ("supervisor", "submit_timeout", 300.0, 30.0),
     ("chronos", "poll_interval", 1.0, 0.02),
@@ -17,28 +18,49 @@ const SCALED: [(&str, &str, f64, f64); 8] = [
     ("chronos", "resize_patience", 60.0, 10.0),
     ("chronos", "delete_grace", 20.0, 5.0),
     ("chronos", "removed_after", 30.0, 3.0),
+    ("elasticity", "monitoring_period", MONITORING_SECONDS, 0.1),
+    ("marathon", "poll_interval", 2.0, 0.05),
+    ("marathon", "watch_interval", 30.0, 1.0),
+    ("marathon", "resize_patience", 60.0, 10.0),
+    ("marathon", "removed_after", 30.0, 3.0),
 ];
 
-/// Settings of a supervisor on a free loopback port whose times are divided by `speed`.
-///
-/// # Errors
-/// When a path is not UTF-8.
-pub fn supervisor(speed: Speed, policy: PolicyName, data_dir: &Path, chronos: &Path) -> Result<Settings, ConfigError> {
-    let mut variables: Vec<(OsString, OsString)> = Vec::new();
-    let mut set = |section: &str, key: &str, value: OsString| {
-        variables.push((format!("MESOS_QOS_{section}_{key}").to_uppercase().into(), value));
-    };
-    set("supervisor", "listen", "127.0.0.1".into());
-    set("supervisor", "port", "0".into());
-    set("supervisor", "data_dir", data_dir.into());
-    set("supervisor", "credentials_chronos", chronos.into());
-    set("elasticity", "policy", policy.as_str().into());
-    for (section, key, seconds, least) in SCALED {
-        set(section, key, (seconds / speed.get()).max(least).to_string().into());
+/// What decides the settings.
+#[derive(Debug, Clone, Copy)]
+pub struct Demo {
+    /// Times are divided by this.
+    pub speed: Speed,
+    /// Who decides about the jobs' CPU.
+    pub policy: PolicyName,
+    /// Who runs the jobs.
+    pub framework: Framework,
+    /// How Marathon jobs get their new CPU.
+    pub rescale: RescaleMode,
+}
+
+impl Demo {
+    /// Settings of a supervisor on a free loopback port, for the framework that `credentials` are for.
+    ///
+    /// # Errors
+    /// When a path is not UTF-8.
+    pub fn supervisor(&self, data_dir: &Path, credentials: &Path) -> Result<Settings, ConfigError> {
+        let mut variables: Vec<(OsString, OsString)> = Vec::new();
+        let mut set = |section: &str, key: &str, value: OsString| {
+            variables.push((format!("MESOS_QOS_{section}_{key}").to_uppercase().into(), value));
+        };
+        set("supervisor", "listen", "127.0.0.1".into());
+        set("supervisor", "port", "0".into());
+        set("supervisor", "data_dir", data_dir.into());
+        set("supervisor", &format!("credentials_{}", self.framework), credentials.into());
+        set("elasticity", "policy", self.policy.as_str().into());
+        set("elasticity", "rescale", self.rescale.as_str().into());
+        for (section, key, seconds, least) in SCALED {
+            set(section, key, (seconds / self.speed.get()).max(least).to_string().into());
+        }
+        // Nothing but these: the demo is the same in every directory and every environment.
+        let layers = Layers::collect(Vec::new(), variables, None).map_err(|problem| ConfigError(vec![problem]))?;
+        Settings::from_layers(&layers)
     }
-    // Nothing but these: the demo is the same in every directory and every environment.
-    let layers = Layers::collect(Vec::new(), variables, None).map_err(|problem| ConfigError(vec![problem]))?;
-    Settings::from_layers(&layers)
 }
 
 #[cfg(test)]
@@ -47,9 +69,11 @@ mod tests {
 
     #[test]
     fn times_are_scaled_and_have_a_floor() {
-        let at = |speed| {
-            supervisor(Speed::new(speed).unwrap(), PolicyName::Step, Path::new("/tmp/d"), Path::new("/tmp/c")).unwrap()
+        let of = |speed, framework, rescale| {
+            let demo = Demo { speed: Speed::new(speed).unwrap(), policy: PolicyName::Step, framework, rescale };
+            demo.supervisor(Path::new("/tmp/d"), Path::new("/tmp/c")).unwrap()
         };
+        let at = |speed| of(speed, Framework::Chronos, RescaleMode::Restart);
         let published = at(1.0);
         assert_eq!(published.elasticity.deployment_time.seconds(), 45.0);
         assert_eq!(published.chronos.judge_interval, Settings::default().chronos.judge_interval);
@@ -57,5 +81,14 @@ mod tests {
         assert_eq!(fast.elasticity.deployment_time.seconds(), 0.5);
         assert_eq!((fast.chronos.poll_interval.seconds(), fast.chronos.judge_interval.seconds()), (0.02, 0.5));
         assert!(fast.supervisor.listen.is_loopback() && fast.supervisor.port == 0);
+        assert_eq!(published.marathon, Settings::default().marathon);
+        let marathon = of(15.0, Framework::Marathon, RescaleMode::InPlace);
+        assert_eq!(marathon.elasticity.monitoring_period.seconds(), 8.0);
+        assert_eq!(marathon.elasticity.rescale, RescaleMode::InPlace);
+        assert_eq!(marathon.supervisor.credentials_marathon.as_deref(), Some(Path::new("/tmp/c")));
+        assert_eq!(
+            (&marathon.supervisor.credentials_chronos, &at(1.0).supervisor.credentials_marathon),
+            (&None, &None)
+        );
     }
 }

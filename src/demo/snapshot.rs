@@ -6,7 +6,7 @@ use super::scaling::JobPlan;
 use crate::actors::Supervisor;
 use crate::api::view::{JobState as StateName, JobView, Performance};
 use crate::events::store::{JobFilter, ReadError};
-use crate::qos::ids::JobId;
+use crate::qos::ids::{Framework, JobId};
 use crate::qos::job::Work;
 use crate::qos::units::Timestamp;
 
@@ -44,6 +44,19 @@ pub struct JobNow {
     pub reason: Option<String>,
     /// How often its CPU was changed.
     pub rescales: u32,
+    /// What a long-running job has instead of iterations.
+    pub long: Option<LongNow>,
+}
+
+/// How far a long-running job is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LongNow {
+    /// CPU-seconds used, as far as they are on record.
+    pub cpu_s: f64,
+    /// CPU-seconds declared.
+    pub declared_s: f64,
+    /// Used over due, at the last decision.
+    pub ratio: Option<f64>,
 }
 
 /// What is being done for a job.
@@ -97,20 +110,33 @@ impl Snapshot {
 
 fn job_now(supervisor: &Supervisor, view: &JobView, start: Timestamp) -> JobNow {
     let since = |instant: crate::api::view::Instant| instant.0.since(start).seconds();
+    let long = (view.framework == Framework::Marathon).then(|| LongNow {
+        cpu_s: view.cpu_seconds.unwrap_or_default(),
+        declared_s: view.qos.duration,
+        ratio: view.progress_ratio,
+    });
     let doing = match supervisor.state(view.uuid).map(|state| state.work.clone()) {
+        _ if long.is_some() => match view.state {
+            StateName::Registered => Doing::Starting,
+            StateName::Running => Doing::Running,
+            _ => Doing::Nothing,
+        },
         None | Some(Work::None) => Doing::Nothing,
         Some(Work::Attempted(_)) => Doing::Starting,
         Some(Work::Running(_)) => Doing::Running,
     };
-    let iterations = view.iterations.unwrap_or_default();
+    // All of a long-running job is one iteration.
+    let iterations = view.iterations.unwrap_or(1);
+    let remaining = view.remaining.unwrap_or(u32::from(view.state != StateName::Completed));
     JobNow {
         uuid: view.uuid,
         name: view.name.clone(),
         state: view.state,
         doing,
-        done: iterations.saturating_sub(view.remaining.unwrap_or_default()),
+        done: iterations.saturating_sub(remaining),
         iterations,
-        cpus: view.cpus.unwrap_or_default(),
+        // In place the limit changes and what is reserved does not.
+        cpus: view.cpu_limit.or(view.cpus).unwrap_or_default(),
         performance: view.performance,
         predicted_s: view.prediction.map(since),
         deadline_s: since(view.deadline_at),
@@ -118,5 +144,6 @@ fn job_now(supervisor: &Supervisor, view: &JobView, start: Timestamp) -> JobNow 
         on_time: view.on_time,
         reason: view.reason.clone(),
         rescales: view.rescales,
+        long,
     }
 }

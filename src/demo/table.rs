@@ -5,6 +5,8 @@ use std::io::{self, Write};
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{Cell, CellAlignment, Color, Row, Table};
 
+use super::marathon;
+use super::options::Case;
 use super::result::{CaseSummary, DemoResult, JobResult};
 
 /// Iterations that take this many times longer than they should show that the machine is busy with something else.
@@ -20,9 +22,16 @@ const HEADER: [&str; 8] =
 pub fn write(result: &DemoResult, colour: bool, out: &mut dyn Write) -> io::Result<()> {
     for case in &result.cases {
         let jobs: Vec<&JobResult> = result.jobs.iter().filter(|job| job.case == case.case).collect();
-        writeln!(out, "\nCase {}, {} times as fast as published", case.case.as_str().to_uppercase(), result.speed)?;
-        writeln!(out, "{}", table(&jobs, colour))?;
-        conclusion(result, case, &jobs, out)?;
+        writeln!(out, "\nCase {}, {} times as fast as published", case.case.as_str().to_uppercase(), case.speed)?;
+        if case.case == Case::Three {
+            marathon::table::write(&jobs, colour, out)?;
+            conclusion(result, case, &jobs, out)?;
+            marathon::table::conclusion(case, &jobs, out)?;
+        } else {
+            writeln!(out, "{}", table(&jobs, colour))?;
+            conclusion(result, case, &jobs, out)?;
+            agreement(case, &jobs, out)?;
+        }
     }
     writeln!(
         out,
@@ -32,18 +41,9 @@ pub fn write(result: &DemoResult, colour: bool, out: &mut dyn Write) -> io::Resu
 }
 
 fn table(jobs: &[&JobResult], colour: bool) -> Table {
-    let mut table = Table::new();
-    table.load_style(UTF8_FULL_CONDENSED);
-    if !colour {
-        table.force_no_tty();
-    }
-    table.set_header(HEADER);
-    for job in jobs {
-        table.add_row(row(job, colour));
-    }
     let sum = |of: fn(&JobResult) -> f64| jobs.iter().map(|job| of(job)).sum::<f64>();
     let on_time = jobs.iter().filter(|job| job.on_time).count();
-    table.add_row([
+    let total = Row::from(vec![
         "total".to_owned(),
         jobs.iter().map(|job| job.iterations).sum::<u32>().to_string(),
         String::new(),
@@ -53,29 +53,47 @@ fn table(jobs: &[&JobResult], colour: bool) -> Table {
         format!("{:.1}", sum(|job| job.cpu_seconds_used)),
         jobs.iter().map(|job| job.rescales).sum::<u32>().to_string(),
     ]);
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table
+    numbers(HEADER, jobs.iter().map(|job| row(job, colour)).chain([total]).collect(), colour)
 }
 
 fn row(job: &JobResult, colour: bool) -> Row {
-    let verdict = match (job.is_completed(), job.on_time) {
-        (true, true) => ("yes", Color::Green),
-        (true, false) => ("no", Color::Red),
-        (false, _) => (job.state, Color::Red),
-    };
-    let on_time = Cell::new(verdict.0);
     Row::from(vec![
         Cell::new(&job.name),
         Cell::new(format!("{}/{}", job.iterations, job.iterations_wanted)),
         Cell::new(job.finished_s.map_or("-".to_owned(), |at| format!("{at:.1} s"))),
         Cell::new(format!("{:.1} s", job.deadline_s)),
-        if colour { on_time.fg(verdict.1) } else { on_time },
+        on_time(job, colour),
         Cell::new(format!("{:.1}", job.cpu_seconds_allocated)),
         Cell::new(format!("{:.1}", job.cpu_seconds_used)),
         Cell::new(job.rescales),
     ])
+}
+
+/// `yes`, `no`, or how else it ended.
+pub fn on_time(job: &JobResult, colour: bool) -> Cell {
+    let (word, paint) = match (job.is_completed(), job.on_time) {
+        (true, true) => ("yes", Color::Green),
+        (true, false) => ("no", Color::Red),
+        (false, _) => (job.state, Color::Red),
+    };
+    if colour { Cell::new(word).fg(paint) } else { Cell::new(word) }
+}
+
+/// An empty table with this header, in which all columns but the first are numbers.
+pub fn numbers<const N: usize>(header: [&str; N], rows: Vec<Row>, colour: bool) -> Table {
+    let mut table = Table::new();
+    table.load_style(UTF8_FULL_CONDENSED);
+    if !colour {
+        table.force_no_tty();
+    }
+    table.set_header(header);
+    for row in rows {
+        table.add_row(row);
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
 }
 
 fn conclusion(result: &DemoResult, case: &CaseSummary, jobs: &[&JobResult], out: &mut dyn Write) -> io::Result<()> {
@@ -95,11 +113,16 @@ fn conclusion(result: &DemoResult, case: &CaseSummary, jobs: &[&JobResult], out:
     if case.slowdown > BUSY {
         writeln!(
             out,
-            "This machine was busy with something else: iterations took {:.0} % longer than their CPU allows, so deadlines were \
+            "This machine was busy with something else: {} took {:.0} % longer than their CPU allows, so deadlines were \
              harder to meet.",
+            if case.case == Case::Three { "jobs" } else { "iterations" },
             (case.slowdown - 1.0) * 100.0
         )?;
     }
+    Ok(())
+}
+
+fn agreement(case: &CaseSummary, jobs: &[&JobResult], out: &mut dyn Write) -> io::Result<()> {
     if jobs.iter().all(|job| job.is_completed() && job.problems.is_empty()) {
         let launches: usize = jobs.iter().map(|job| job.launches).sum();
         let repeated = launches - jobs.iter().map(|job| job.iterations as usize).sum::<usize>().min(launches);

@@ -38,7 +38,7 @@ impl Watch<'_> {
                 return Ok(now);
             }
             if let Some(silence) = watchdog.look(&now, Instant::now()) {
-                anyhow::bail!(watchdog.report(&now, silence, &self.testbed.chronos.summary().await));
+                anyhow::bail!(watchdog.report(&now, silence, &self.testbed.activities().await));
             }
             tokio::time::sleep(PERIOD).await;
         }

@@ -1,12 +1,11 @@
 //! Tells a demo that goes on from one that hangs. Pure: the instants are handed in.
 
 use std::collections::BTreeMap;
-use std::fmt::{Display, Write as _};
+use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use super::scaling::{JobPlan, Speed};
 use super::snapshot::{Doing, JobNow, Snapshot};
-use crate::clients::chronos::JobActivity;
 
 /// However fast the experiment is, this long a silence is no proof of anything.
 const SHORTEST_PATIENCE: Duration = Duration::from_secs(60);
@@ -52,12 +51,12 @@ impl<'a> Watchdog<'a> {
         (longest.max().unwrap_or_default() * PATIENCE_FACTOR).max(SHORTEST_PATIENCE)
     }
 
-    /// What everybody has been waiting for during this `silence`; `chronos` is what the cluster says of the jobs.
-    pub fn report<E: Display>(
+    /// What everybody has been waiting for during this `silence`; `cluster` is what the framework says of the jobs.
+    pub fn report(
         &self,
         jobs: &Snapshot,
         silence: Duration,
-        chronos: &Result<BTreeMap<String, JobActivity>, E>,
+        cluster: &Result<BTreeMap<String, String>, String>,
     ) -> String {
         let all_over = jobs.jobs.len() == self.plans.len() && jobs.jobs.iter().all(JobNow::is_over);
         let what = match all_over {
@@ -68,33 +67,31 @@ impl<'a> Watchdog<'a> {
         for plan in self.plans {
             // Writing to a String does not fail.
             let _ = match jobs.jobs.iter().find(|job| job.name == plan.name) {
-                Some(job) => write!(text, "\n  {}", line(job, chronos)),
+                Some(job) => write!(text, "\n  {}", line(job, cluster)),
                 None => write!(text, "\n  {}: not registered", plan.name),
             };
         }
-        if let Err(error) = chronos {
-            let _ = write!(text, "\n  Chronos does not answer: {error}");
+        if let Err(error) = cluster {
+            let _ = write!(text, "\n  The cluster does not answer: {error}");
         }
         text.push_str("\nWith --keep, the log, the launch journal and what the tasks printed stay for a look.");
         text
     }
 }
 
-fn line<E>(job: &JobNow, chronos: &Result<BTreeMap<String, JobActivity>, E>) -> String {
+fn line(job: &JobNow, cluster: &Result<BTreeMap<String, String>, String>) -> String {
     let doing = match job.doing {
         Doing::Nothing if job.is_over() => "over",
         Doing::Nothing => "between two iterations",
         Doing::Starting => "a start asked for and not confirmed",
         Doing::Running => "an iteration running",
     };
-    let there = match chronos {
-        Ok(jobs) => {
-            jobs.get(&job.name).map_or("not there".to_owned(), |activity| format!("{activity:?}").to_lowercase())
-        }
-        Err(_) => "unknown".to_owned(),
+    let there = match cluster {
+        Ok(jobs) => jobs.get(&job.name).map_or("not there", String::as_str),
+        Err(_) => "unknown",
     };
     format!(
-        "{}: {}, {}/{} iterations, {} CPU, {doing}; in Chronos: {there}",
+        "{}: {}, {}/{} iterations, {} CPU, {doing}; in the cluster: {there}",
         job.name, job.state, job.done, job.iterations, job.cpus
     )
 }
@@ -125,6 +122,7 @@ mod tests {
             on_time: over.then_some(true),
             reason: None,
             rescales: 0,
+            long: None,
         }
     }
 
@@ -209,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn the_report_tells_what_each_job_waits_for_and_what_chronos_says_of_it() {
+    fn the_report_tells_what_each_job_waits_for_and_what_the_cluster_says_of_it() {
         let (plans, speed) = at(15.0);
         let watchdog = Watchdog::new(&plans, speed, Instant::now());
         let mut jobs = snapshot(&plans, 2);
@@ -217,23 +215,25 @@ mod tests {
         jobs.jobs[1].doing = Doing::Nothing;
         jobs.jobs[2] = job(&plans[2], plans[2].iterations, 1.4);
         jobs.jobs.remove(5);
-        let activities = [(plans[0].name, JobActivity::Queued), (plans[3].name, JobActivity::Idle)];
-        let chronos: Result<_, String> = Ok(activities.map(|(name, activity)| (name.to_owned(), activity)).into());
+        let activities = [(plans[0].name, "queued"), (plans[3].name, "idle")];
+        let chronos = Ok(activities.map(|(name, activity)| (name.to_owned(), activity.to_owned())).into());
         let report = watchdog.report(&jobs, Duration::from_secs(61), &chronos);
         for line in [
             "no iteration has ended for 61 s, which is far too long. The jobs:",
-            "  openmpLinpack1: running, 2/4 iterations, 1 CPU, a start asked for and not confirmed; in Chronos: queued",
-            "  openmpLinpack2: running, 2/4 iterations, 1 CPU, between two iterations; in Chronos: not there",
-            "  openmpLinpack3: completed, 13/13 iterations, 1.4 CPU, over; in Chronos: not there",
-            "  openmpLinpack4: running, 2/11 iterations, 1 CPU, an iteration running; in Chronos: idle",
+            "  openmpLinpack1: running, 2/4 iterations, 1 CPU, a start asked for and not confirmed; in the cluster: queued",
+            "  openmpLinpack2: running, 2/4 iterations, 1 CPU, between two iterations; in the cluster: not there",
+            "  openmpLinpack3: completed, 13/13 iterations, 1.4 CPU, over; in the cluster: not there",
+            "  openmpLinpack4: running, 2/11 iterations, 1 CPU, an iteration running; in the cluster: idle",
             "  openmpLinpack6: not registered",
         ] {
             assert!(report.lines().any(|one| one == line), "{line:?} is not in\n{report}");
         }
         assert!(report.contains("--keep"), "{report}");
-        let silent: Result<BTreeMap<_, _>, _> = Err("no connection");
+        let silent = Err("no connection".to_owned());
         let report = watchdog.report(&jobs, MINUTE, &silent);
-        assert!(report.contains("in Chronos: unknown") && report.contains("Chronos does not answer: no connection"));
+        assert!(
+            report.contains("in the cluster: unknown") && report.contains("The cluster does not answer: no connection")
+        );
     }
 
     #[test]
@@ -245,7 +245,7 @@ mod tests {
         assert!(!jobs.is_over(plans.len()), "something is left to do");
         assert_eq!(watchdog.look(&jobs, began), None);
         let silence = watchdog.look(&jobs, began + 2 * MINUTE).unwrap();
-        let chronos: Result<_, String> = Ok(BTreeMap::new());
+        let chronos = Ok(BTreeMap::new());
         let report = watchdog.report(&jobs, silence, &chronos);
         assert!(
             report.starts_with("all jobs are over, and the supervisor has not finished with them for 120 s"),

@@ -69,16 +69,24 @@ impl Demo {
     /// Runs the demo until its six jobs run, a process of each being seen, and interrupts it as Ctrl-C does. Nothing of it must be
     /// left then.
     pub fn run_and_interrupt(&self, arguments: &[&str]) {
+        self.interrupt_at("openmpLinpack6 0/14", 6, arguments);
+    }
+
+    /// The same, when it has said `line` and so many programs run.
+    pub fn interrupt_at(&self, line: &str, programs: usize, arguments: &[&str]) {
         let mut child = self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut said = BufReader::new(child.stderr.take().unwrap());
-        let mut line = String::new();
-        while !line.contains("openmpLinpack6 0/14") {
-            line.clear();
-            assert!(said.read_line(&mut line).unwrap() > 0, "the demo ended before its jobs ran");
+        let mut last = String::new();
+        while !last.contains(line) {
+            let before = std::mem::take(&mut last);
+            assert!(
+                said.read_line(&mut last).unwrap() > 0,
+                "the demo ended before its jobs ran; it said last: {before}"
+            );
         }
-        wait_for("six running jobs", || {
+        wait_for("running jobs", || {
             // Of each the shell around it and the program itself; the demo's own command line has neither.
-            self.traces().iter().filter(|trace| trace.contains("workload lu")).count() >= 6
+            self.traces().iter().filter(|trace| trace.contains("workload lu")).count() >= programs
         });
         kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).unwrap();
         let status = wait_at_most(&mut child, Duration::from_secs(60));

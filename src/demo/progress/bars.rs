@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::{Progress, outlook, short};
+use super::{Progress, outlook, ratio, short};
 use crate::api::view::{JobState, Performance};
 use crate::demo::snapshot::{Doing, JobNow, Snapshot};
 
@@ -29,7 +29,9 @@ impl Bars {
     fn bar(&mut self, job: &JobNow) -> ProgressBar {
         let (all, colour) = (&self.all, self.colour);
         let make = || {
-            let bar = all.add(ProgressBar::new(u64::from(job.iterations)));
+            // Of a long-running job the CPU-seconds.
+            let length = job.long.map_or(u64::from(job.iterations), |long| long.declared_s.round() as u64);
+            let bar = all.add(ProgressBar::new(length));
             bar.set_style(style(&BAR.replace(".STYLE", if colour { ".cyan/blue" } else { "" })));
             bar.set_prefix(job.name.clone());
             bar
@@ -45,7 +47,7 @@ impl Bars {
             _ => "",
         };
         let performance = self.painted(job, &format!("{:<7}", short(job.performance)));
-        format!("{:>3} CPU  {doing:<8} {performance}  {}", job.cpus, outlook(job))
+        format!("{:>3} CPU{}  {doing:<8} {performance}  {}", job.cpus, ratio(job), outlook(job))
     }
 
     /// Red, green and yellow are the published chart's regions.
@@ -70,7 +72,7 @@ impl Progress for Bars {
         self.header.get_or_insert_with(make).set_message(format!("{:.0} s", now.elapsed.as_secs_f64()));
         for job in &now.jobs {
             let bar = self.bar(job);
-            bar.set_position(u64::from(job.done));
+            bar.set_position(job.long.map_or(u64::from(job.done), |long| long.cpu_s.round() as u64));
             bar.set_message(self.message(job));
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::{Progress, outlook, short};
+use super::{Progress, outlook, ratio, short};
 use crate::demo::snapshot::{JobNow, Snapshot};
 
 /// Between two lines about all jobs.
@@ -22,13 +22,7 @@ impl Lines {
         let mut lines = Vec::new();
         for job in now.jobs.iter().filter(|job| job.is_over()) {
             if self.ended.insert(job.name.clone()) {
-                lines.push(format!(
-                    "{time} {}: {}/{} iterations, {}",
-                    job.name,
-                    job.done,
-                    job.iterations,
-                    outlook(job)
-                ));
+                lines.push(format!("{time} {}: {}, {}", job.name, done(job), outlook(job)));
             }
         }
         if now.elapsed >= self.next && !now.jobs.is_empty() {
@@ -46,7 +40,18 @@ impl Lines {
 fn state(job: &JobNow) -> String {
     let performance = short(job.performance);
     let space = if performance.is_empty() { "" } else { " " };
-    format!("{} {}/{} {} CPU{space}{performance}", job.name, job.done, job.iterations, job.cpus)
+    let far = match job.long {
+        Some(_) => done(job),
+        None => format!("{}/{}", job.done, job.iterations),
+    };
+    format!("{} {far} {} CPU{}{space}{performance}", job.name, job.cpus, ratio(job))
+}
+
+fn done(job: &JobNow) -> String {
+    match job.long {
+        Some(long) => format!("{:.1} of {:.1} CPU-s", long.cpu_s, long.declared_s),
+        None => format!("{}/{} iterations", job.done, job.iterations),
+    }
 }
 
 impl Progress for Lines {

@@ -46,6 +46,11 @@ fn outlook(job: &JobNow) -> String {
     }
 }
 
+/// How far a long-running job is against its plan; nothing for others, and before the first decision.
+fn ratio(job: &JobNow) -> String {
+    job.long.and_then(|long| long.ratio).map_or(String::new(), |ratio| format!(" progress {ratio:.2}"))
+}
+
 /// The performance state without the word that all of them share.
 fn short(performance: Option<Performance>) -> &'static str {
     match performance {
@@ -60,7 +65,7 @@ fn short(performance: Option<Performance>) -> &'static str {
 mod tests {
     use super::*;
     use crate::api::view::JobState;
-    use crate::demo::snapshot::Doing;
+    use crate::demo::snapshot::{Doing, LongNow};
     use crate::qos::ids::JobId;
 
     fn job() -> JobNow {
@@ -79,7 +84,15 @@ mod tests {
             on_time: None,
             reason: None,
             rescales: 0,
+            long: None,
         }
+    }
+
+    #[test]
+    fn a_long_running_job_shows_how_far_it_is_against_its_plan() {
+        let long = |ratio| JobNow { long: Some(LongNow { cpu_s: 8.0, declared_s: 26.7, ratio }), ..job() };
+        assert_eq!(ratio(&long(Some(1.204))), " progress 1.20");
+        assert_eq!((ratio(&long(None)), ratio(&job())), (String::new(), String::new()));
     }
 
     #[test]

@@ -1,0 +1,110 @@
+//! Case III of the demo with real checkpoints: a Docker daemon and a CRIU of the test's own, whose OCI runtime is this very program
+//! under the agent's name. Needs root.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
+#[path = "support/demo.rs"]
+#[expect(dead_code, reason = "shared with the tests of the other cases")]
+mod demo;
+#[path = "support/long_running.rs"]
+mod long_running;
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use demo::Demo;
+use long_running::check_case_three;
+
+const SUPPORT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/shell_trap/tests/support");
+
+/// A Docker that can restore containers. Ended when it is dropped.
+struct Node {
+    directory: tempfile::TempDir,
+    criu: PathBuf,
+}
+
+impl Node {
+    fn start() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let criu = Command::new("sh").arg(format!("{SUPPORT}/criu.sh")).output().unwrap();
+        assert!(criu.status.success(), "criu.sh: {}", String::from_utf8_lossy(&criu.stderr));
+        let criu = PathBuf::from(String::from_utf8(criu.stdout).unwrap().trim());
+        let agent = directory.path().join("shell_trap");
+        std::fs::copy(env!("CARGO_BIN_EXE_mesos-qos"), &agent).unwrap();
+        let started = Command::new("sh")
+            .arg(format!("{SUPPORT}/node.sh"))
+            .arg("start")
+            .arg(directory.path())
+            .args(["--add-runtime", &format!("shell_trap={}", agent.display())])
+            .env("CRIU_BIN", &criu)
+            .output()
+            .unwrap();
+        assert!(started.status.success(), "node.sh: {}", String::from_utf8_lossy(&started.stderr));
+        Node { directory, criu }
+    }
+
+    fn host(&self) -> String {
+        format!("unix://{}", self.directory.path().join("sock").display())
+    }
+
+    /// The demo on it.
+    fn demo(&self) -> Demo {
+        let path = format!("{}:{}", self.criu.display(), std::env::var("PATH").unwrap_or_default());
+        Demo::with(vec![("DOCKER_HOST", self.host()), ("PATH", path)])
+    }
+
+    fn containers(&self) -> String {
+        let arguments = ["--host", &self.host(), "ps", "-aq"];
+        let output = Command::new("docker").args(arguments).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // A container's shim would outlive the daemon.
+        let ids = Command::new("docker").args(["--host", &self.host(), "ps", "-aq"]).output();
+        let ids = ids.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+        if !ids.trim().is_empty() {
+            let _ =
+                Command::new("docker").args(["--host", &self.host(), "rm", "-f"]).args(ids.split_whitespace()).status();
+        }
+        let _ = Command::new("sh").arg(format!("{SUPPORT}/node.sh")).arg("stop").arg(self.directory.path()).status();
+    }
+}
+
+/// Groups that demos have left in any hierarchy: those of ended processes.
+fn groups() -> Vec<PathBuf> {
+    let mounts = procfs::process::Process::myself().unwrap().mountinfo().unwrap();
+    let mounts = mounts.into_iter().filter(|mount| mount.fs_type.starts_with("cgroup"));
+    let entries = mounts.flat_map(|mount| std::fs::read_dir(mount.mount_point).into_iter().flatten().flatten());
+    let ours = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        name.strip_prefix("mesos-qos-demo-").is_some_and(|pid| !std::path::Path::new("/proc").join(pid).exists())
+    };
+    entries.map(|entry| entry.path()).filter(ours).collect()
+}
+
+/// One daemon for all of it. A resize by a checkpoint loses no work: the program's own count over all segments is that of the log.
+#[test]
+fn with_docker_and_criu_the_job_is_resized_by_checkpoints_and_neither_its_end_nor_an_interrupt_leaves_anything() {
+    let node = Node::start();
+    let before = groups();
+
+    node.demo().interrupt_at("/openmplinpack1 ", 1, &["--cases", "iii", "--rescale", "restart", "--json"]);
+    assert_eq!(node.containers(), "", "an interrupt leaves no container");
+
+    let demo = node.demo();
+    let output = demo.command(&["--cases", "iii", "--json", "--keep"]).output().unwrap();
+    let result = check_case_three(&output, &demo.kept(), "restart", "docker");
+    let (long, case) = (&result["jobs"][0]["long_running"], &result["cases"][0]);
+    assert_eq!(case["speed"], 5.0, "checkpoints take the same time at every speed: {case}");
+    assert!(long["why"].as_str().unwrap().contains("CRIU"), "{long}");
+    let resizes = long["resizes"].as_array().unwrap();
+    assert!(resizes.iter().all(|resize| resize["lost_s"].as_f64().unwrap() > 0.0), "{long}");
+    assert_eq!(node.containers(), "", "a complete run leaves no container");
+    assert_eq!(demo.traces(), Vec::<String>::new());
+    let left: Vec<_> = groups().into_iter().filter(|group| !before.contains(group)).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
