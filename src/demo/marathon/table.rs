@@ -96,7 +96,7 @@ pub fn conclusion(case: &CaseSummary, jobs: &[&JobResult], out: &mut dyn Write) 
         if more.abs() > NOTABLE {
             writeln!(
                 out,
-                "Its work took {:.1} CPU-s, {:.0} % {} than the declared {:.1}: this machine's speed changed after it was measured.",
+                "Its work took {:.1} CPU-s, {:.0} % {} than the declared {:.1}: the calibration on this machine was off by that much.",
                 long.cpu_seconds_supervised,
                 more.abs() * 100.0,
                 if more > 0.0 { "more" } else { "less" },
