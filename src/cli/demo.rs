@@ -20,6 +20,7 @@ use crate::demo::scaling::Speed;
 use crate::demo::{self, progress, table};
 use crate::local::ChronosVersion;
 use crate::logging::FILTER_VARIABLE;
+use crate::qos::units::Cpus;
 
 /// Run the published experiments here: a cluster, a supervisor and real, CPU-limited jobs
 #[derive(Debug, Args)]
@@ -36,6 +37,9 @@ pub struct DemoArgs {
     /// How the job of case III gets its new CPU [default: by a checkpoint where one can be made]
     #[arg(long, value_parser = parse_rescale, value_name = "in-place|restart")]
     pub rescale: Option<RescaleMode>,
+    /// How much CPU the job of case III gives back at once; published: 0.4, which is late where limits are hard
+    #[arg(long, default_value = "0.1", value_parser = parse_cpus, value_name = "CPUS")]
+    pub step_down: Cpus,
     /// Who decides about the jobs' CPU
     #[arg(long, default_value = "step", value_parser = parse_policy, value_name = "POLICY")]
     pub policy: PolicyName,
@@ -100,6 +104,7 @@ impl DemoArgs {
                 ExecutorKind::Docker => Some(RunnerKind::Docker),
             },
             rescale: self.rescale,
+            step_down: self.step_down,
             policy: self.policy,
             chronos_version: self.chronos_version,
             seed: self.seed,
@@ -135,6 +140,11 @@ fn parse_speed(text: &str) -> Result<Speed, String> {
 
 fn parse_policy(text: &str) -> Result<PolicyName, String> {
     PolicyName::from_word(text).ok_or_else(PolicyName::expected)
+}
+
+fn parse_cpus(text: &str) -> Result<Cpus, String> {
+    let cpus: f64 = text.parse().map_err(|_| format!("{text:?} is no number"))?;
+    Cpus::try_from_f64(cpus).map_err(|error| error.to_string())
 }
 
 fn parse_rescale(text: &str) -> Result<RescaleMode, String> {

@@ -9,6 +9,7 @@ use super::scaling::{JobPlan, Speed, case_one, case_three, case_two};
 use crate::config::{PolicyName, RescaleMode};
 use crate::local::ChronosVersion;
 use crate::qos::ids::Framework;
+use crate::qos::units::Cpus;
 
 /// A published experiment that this version can run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -85,6 +86,9 @@ pub struct DemoOptions {
     pub runner: Option<RunnerKind>,
     /// How the job of case III gets its new CPU; absent: by a checkpoint where one can be made.
     pub rescale: Option<RescaleMode>,
+    /// How much CPU the job of case III gives back at once. With the published step of 0.4 a job that is ahead of its plan falls
+    /// so far behind it until the next look that no step up saves it: here a limit is a hard one, there it was a share.
+    pub step_down: Cpus,
     /// Who decides about the jobs' CPU.
     pub policy: PolicyName,
     /// Whose behaviour the cluster has.

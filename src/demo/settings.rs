@@ -6,6 +6,7 @@ use std::path::Path;
 use super::scaling::{MONITORING_SECONDS, Speed};
 use crate::config::{ConfigError, Layers, PolicyName, RescaleMode, Settings};
 use crate::qos::ids::Framework;
+use crate::qos::units::Cpus;
 
 /// The time settings of the supervisor and of its cluster: (section, key, published seconds, least real seconds). Below the
 /// least, scheduling jitter and HTTP would be taken for something else.
@@ -36,6 +37,8 @@ pub struct Demo {
     pub framework: Framework,
     /// How Marathon jobs get their new CPU.
     pub rescale: RescaleMode,
+    /// The policy's step down; absent: the published one.
+    pub step_down: Option<Cpus>,
 }
 
 impl Demo {
@@ -54,6 +57,9 @@ impl Demo {
         set("supervisor", &format!("credentials_{}", self.framework), credentials.into());
         set("elasticity", "policy", self.policy.as_str().into());
         set("elasticity", "rescale", self.rescale.as_str().into());
+        if let Some(cpus) = self.step_down {
+            set("elasticity", "cpu_decrement", cpus.to_string().into());
+        }
         for (section, key, seconds, least) in SCALED {
             set(section, key, (seconds / self.speed.get()).max(least).to_string().into());
         }
@@ -70,12 +76,17 @@ mod tests {
     #[test]
     fn times_are_scaled_and_have_a_floor() {
         let of = |speed, framework, rescale| {
-            let demo = Demo { speed: Speed::new(speed).unwrap(), policy: PolicyName::Step, framework, rescale };
+            let speed = Speed::new(speed).unwrap();
+            let step_down = (framework == Framework::Marathon).then_some(Cpus::from_milli(100));
+            let demo = Demo { speed, policy: PolicyName::Step, framework, rescale, step_down };
             demo.supervisor(Path::new("/tmp/d"), Path::new("/tmp/c")).unwrap()
         };
         let at = |speed| of(speed, Framework::Chronos, RescaleMode::Restart);
         let published = at(1.0);
         assert_eq!(published.elasticity.deployment_time.seconds(), 45.0);
+        assert_eq!(published.elasticity.cpu_decrement, Cpus::from_milli(400));
+        let long_running = of(1.0, Framework::Marathon, RescaleMode::Restart);
+        assert_eq!(long_running.elasticity.cpu_decrement, Cpus::from_milli(100));
         assert_eq!(published.chronos.judge_interval, Settings::default().chronos.judge_interval);
         let fast = at(90.0);
         assert_eq!(fast.elasticity.deployment_time.seconds(), 0.5);

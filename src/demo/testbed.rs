@@ -148,7 +148,8 @@ impl Testbed {
             Framework::Marathon => cluster.marathon_url(),
         };
         cluster.credentials().write(&credentials, &url).context("credentials of the cluster")?;
-        let settings = settings::Demo { speed, policy: options.policy, framework, rescale };
+        let step_down = (framework == Framework::Marathon).then_some(options.step_down);
+        let settings = settings::Demo { speed, policy: options.policy, framework, rescale, step_down };
         let (supervising, server) =
             supervise::start(&settings.supervisor(&files.data_dir(), &credentials)?, clock).await?;
         let server = actix_rt::spawn(server);
