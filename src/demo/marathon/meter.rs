@@ -141,7 +141,10 @@ mod tests {
         let cgroups = Cgroups::find().unwrap();
         // Above the largest number that a process can have; and the first process.
         let [dead, living] = ["4194305", "1"].map(|number| cgroups.directory(&format!("{PREFIX}{number}")));
-        fs::create_dir_all(dead.join("job-1")).unwrap();
+        // The other test's sweep may come in between.
+        while fs::create_dir_all(dead.join("job-1")).is_err() {
+            std::thread::yield_now();
+        }
         fs::create_dir_all(&living).unwrap();
         sweep();
         assert!(!dead.exists() && living.exists());
