@@ -300,6 +300,8 @@ fn marathon_patience(settings: &Settings) -> MarathonPatience {
         watch_interval: m.watch_interval,
         submit_timeout: settings.supervisor.submit_timeout,
         resize_patience: m.resize_patience,
+        placement_patience: m.placement_patience,
+        removal_patience: m.removal_patience,
         removed_after: m.removed_after,
     }
 }

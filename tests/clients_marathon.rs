@@ -382,6 +382,18 @@ async fn nothing_is_forced_unless_asked_although_marathon_forces_deletions_by_it
 }
 
 #[tokio::test]
+async fn a_deployment_is_undone_and_not_left_half_done() {
+    let server = MockServer::start().await;
+    let undo = Mock::given(method("DELETE")).and(path("/v2/deployments/stuck")).and(query_param("force", "false"));
+    undo.respond_with(says(200, changed())).expect(1).mount(&server).await;
+    let over = json!({"message": "DeploymentPlan over does not exist"});
+    Mock::given(path("/v2/deployments/over")).respond_with(says(404, over)).mount(&server).await;
+    let client = client(&server);
+    assert_eq!(client.roll_back("stuck").await.unwrap().deployment.as_deref(), Some(DEPLOYMENT));
+    assert!(client.roll_back("over").await.unwrap_err().is_not_found());
+}
+
+#[tokio::test]
 async fn a_whole_app_is_replaced_where_a_put_can_do_that() {
     let app = json!({"id": "/openmplinpack1", "cmd": "true"});
     let server = marathon("1.1.1").await;

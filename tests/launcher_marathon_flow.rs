@@ -416,6 +416,7 @@ async fn a_refused_submission_withdraws_the_registration() {
     let requests = world.supervisor.received_requests().await.unwrap();
     let body: Value = serde_json::from_slice(&requests[1].body).unwrap();
     assert!(body["reason"].as_str().unwrap().contains("422"), "{body}");
+    assert_eq!(body["submitted"], false, "the name need not be kept");
 }
 
 #[tokio::test]
@@ -475,12 +476,42 @@ async fn somebody_elses_app_that_came_in_between_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_marathon_that_keeps_failing_ends_in_a_withdrawal_that_may_fail_too() {
-    let marathon = Marathon::scripted(&[Post::Status(500, false); 3]);
+async fn a_submission_that_may_have_arrived_leaves_the_registration_and_says_what_was_found() {
+    // The last attempt is refused for another reason; the first may be carried out all the same.
+    for last in [Post::Status(503, false), Post::Status(422, false)] {
+        let marathon = Marathon::scripted(&[Post::Status(503, false), Post::Status(503, false), last]);
+        let world = World::new(Registers("feasible"), &marathon).await.withdrawal(200).await;
+        let error = world.launch(app()).await.unwrap_err();
+        assert!(matches!(error, LaunchError::AppUnconfirmed { .. }), "{error}");
+        let error = error.to_string();
+        for words in
+            ["not known whether", "503", "Marathon does not show it", "stays", "withdraws the registration otherwise"]
+        {
+            assert!(error.contains(words), "{words}: {error}");
+        }
+        assert_eq!(world.asked().await, ["/initTask"], "nothing is withdrawn");
+        assert_eq!(world.changes().await, ["POST"; 3]);
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_during_the_submission_leaves_the_registration() {
+    let marathon = Marathon::new("1.4.1");
+    let world = World::new(Registers("feasible"), &marathon).await.withdrawal(200).await;
+    // Too late for everybody, and not carried out before the launcher has given up.
+    let never = Mock::given(method("POST")).respond_with(ResponseTemplate::new(201).set_delay(Duration::from_secs(60)));
+    never.with_priority(1).mount(&world.marathon).await;
+    let error = world.launch(app()).await.unwrap_err().to_string();
+    assert!(error.contains("no answer in time") && error.contains("Marathon does not show it"), "{error}");
+    assert_eq!(world.asked().await, ["/initTask"]);
+}
+
+#[tokio::test]
+async fn a_withdrawal_that_fails_is_said() {
+    let marathon = Marathon::scripted(&[Post::Status(422, false)]);
     let world = World::new(Registers("feasible"), &marathon).await.withdrawal(500).await;
     let error = world.launch(app()).await.unwrap_err().to_string();
-    assert!(error.contains("not known whether") && error.contains("could not be withdrawn"), "{error}");
-    assert_eq!(world.changes().await, ["POST"; 3]);
+    assert!(error.contains("was not submitted") && error.contains("could not be withdrawn"), "{error}");
 }
 
 /// A supervisor at which `withdrawn` happens when a registration is taken back.
@@ -499,7 +530,7 @@ async fn with_withdrawal(marathon: &Marathon, status: u16, carries: bool) -> Wor
 
 #[tokio::test]
 async fn a_job_that_has_reported_its_start_in_the_meantime_is_launched() {
-    let marathon = Marathon::scripted(&[Post::Status(500, false); 3]);
+    let marathon = Marathon::scripted(&[Post::Status(422, false)]);
     let world = with_withdrawal(&marathon, 409, true).await;
     world.launch(app()).await.unwrap();
     assert_eq!(marathon.stored().len(), 1);
@@ -508,7 +539,7 @@ async fn a_job_that_has_reported_its_start_in_the_meantime_is_launched() {
 #[tokio::test]
 async fn our_app_that_shows_up_after_its_withdrawal_is_removed_and_anothers_is_not() {
     for (ours, left) in [(true, 0), (false, 1)] {
-        let mut marathon = Marathon::scripted(&[Post::Status(500, false); 3]);
+        let mut marathon = Marathon::scripted(&[Post::Status(422, false)]);
         // Its first deployment holds it.
         marathon.locked = true;
         let world = with_withdrawal(&marathon, 200, ours).await;

@@ -8,6 +8,7 @@ use actix::{Actor, ActorFutureExt, Addr, AsyncContext, AtomicResponse, Context, 
 use arc_swap::ArcSwapOption;
 
 use super::commit;
+use super::cpu::Nodes;
 use super::directory::{Directory, Entry};
 use super::outbox::{Changed, Outbox, Settled};
 use super::registry::{Registry, Retire};
@@ -18,7 +19,7 @@ use crate::events::store::{AppendError, Appended, EventLog};
 use crate::qos::ids::JobId;
 use crate::qos::job::command::LookFacts;
 use crate::qos::job::{AwaitedReport, Command, EffectKey, JobState, Rejection, Ruling, awaited_report, decide};
-use crate::qos::units::Timestamp;
+use crate::qos::units::{Span, Timestamp};
 
 /// An alarm that rang and could not be recorded, or rang early, rings again after this time at the soonest.
 const RING_AGAIN: Duration = Duration::from_secs(1);
@@ -34,6 +35,8 @@ pub struct JobContext {
     pub outbox: Addr<Outbox>,
     /// Who tells the CPU time of long-running jobs.
     pub telling: Telling,
+    /// What of each node is free.
+    pub nodes: Nodes,
     /// Where a registered job is entered.
     pub directory: Directory,
 }
@@ -53,6 +56,8 @@ pub struct JobActor {
     pub(super) newest: Newest,
     /// What the alarm is for, and when it rings at the latest, by a clock that nobody sets.
     awaited: Option<(AwaitedReport, Instant)>,
+    /// When this actor began to hear reports.
+    listening_since: Option<Timestamp>,
 }
 
 impl JobActor {
@@ -67,14 +72,32 @@ impl JobActor {
     ) -> Self {
         let state = state.map(Arc::new);
         published.store(state.clone());
+        if let Some(state) = &state {
+            context.nodes.give(id, state);
+        }
         let newest = Newest::new(context.telling);
-        JobActor { id, context, registry, state, published, pending, overdue: None, awaited: None, newest }
+        JobActor {
+            id,
+            context,
+            registry,
+            state,
+            published,
+            pending,
+            overdue: None,
+            awaited: None,
+            newest,
+            listening_since: None,
+        }
     }
 
     /// Takes what is on disk into account.
     fn committed(&mut self, ctx: &mut Context<Self>, next: JobState, settled: Vec<Settled>, appended: Appended) {
         let next = Arc::new(next);
         let registered_now = self.state.is_none();
+        if self.state.as_deref().is_none_or(|before| newest_segment(before) != newest_segment(&next)) {
+            self.newest.clear();
+        }
+        self.context.nodes.give(self.id, &next);
         self.state = Some(Arc::clone(&next));
         self.published.store(Some(Arc::clone(&next)));
         if registered_now {
@@ -97,23 +120,50 @@ impl JobActor {
         }
     }
 
+    /// The present instant for the job. That of a long-running one goes on though the wall clock be set back: everything about it is
+    /// lengths of time, from its start to its looks.
+    pub(super) fn now(&self) -> Timestamp {
+        let wall = self.context.clock.now();
+        let long_running = self.state.as_ref().is_some_and(|state| state.execution.is_some());
+        let Some((report, ring_at)) = self.awaited.filter(|_| long_running) else { return wall };
+        let now = Instant::now();
+        let left = Span::from(ring_at.saturating_duration_since(now));
+        let over = Span::from(now.saturating_duration_since(ring_at));
+        wall.max(report.due - left + over)
+    }
+
+    /// How far the wall clock was set back for the job.
+    pub(super) fn ahead_of_the_wall_clock(&self) -> Span {
+        self.now().since(self.context.clock.now()).max(Span::ZERO)
+    }
+
     /// Sets the alarm for the next report, after `at_least` this time.
     fn watch_for_overdue(&mut self, ctx: &mut Context<Self>, at_least: Duration) {
         if let Some(alarm) = self.overdue.take() {
             ctx.cancel_future(alarm);
         }
+        let present = self.now();
         let before = self.awaited.take();
         if let Some(report) = self.state.as_deref().and_then(awaited_report) {
             // A wall clock that is set back puts the alarm off neither beyond the planned wait nor beyond when it was to ring.
-            let left = report.due.since(self.context.clock.now()).min(report.wait).to_std();
+            let left = report.due.since(present).min(report.wait).to_std();
             let now = Instant::now();
-            let ring_at = before.filter(|(same, _)| *same == report).map(|(_, ring_at)| ring_at);
-            let wait = ring_at.map_or(left, |ring_at| left.min(ring_at.saturating_duration_since(now)));
-            self.awaited = now.checked_add(wait).map(|ring_at| (report, ring_at));
+            let planned = now.checked_add(left);
+            let before = before.filter(|(same, _)| *same == report).map(|(_, ring_at)| ring_at);
+            // One that is over stays over: how long ago says how late it is now.
+            let ring_at = before.map_or(planned, |before| Some(planned.map_or(before, |planned| planned.min(before))));
+            let wait = ring_at.map_or(left, |ring_at| ring_at.saturating_duration_since(now));
+            self.awaited = ring_at.map(|ring_at| (report, ring_at));
             let rung = Submit::plain(Command::ReportAwaited { due: report.due });
             self.overdue = Some(ctx.notify_later(rung, wait.max(at_least)));
         }
     }
+}
+
+/// What tells one segment of a job from another.
+fn newest_segment(state: &JobState) -> Option<(u64, Option<&String>)> {
+    let segment = state.execution.as_ref()?.segment.as_ref()?;
+    Some((segment.number, segment.execution.as_ref()))
 }
 
 /// Answers a repeated request from what was stored with the first one.
@@ -133,6 +183,7 @@ impl Actor for JobActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         self.watch_for_overdue(ctx, Duration::ZERO);
+        self.listening_since = Some(self.now());
     }
 }
 
@@ -145,12 +196,17 @@ impl Handler<Submit> for JobActor {
         let rung = matches!(command, Command::ReportAwaited { .. });
         let long_running = self.state.as_ref().is_some_and(|state| state.execution.is_some());
         let command = match command {
-            Command::ReportAwaited { due } if long_running => {
-                Command::Look(LookFacts { due: Some(due), ..self.newest.facts() })
+            Command::ReportAwaited { .. } if long_running => {
+                let free = self.context.nodes.free_for(self.id);
+                Command::Look(LookFacts { free, listening_since: self.listening_since, ..self.newest.facts() })
+            }
+            Command::SegmentStart(mut facts) => {
+                facts.last_told = self.newest.by_the_agent();
+                Command::SegmentStart(facts)
             }
             command => command,
         };
-        let now = self.context.clock.now();
+        let now = self.now();
         let ruling = match decide(self.state.as_deref(), command, now) {
             Ok(ruling) if !ruling.events.is_empty() => ruling,
             nothing => {
@@ -206,6 +262,8 @@ impl JobActor {
             Ok(prepared) => prepared,
             Err(error) => return AtomicResponse::new(Box::pin(std::future::ready(Err(error)).into_actor(self))),
         };
+        // Promised before it is on disk: another job of the node may be looked at meanwhile.
+        self.context.nodes.give(self.id, &next);
         let settled = commit::settled(&append);
         let log = self.context.log.clone();
         let written = async move { log.append(append).await };
@@ -220,6 +278,9 @@ impl JobActor {
                 None => Err(SubmitError::Internal("a reply without a receipt".into())),
             },
             Err(error) => {
+                if let Some(state) = actor.state.as_deref() {
+                    actor.context.nodes.give(actor.id, state);
+                }
                 if rung {
                     actor.watch_for_overdue(ctx, RING_AGAIN);
                 }

@@ -104,6 +104,7 @@ impl Handler<Retire> for Registry {
         });
         if unused {
             self.context.directory.remove(id);
+            self.context.nodes.forget(id);
         }
     }
 }

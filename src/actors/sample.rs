@@ -1,5 +1,7 @@
 //! Measurements of long-running jobs between two looks: kept in memory, of which the newest goes into the log with the next look.
 
+use std::collections::VecDeque;
+
 use actix::{AsyncContext, Context, Handler, Message};
 
 use super::job::JobActor;
@@ -7,22 +9,27 @@ use super::submit::Submit;
 use crate::api::agent::AllocationReply;
 use crate::events::job::RescaleMode;
 use crate::qos::ids::Framework;
-use crate::qos::job::command::{LookFacts, SampleFacts};
+use crate::qos::job::command::{LookFacts, SampleFacts, Witness};
 use crate::qos::job::{Command, JobState};
-use crate::qos::units::Cpus;
+use crate::qos::units::{Cpus, Span, Timestamp};
 
 /// A measurement; losing it costs resolution only.
-#[derive(Debug, Clone, Copy, Message)]
+#[derive(Debug, Clone, Message)]
 #[rtype(result = "Option<AllocationReply>")]
 pub enum Sample {
     /// By the job's agent.
-    Pushed(SampleFacts),
+    Pushed {
+        /// What was measured.
+        facts: SampleFacts,
+        /// Its execution, if the agent says it.
+        execution: Option<String>,
+    },
     /// By the source that is asked.
     Read {
         /// What was measured.
         facts: SampleFacts,
-        /// CPU of the job's node that nobody has reserved, when the source knows it.
-        free: Option<Cpus>,
+        /// Since when the segment was known that was asked about: numbers of segments come again with another execution.
+        since: Timestamp,
     },
 }
 
@@ -31,51 +38,80 @@ pub enum Sample {
 pub enum Telling {
     /// Their agents.
     Agents,
-    /// A source that is asked; the agents tell the limit in force all the same.
+    /// A source that is asked. The agents tell the limit in force all the same, and their figures show whether the source measures
+    /// the job at all.
     Source,
+    /// The same, of a source that knows the job's container by its name: it cannot measure anything else, and may be minutes late, so
+    /// that the agents' figures neither show nor confirm anything.
+    Container,
 }
 
-/// The newest measurements of one job.
+/// So many figures of the agent are kept to check those of another source, whose reading may take a while, by.
+const WITNESSES: usize = 16;
+
+/// The newest measurements of one job's running segment.
 #[derive(Debug)]
 pub struct Newest {
     telling: Telling,
-    facts: LookFacts,
-    /// The segment and its limit, as the agent said last.
-    limit: Option<(Option<u64>, Cpus)>,
+    /// By whoever tells.
+    sample: Option<SampleFacts>,
+    /// By the agent, oldest first, where somebody else tells.
+    told: VecDeque<SampleFacts>,
 }
 
 impl Newest {
     /// Nothing yet.
     pub fn new(telling: Telling) -> Self {
-        Newest { telling, facts: LookFacts::default(), limit: None }
+        Newest { telling, sample: None, told: VecDeque::new() }
     }
 
     /// What is known when the job is looked at.
     pub fn facts(&self) -> LookFacts {
-        let mut facts = self.facts;
-        if let (Some(sample), Some((segment, limit))) = (&mut facts.sample, self.limit)
-            && sample.segment == segment
-        {
-            sample.limit = sample.limit.or(Some(limit));
+        let mut facts = LookFacts { sample: self.sample, ..LookFacts::default() };
+        if self.telling != Telling::Agents {
+            facts.witness = Witness::Silent;
+            if let Some(sample) = &mut facts.sample {
+                let mut told = self.told.iter().rev().filter(|told| told.segment == sample.segment);
+                sample.limit = sample.limit.or_else(|| told.clone().find_map(|told| told.limit));
+                // What was used by then is in the sample, if the sample is of the same.
+                let earlier = told.find(|told| told.at <= sample.at);
+                facts.witness = earlier.map_or(Witness::Silent, |told| Witness::Says(*told));
+            }
+            if self.telling == Telling::Container {
+                facts.witness = Witness::NotNeeded;
+            }
         }
         facts
     }
 
-    fn note(&mut self, sample: Sample) {
+    /// CPU time of the segment as its agent said last.
+    pub fn by_the_agent(&self) -> Option<Span> {
+        let told = match self.telling {
+            Telling::Agents => self.sample.as_ref(),
+            Telling::Source | Telling::Container => self.told.back(),
+        };
+        told.map(|told| told.cpu)
+    }
+
+    /// Forgets everything: another segment runs.
+    pub fn clear(&mut self) {
+        *self = Newest::new(self.telling);
+    }
+
+    fn note(&mut self, sample: &Sample) {
         let facts = match (sample, self.telling) {
-            (Sample::Pushed(facts), Telling::Agents) => facts,
-            (Sample::Pushed(facts), Telling::Source) => {
-                self.limit = facts.limit.map(|limit| (facts.segment, limit)).or(self.limit);
+            (Sample::Pushed { facts, .. }, Telling::Agents) => *facts,
+            (Sample::Pushed { facts, .. }, Telling::Source | Telling::Container) => {
+                if self.told.len() == WITNESSES {
+                    self.told.pop_front();
+                }
+                self.told.push_back(*facts);
                 return;
             }
-            (Sample::Read { facts, free }, _) => {
-                self.facts.free = free;
-                facts
-            }
+            (Sample::Read { facts, .. }, _) => *facts,
         };
-        let order = |facts: SampleFacts| (facts.segment, facts.at);
-        if self.facts.sample.is_none_or(|known| order(facts) > order(known)) {
-            self.facts.sample = Some(facts);
+        if self.sample.is_none_or(|known| facts.at > known.at) {
+            self.sample = Some(facts);
         }
     }
 }
@@ -83,21 +119,35 @@ impl Newest {
 impl Handler<Sample> for JobActor {
     type Result = Option<AllocationReply>;
 
-    fn handle(&mut self, sample: Sample, ctx: &mut Context<Self>) -> Self::Result {
+    fn handle(&mut self, mut sample: Sample, ctx: &mut Context<Self>) -> Self::Result {
+        let ahead = self.ahead_of_the_wall_clock();
         let state = self.state.as_deref()?;
+        // Measured by the wall clock, and kept by the job's.
+        let (Sample::Pushed { facts, .. } | Sample::Read { facts, .. }) = &mut sample;
+        facts.at = facts.at + ahead;
         // One of a segment that is not there must not stand in the way of those that are.
-        let (Sample::Pushed(facts) | Sample::Read { facts, .. }) = sample;
-        let running = state.execution.as_ref().and_then(|execution| execution.segment.as_ref());
-        if running.is_none_or(|running| facts.segment.is_none_or(|segment| segment == running.number)) {
-            self.newest.note(sample);
-        }
-        if let Sample::Pushed(SampleFacts { limit: Some(limit), .. }) = sample
-            && state.resizing_to == Some(limit)
-        {
-            ctx.notify(Submit::plain(Command::LimitInForce(limit)));
+        if of_the_newest_segment(state, &sample) {
+            self.newest.note(&sample);
+            if let Sample::Pushed { facts: SampleFacts { segment, limit: Some(cpus), .. }, .. } = sample
+                && state.resizing_to == Some(cpus)
+            {
+                ctx.notify(Submit::plain(Command::LimitInForce { segment, cpus }));
+            }
         }
         Some(allocation(state))
     }
+}
+
+/// Whether a measurement is of the newest segment, as far as it says; before the first segment any may be.
+fn of_the_newest_segment(state: &JobState, sample: &Sample) -> bool {
+    let newest = state.execution.as_ref().and_then(|execution| execution.segment.as_ref());
+    newest.is_none_or(|newest| {
+        let (facts, same) = match sample {
+            Sample::Pushed { facts, execution } => (facts, newest.is_of(execution.as_ref())),
+            Sample::Read { facts, since, .. } => (facts, newest.known_since == *since),
+        };
+        same && facts.segment.is_none_or(|segment| segment == newest.number)
+    })
 }
 
 /// What a job's agent is told: the last allocation that is on disk.

@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 
 use super::aside::Aside;
 use super::chronos::{ChronosActor, ChronosPatience};
-use super::cpu::{CpuSource, Poll};
+use super::cpu::{CpuSource, Nodes, Poll};
 use super::directory::Directory;
 use super::job::JobContext;
 use super::marathon::{MarathonActor, MarathonPatience};
@@ -136,12 +136,18 @@ pub async fn start(startup: Startup) -> Result<Running, StartError> {
         let depth = Arc::clone(&depth);
         Outbox::start_in_arbiter(&core.handle(), move |_| Outbox::new(performers, depth))
     };
-    let telling = if startup.cpu_source.is_some() { Telling::Source } else { Telling::Agents };
+    let nodes = Nodes::default();
+    let telling = match &startup.cpu_source {
+        None => Telling::Agents,
+        Some(source) if source.knows_the_container() => Telling::Container,
+        Some(_) => Telling::Source,
+    };
     let cpu_source = startup.cpu_source.map(|source| {
         let status = Arc::new(FrameworkStatus::of(source.name()));
         let poll = Poll {
             source,
             status: Arc::clone(&status),
+            nodes: nodes.clone(),
             directory: directory.clone(),
             clock: Arc::clone(&startup.clock),
             monitoring_period: startup.defaults.monitoring_period.to_std(),
@@ -150,6 +156,7 @@ pub async fn start(startup: Startup) -> Result<Running, StartError> {
         status
     });
     let context = JobContext {
+        nodes,
         log: log.clone(),
         clock: Arc::clone(&startup.clock),
         outbox: outbox.clone(),

@@ -126,7 +126,12 @@ impl Supervisor {
     ///
     /// # Errors
     /// When the job is unknown, or not a long-running one.
-    pub async fn sample(&self, job: JobId, facts: SampleFacts) -> Result<AllocationReply, SubmitError> {
+    pub async fn sample(
+        &self,
+        job: JobId,
+        facts: SampleFacts,
+        execution: Option<String>,
+    ) -> Result<AllocationReply, SubmitError> {
         let Some(entry) = self.directory.get(job) else {
             let row = self.log.job_row(job).await.map_err(storage)?.ok_or(Rejection::Unknown)?;
             return Ok(AllocationReply { ignored: Some(row.state), ..AllocationReply::default() });
@@ -141,7 +146,7 @@ impl Supervisor {
             }
         }
         let _permit = self.permits.try_acquire().map_err(|_| SubmitError::Overloaded)?;
-        let reply = entry.actor.send(Sample::Pushed(facts)).await.map_err(|_| SubmitError::Closed)?;
+        let reply = entry.actor.send(Sample::Pushed { facts, execution }).await.map_err(|_| SubmitError::Closed)?;
         reply.ok_or_else(|| Rejection::Unknown.into())
     }
 

@@ -117,4 +117,8 @@ pub struct WithdrawRequest {
     /// Why, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// False when the launcher is certain that the framework has not got the job, nor will. Otherwise a Marathon app is looked for
+    /// and removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub submitted: Option<bool>,
 }

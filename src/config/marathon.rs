@@ -26,6 +26,12 @@ pub struct MarathonSettings {
     /// How long setting the CPU may fail, or wait for somebody else's deployment, before the job keeps the old one.
     #[serde(serialize_with = "render::seconds")]
     pub resize_patience: Span,
+    /// A deployment of ours of which no task is placed for this long is rolled back: no node has room for it.
+    #[serde(serialize_with = "render::seconds")]
+    pub placement_patience: Span,
+    /// How long the tasks of a removed app may take to be over before its job counts as removed all the same.
+    #[serde(serialize_with = "render::seconds")]
+    pub removal_patience: Span,
     /// An app that was seen once and is absent in two reads this far apart was removed by somebody else.
     #[serde(serialize_with = "render::seconds")]
     pub removed_after: Span,
@@ -40,6 +46,8 @@ impl MarathonSettings {
             request_timeout: s.span("request_timeout", 10.0, 0.01..=3600.0),
             connect_timeout: s.span("connect_timeout", 3.0, 0.01..=3600.0),
             resize_patience: s.span("resize_patience", 60.0, 0.0..=86_400.0),
+            placement_patience: s.span("placement_patience", 120.0, 0.01..=86_400.0),
+            removal_patience: s.span("removal_patience", 300.0, 0.0..=86_400.0),
             removed_after: s.span("removed_after", 30.0, 0.01..=86_400.0),
         }
     }

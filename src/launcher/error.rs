@@ -63,6 +63,17 @@ pub enum LaunchError {
         /// Why the registration could not be taken back, if it could not.
         withdrawal: Option<SupervisorError>,
     },
+    /// Marathon may start the app yet: the registration stays.
+    #[error(
+        "{cause}; the registration {uuid} stays: the supervisor takes the app when it shows up, and withdraws the \
+         registration otherwise; to give it up: mesos-qos cancel {uuid}"
+    )]
+    AppUnconfirmed {
+        /// What happened.
+        cause: AppSubmitError,
+        /// The registration.
+        uuid: JobId,
+    },
     /// Accepted by Chronos, and not yet seen there; the registration stays.
     #[error(
         "{cause}; the registration {uuid} stays: the supervisor starts the job when it shows up, and withdraws it \

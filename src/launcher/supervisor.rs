@@ -6,9 +6,10 @@ use backon::{ExponentialBuilder, Retryable};
 use reqwest::{Client, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::api::register::{RegisterReply, RegisterRequest};
+use crate::api::report::WithdrawRequest;
 use crate::clients::transport::{BodyError, TransportError, TransportOptions, build_client, innermost, read_body};
 use crate::qos::ids::JobId;
 
@@ -101,13 +102,18 @@ impl SupervisorApi {
         serde_json::from_slice(&body).map_err(|error| SupervisorError::BadAnswer { call, reason: error.to_string() })
     }
 
-    /// Takes a registration back, before the job's first start.
+    /// Takes a registration back, before the job's first start, of a job that its framework surely does not run, nor will.
     ///
     /// # Errors
     /// When the job has been started already, or the supervisor does not answer.
     pub async fn withdraw(&self, uuid: JobId, reason: &str) -> Result<(), SupervisorError> {
         let uuid = uuid.to_string();
-        self.post(&["api", "v1", "jobs", &uuid, "withdraw"], &json!({ "reason": reason })).await.map(drop)
+        self.post(
+            &["api", "v1", "jobs", &uuid, "withdraw"],
+            &WithdrawRequest { reason: Some(reason.to_owned()), submitted: Some(false) },
+        )
+        .await
+        .map(drop)
     }
 
     async fn post(&self, path: &[&str], body: &impl Serialize) -> Result<(String, Vec<u8>), SupervisorError> {

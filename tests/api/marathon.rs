@@ -132,3 +132,69 @@ fn samples_are_for_long_running_jobs_and_need_the_jobs_own_token() {
         }
     });
 }
+
+/// Marathon takes them for the same app.
+#[test]
+fn an_app_has_one_job_however_its_id_is_written() {
+    on_actix(async {
+        let app = TestApp::start().await;
+        let register = async |name: &str| {
+            let uuid = new_uuid();
+            let body = json!({"uuid": uuid, "name": name, "framework": "marathon", "job_duration": 400, "deadline": 480,
+                "desv_deadline": 0.1});
+            (app.post("/initTask", body).await.0.as_u16(), uuid)
+        };
+        let (status, uuid) = register("group/x").await;
+        assert_eq!((status, &app.job(&uuid).await["name"]), (200, &json!("/group/x")));
+        for same in ["/group/x", "//group/x", "group/x", "/group/x/", "group//x"] {
+            assert_eq!(register(same).await.0, 409, "{same}");
+        }
+        for none in ["/", "//"] {
+            assert_eq!(register(none).await.0, 422, "{none}");
+        }
+        assert_eq!(register("/group/y").await.0, 200);
+
+        let mut start = with(sample(1, 0.0), json!({"kind": "start", "container": "/mesos-qos-1"}));
+        start["sent_at"] = json!(now());
+        assert_eq!(app.post(&format!("/api/v1/jobs/{uuid}/cpu-samples"), start).await.0, 200);
+        let (_, page) = app.get(&format!("/api/v1/jobs/{uuid}/events")).await;
+        let started = page["items"].as_array().unwrap().iter().find(|event| event["kind"] == "SegmentStarted").unwrap();
+        assert_eq!(started["data"]["container"], "mesos-qos-1", "{started}");
+        app.stop().await;
+    });
+}
+
+/// What a sample says is not on disk before the next look, two minutes on; the node is lost before that.
+#[test]
+fn what_the_running_segments_agent_said_last_counts_and_nobody_elses_word() {
+    on_actix(async {
+        let app = TestApp::start().await;
+        let (uuid, _) = registered(&app).await;
+        let samples = format!("/api/v1/jobs/{uuid}/cpu-samples");
+        let of =
+            |execution: &str, segment, seconds: f64| with(sample(segment, seconds), json!({"execution": execution}));
+        let start = |execution: &str, segment, base: f64| {
+            with(of(execution, segment, 0.0), json!({"kind": "start", "base_cpu_seconds": base}))
+        };
+        let post = async |report: Value| {
+            let (status, reply) = app.post(&samples, report).await;
+            assert_eq!(status, StatusCode::OK, "{reply}");
+            reply
+        };
+        post(start("e1", 1, 0.0)).await;
+        // 49.5 s and half a second in the kernel.
+        post(of("e1", 1, 49.5)).await;
+        // A straggler of another execution, with the same number.
+        post(of("e0", 1, 400.0)).await;
+        post(start("e1", 2, 10.0)).await;
+        assert_eq!(app.job(&uuid).await["cpu_seconds_wasted"], 40.0);
+        // The shared directory is lost: it begins anew, and so do the numbers.
+        post(of("e1", 2, 4.5)).await;
+        assert_eq!(post(start("e2", 1, 0.0)).await.get("duplicate"), None);
+        assert_eq!(app.job(&uuid).await["cpu_seconds_wasted"], 55.0);
+        assert_eq!(post(start("e2", 1, 0.0)).await["duplicate"], true);
+        let late = with(of("e1", 2, 9.0), json!({"kind": "end", "reason": "lost"}));
+        assert_eq!(post(late).await["duplicate"], true);
+        app.stop().await;
+    });
+}

@@ -56,7 +56,8 @@ async fn killed(version: ChronosVersion, seed: u64) {
     let to_supervisor = Proxy::start(format!("127.0.0.1:{port}").parse().unwrap(), Arc::clone(&plan)).await;
     let through_proxy = dir.path().join("proxied.json");
     cluster.credentials().write(&through_proxy, &format!("http://{}", to_chronos.address)).unwrap();
-    let supervisor = Supervisor::start(port, data.clone(), through_proxy, dir.path().join("supervisor.log")).await;
+    let supervisor =
+        Supervisor::start(port, data.clone(), ("-c", through_proxy), dir.path().join("supervisor.log")).await;
     plan.arm(Arc::clone(&supervisor));
 
     let direct = dir.path().join("chronos.json");

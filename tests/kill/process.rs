@@ -12,7 +12,8 @@ use tokio::sync::Mutex;
 pub struct Supervisor {
     port: u16,
     data: PathBuf,
-    credentials: PathBuf,
+    /// The framework's flag, and its credentials.
+    credentials: (&'static str, PathBuf),
     log: PathBuf,
     child: Mutex<Child>,
 }
@@ -22,7 +23,7 @@ pub fn free_port() -> u16 {
 }
 
 impl Supervisor {
-    pub async fn start(port: u16, data: PathBuf, credentials: PathBuf, log: PathBuf) -> Arc<Self> {
+    pub async fn start(port: u16, data: PathBuf, credentials: (&'static str, PathBuf), log: PathBuf) -> Arc<Self> {
         let child = Mutex::new(spawn(port, &data, &credentials, &log));
         let supervisor = Arc::new(Supervisor { port, data, credentials, log, child });
         supervisor.wait_until_ready().await;
@@ -56,12 +57,17 @@ impl Supervisor {
     }
 }
 
-fn spawn(port: u16, data: &std::path::Path, credentials: &std::path::Path, log: &std::path::Path) -> Child {
+fn spawn(
+    port: u16,
+    data: &std::path::Path,
+    (flag, credentials): &(&'static str, PathBuf),
+    log: &std::path::Path,
+) -> Child {
     let log = std::fs::OpenOptions::new().create(true).append(true).open(log).unwrap();
     Command::new(env!("CARGO_BIN_EXE_mesos-qos"))
         .arg("supervisor")
         .args(["-i", "127.0.0.1", "-p", &port.to_string()])
-        .arg("-c")
+        .arg(flag)
         .arg(credentials)
         .arg("--data-dir")
         .arg(data)
@@ -69,7 +75,12 @@ fn spawn(port: u16, data: &std::path::Path, credentials: &std::path::Path, log: 
         .env("MESOS_QOS_CHRONOS_POLL_INTERVAL", "0.1")
         .env("MESOS_QOS_CHRONOS_JUDGE_INTERVAL", "0.6")
         .env("MESOS_QOS_CHRONOS_REQUEST_TIMEOUT", "3")
+        .env("MESOS_QOS_MARATHON_POLL_INTERVAL", "0.1")
+        .env("MESOS_QOS_MARATHON_WATCH_INTERVAL", "0.2")
+        .env("MESOS_QOS_MARATHON_REQUEST_TIMEOUT", "3")
         .env("MESOS_QOS_ELASTICITY_DEPLOYMENT_TIME", "0.2")
+        .env("MESOS_QOS_ELASTICITY_MONITORING_PERIOD", "1")
+        .env("MESOS_QOS_ELASTICITY_CPU_MAX_SLAVE", "2")
         .stdin(Stdio::null())
         .stdout(log.try_clone().unwrap())
         .stderr(log)

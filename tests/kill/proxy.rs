@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
@@ -19,16 +19,77 @@ pub enum KillPoint {
     BetweenRequestAndOutcome,
     /// The report is in the log; its sender never learns that.
     BetweenCommitAndAnswer,
+    /// The resize of a Marathon job is in the log; the request never leaves.
+    BetweenDecisionAndResize,
+    /// Marathon has the request; its answer never arrives.
+    BetweenResizeAndOutcome,
+    /// The end of a Marathon job is in the log; its app is there.
+    BeforeDeletion,
+    /// Its app is deleted; the answer never arrives.
+    AfterDeletion,
+}
+
+impl KillPoint {
+    /// Where the request has not been carried out.
+    fn before(request: &[u8]) -> Option<Self> {
+        match Kind::of(request)? {
+            Kind::Start => Some(KillPoint::BetweenAttemptAndRequest),
+            Kind::Resize => Some(KillPoint::BetweenDecisionAndResize),
+            Kind::Deletion => Some(KillPoint::BeforeDeletion),
+            Kind::Report => None,
+        }
+    }
+
+    /// Where it has been, and whoever sent it does not know.
+    fn after(request: &[u8]) -> Option<Self> {
+        Some(match Kind::of(request)? {
+            Kind::Start => KillPoint::BetweenRequestAndOutcome,
+            Kind::Resize => KillPoint::BetweenResizeAndOutcome,
+            Kind::Deletion => KillPoint::AfterDeletion,
+            Kind::Report => KillPoint::BetweenCommitAndAnswer,
+        })
+    }
+}
+
+#[derive(PartialEq)]
+enum Kind {
+    Start,
+    Resize,
+    Deletion,
+    Report,
+}
+
+impl Kind {
+    fn of(request: &[u8]) -> Option<Self> {
+        let begins = |text: &str| request.starts_with(text.as_bytes());
+        let contains = |text: &str| request.windows(text.len()).any(|part| part == text.as_bytes());
+        if begins("PATCH /v2/apps") || begins("PUT /v2/apps") {
+            Some(Kind::Resize)
+        } else if begins("PUT ") {
+            Some(Kind::Start)
+        } else if begins("DELETE /v2/apps") {
+            Some(Kind::Deletion)
+        // A sample between two looks may be lost.
+        } else if begins("POST /updateTask")
+            || begins("POST /initMarathonApp")
+            || begins("POST /endMarathonApp")
+            || (begins("POST /api/v1/jobs/") && contains("\"kind\":"))
+        {
+            Some(Kind::Report)
+        } else {
+            None
+        }
+    }
 }
 
 /// What is to happen at the next chance, and what has happened.
 #[derive(Default)]
 pub struct Plan {
     supervisor: OnceLock<Arc<Supervisor>>,
-    next: Mutex<Option<KillPoint>>,
+    next: Mutex<VecDeque<KillPoint>>,
     done: Notify,
     kills: Mutex<BTreeMap<KillPoint, usize>>,
-    /// Bodies of the end reports whose senders got a 200.
+    /// Bodies of the reports whose senders got a 200; of iterations their ends alone.
     acknowledged: Mutex<Vec<serde_json::Value>>,
 }
 
@@ -51,16 +112,23 @@ impl Plan {
 
     /// Kills at the next chance of this kind; goes on without when there is none for a while.
     pub async fn wait_for(&self, point: KillPoint) {
-        *self.next.lock().unwrap() = Some(point);
-        drop(tokio::time::timeout(Duration::from_secs(5), self.done.notified()).await);
-        *self.next.lock().unwrap() = None;
+        self.wait_for_all(&[point]).await;
+    }
+
+    /// The same for one after the other.
+    pub async fn wait_for_all(&self, points: &[KillPoint]) {
+        *self.next.lock().unwrap() = points.iter().copied().collect();
+        for _ in points {
+            drop(tokio::time::timeout(Duration::from_secs(5), self.done.notified()).await);
+        }
+        self.next.lock().unwrap().clear();
     }
 
     fn wanted(&self, point: KillPoint) -> bool {
         let mut next = self.next.lock().unwrap();
-        let wanted = *next == Some(point) && self.supervisor.get().is_some();
+        let wanted = next.front() == Some(&point) && self.supervisor.get().is_some();
         if wanted {
-            *next = None;
+            next.pop_front();
         }
         wanted
     }
@@ -98,21 +166,18 @@ async fn pass(mut client: TcpStream, upstream: SocketAddr, plan: &Plan) -> std::
     let mut server = TcpStream::connect(upstream).await?;
     loop {
         let Some(request) = message(&mut client).await? else { return Ok(()) };
-        let is_start = request.starts_with(b"PUT ");
-        let is_report = request.starts_with(b"POST /updateTask");
-        if is_start && plan.wanted(KillPoint::BetweenAttemptAndRequest) {
-            plan.kill(KillPoint::BetweenAttemptAndRequest).await;
+        if let Some(point) = KillPoint::before(&request).filter(|point| plan.wanted(*point)) {
+            plan.kill(point).await;
             return Ok(());
         }
         server.write_all(&request).await?;
         let Some(answer) = message(&mut server).await? else { return Ok(()) };
-        let point = if is_start { KillPoint::BetweenRequestAndOutcome } else { KillPoint::BetweenCommitAndAnswer };
-        if (is_start || is_report) && plan.wanted(point) {
+        if let Some(point) = KillPoint::after(&request).filter(|point| plan.wanted(*point)) {
             plan.kill(point).await;
             return Ok(());
         }
         client.write_all(&answer).await?;
-        if is_report && answer.starts_with(b"HTTP/1.1 200") {
+        if Kind::of(&request) == Some(Kind::Report) && answer.starts_with(b"HTTP/1.1 200") {
             let body = request.windows(4).position(|part| part == b"\r\n\r\n").unwrap() + 4;
             let report = serde_json::from_slice(&request[body..]).unwrap();
             plan.acknowledged.lock().unwrap().push(report);

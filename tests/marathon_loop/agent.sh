@@ -1,6 +1,7 @@
 #!/bin/sh
 # Speaks for a long-running job as its agent does. It computes nothing: the CPU time that it reports is the time that passes, times
-# the CPUs that it has, times RATE (thousandths). Done after WORK milliseconds of it.
+# the CPUs that it has, times RATE (thousandths). Done after WORK milliseconds of it, or when its directory holds `finish`. With SILENT it sends no samples; it takes SLOW_END seconds
+# to end.
 set -u
 dir="$SHELL_TRAP_CHECKPOINT_DIR/$SHELL_TRAP_UUID"
 mkdir -p "$dir"
@@ -23,6 +24,7 @@ measured() {
 }
 terminated() {
     trap '' TERM
+    sleep "${SLOW_END:-0}"
     echo "$execution $segment $((base + cpu))" > "$dir/state"
     post "$samples" "{$(measured),\"kind\":\"end\",\"reason\":\"checkpointed\",\"generation\":$segment,\"duration_ms\":5}"
     exit 0
@@ -45,12 +47,13 @@ while :; do
     at=$(millis)
     cpu=$((cpu + (at - last) * limit * RATE / 1000000))
     last=$at
-    if [ $((base + cpu)) -ge "$WORK" ]; then
+    if [ $((base + cpu)) -ge "$WORK" ] || [ -e "$dir/finish" ]; then
         trap '' TERM
         post "$samples" "{$(measured),\"kind\":\"end\",\"reason\":\"exited\"}"
         post /endMarathonApp "{\"uuid\":\"$SHELL_TRAP_UUID\",\"finished_at\":$(now),\"sent_at\":$(now),\"exit_code\":${RESULT:-0}}"
         exit "${RESULT:-0}"
     fi
+    if [ "${SILENT:-0}" -gt 0 ]; then continue; fi
     if answer=$(once "$samples" "{$(measured)}"); then
         case $answer in
         *in-place*) limit=$(thousandths "$(echo "$answer" | sed 's/.*"cpus":\([0-9.]*\).*/\1/')") ;;

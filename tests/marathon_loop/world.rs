@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mesos_qos::clients::marathon::{AppId, MarathonApp, MarathonClient, MarathonClientOptions};
-use mesos_qos::clock::SystemClock;
+use mesos_qos::clock::{Clock, SystemClock};
 use mesos_qos::credentials::FrameworkCredentials;
 use mesos_qos::launcher::{AgentSettings, JobSource, LaunchOptions, SupervisorApi, launch_app};
 use mesos_qos::local::executor::process::limiter::LimiterChoice;
@@ -33,19 +33,30 @@ pub struct World {
     settings: Vec<(String, String, String)>,
     direct: FrameworkCredentials,
     state: tempfile::TempDir,
+    clock: Arc<dyn Clock>,
 }
 
 impl World {
     pub async fn start(version: MarathonVersion, settings: &[(&str, &str, &str)]) -> Self {
-        Self::assemble(version, settings, None).await
+        Self::assemble(version, settings, None, Arc::new(SystemClock)).await
+    }
+
+    /// With a supervisor that has a wall clock of its own.
+    pub async fn start_at(version: MarathonVersion, clock: Arc<dyn Clock>, settings: &[(&str, &str, &str)]) -> Self {
+        Self::assemble(version, settings, None, clock).await
     }
 
     /// The supervisor reaches Marathon through `faults`, everybody else directly.
     pub async fn start_behind(version: MarathonVersion, faults: &Faults, settings: &[(&str, &str, &str)]) -> Self {
-        Self::assemble(version, settings, Some(faults)).await
+        Self::assemble(version, settings, Some(faults), Arc::new(SystemClock)).await
     }
 
-    async fn assemble(version: MarathonVersion, settings: &[(&str, &str, &str)], faults: Option<&Faults>) -> Self {
+    async fn assemble(
+        version: MarathonVersion,
+        settings: &[(&str, &str, &str)],
+        faults: Option<&Faults>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let state = tempfile::tempdir().unwrap();
         let executor = ProcessExecutor::new(ProcessOptions {
             cpu_factor: 0.5,
@@ -76,8 +87,8 @@ impl World {
             }
         }
         let data = Arc::new(tempfile::tempdir().unwrap());
-        let app = supervisor(data, port, &credentials, &settings).await;
-        World { cluster, app, marathon, port, credentials, settings, direct, state }
+        let app = supervisor(data, port, &credentials, &settings, Arc::clone(&clock)).await;
+        World { clock, cluster, app, marathon, port, credentials, settings, direct, state }
     }
 
     /// Launches the app as `mesos-qos launch -m` does; returns the job's uuid.
@@ -180,9 +191,14 @@ impl World {
 
     /// Stops the supervisor, waits, and starts it again on the same log and port.
     pub async fn restart_supervisor(self, pause: Duration) -> World {
+        self.restart_supervisor_after(async |_| tokio::time::sleep(pause).await).await
+    }
+
+    /// The same, with something done to its directory in between.
+    pub async fn restart_supervisor_after(self, meanwhile: impl AsyncFnOnce(&Path)) -> World {
         let data = self.app.stop().await;
-        tokio::time::sleep(pause).await;
-        let app = supervisor(data, self.port, &self.credentials, &self.settings).await;
+        meanwhile(data.path()).await;
+        let app = supervisor(data, self.port, &self.credentials, &self.settings, Arc::clone(&self.clock)).await;
         World { app, ..self }
     }
 
@@ -218,6 +234,7 @@ async fn supervisor(
     port: u16,
     credentials: &Path,
     more: &[(String, String, String)],
+    clock: Arc<dyn Clock>,
 ) -> TestApp {
     let port = port.to_string();
     let mut settings = vec![
@@ -230,5 +247,5 @@ async fn supervisor(
         ("elasticity", "monitoring_period", "1"),
     ];
     settings.extend(more.iter().map(|(a, b, c)| (a.as_str(), b.as_str(), c.as_str())));
-    TestApp::start_at(data, &settings, Arc::new(SystemClock)).await
+    TestApp::start_at(data, &settings, clock).await
 }

@@ -60,9 +60,10 @@ impl MesosSource {
             .await;
         let measured: BTreeMap<&str, Span> = lists.iter().flatten().filter_map(measured).collect();
         let readings = found.into_iter().filter_map(|(job, task)| {
-            let free = agent_of(task).and_then(|agent| Cpus::try_from_f64(agent.free_cpus()).ok());
+            let agent = agent_of(task)?;
+            let (node, free) = (agent.id.clone(), Cpus::try_from_f64(agent.free_cpus()).ok());
             let cpu = *measured.get(task.id.as_str())?;
-            Some(Reading { job: job.job, segment: job.segment, cpu, free, at: None })
+            Some(Reading { job: job.job, segment: job.segment, since: job.since, cpu, node, free, at: None })
         });
         Ok(readings.collect())
     }

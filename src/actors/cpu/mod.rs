@@ -5,10 +5,12 @@
 //! - [`CpuSource`]: one read for all jobs that run
 //! - `mesos`: what the Mesos agents measure
 //! - `monasca`: what the agents of Monasca publish
+//! - [`Nodes`]: what of each node is free, and who was given it
 //! - `poll`: reads again and again, and hands the readings to the jobs
 
 mod mesos;
 mod monasca;
+mod nodes;
 mod poll;
 
 use std::fmt;
@@ -17,6 +19,7 @@ use std::pin::Pin;
 
 pub use mesos::MesosSource;
 pub use monasca::MonascaSource;
+pub use nodes::Nodes;
 pub use poll::Poll;
 
 use crate::qos::ids::JobId;
@@ -36,15 +39,19 @@ pub struct RunningJob {
 }
 
 /// What a source says of one job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reading {
     /// The job.
     pub job: JobId,
     /// The segment that was measured.
     pub segment: u64,
+    /// Since when it was known, as it was asked for.
+    pub since: Timestamp,
     /// CPU time of the segment, user and system.
     pub cpu: Span,
-    /// CPU of the job's node that nobody has reserved.
+    /// The job's node.
+    pub node: String,
+    /// CPU of that node that nobody has reserved.
     pub free: Option<Cpus>,
     /// When it was measured, when the source knows better than that it was now.
     pub at: Option<Timestamp>,
@@ -68,6 +75,12 @@ pub type Read<'a> = Pin<Box<dyn Future<Output = Result<Vec<Reading>, SourceError
 pub trait CpuSource: Send {
     /// Its name, for people.
     fn name(&self) -> &'static str;
+
+    /// Whether it knows the job's container by its name. Any other may measure what is not the job, and is checked by the agents' own
+    /// figures.
+    fn knows_the_container(&self) -> bool {
+        false
+    }
 
     /// Reads all of `jobs` in a number of requests that does not grow with theirs. A job that cannot be measured now, or not for
     /// certain, is left out: what is missing is not zero.

@@ -90,7 +90,9 @@ impl MonascaSource {
             };
             let cpu = Span::try_from_seconds(ticks / self.ticks_per_second).ok()?;
             // A node's clock may be ahead; nothing was measured after now.
-            Some(Reading { job: job.job, segment: job.segment, cpu, free: None, at: Some(at.min(now)) })
+            let (since, at) = (job.since, Some(at.min(now)));
+            // Of its node nothing is known.
+            Some(Reading { job: job.job, segment: job.segment, since, cpu, node: String::new(), free: None, at })
         });
         Ok(readings.collect())
     }
@@ -132,6 +134,10 @@ fn of<'a>(job: &RunningJob, found: &'a [Measured]) -> Vec<&'a Measured> {
 impl CpuSource for MonascaSource {
     fn name(&self) -> &'static str {
         "Monasca"
+    }
+
+    fn knows_the_container(&self) -> bool {
+        true
     }
 
     fn read<'a>(&'a mut self, jobs: &'a [RunningJob]) -> Read<'a> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{CpuSource, RunningJob};
+use super::{CpuSource, Nodes, RunningJob};
 use crate::actors::directory::Directory;
 use crate::actors::performer::FrameworkStatus;
 use crate::actors::sample::Sample;
@@ -24,6 +24,8 @@ pub struct Poll {
     pub source: Box<dyn CpuSource>,
     /// How it does.
     pub status: Arc<FrameworkStatus>,
+    /// Told of each job's node.
+    pub nodes: Nodes,
     /// The jobs.
     pub directory: Directory,
     /// The time.
@@ -50,11 +52,14 @@ impl Poll {
                     if self.status.worked() {
                         tracing::info!("{} answers again", self.source.name());
                     }
+                    for reading in readings.iter().filter(|reading| self.directory.get(reading.job).is_some()) {
+                        self.nodes.measured(reading.job, &reading.node, reading.free);
+                    }
                     for reading in readings {
                         let at = reading.at.unwrap_or(at);
                         let facts = SampleFacts { segment: Some(reading.segment), at, cpu: reading.cpu, limit: None };
                         if let Some(entry) = self.directory.get(reading.job) {
-                            entry.actor.do_send(Sample::Read { facts, free: reading.free });
+                            entry.actor.do_send(Sample::Read { facts, since: reading.since });
                         }
                     }
                 }

@@ -34,6 +34,10 @@ pub struct MarathonPatience {
     pub submit_timeout: Span,
     /// Setting the CPU may fail, or wait for a lock, for this long; then the job keeps the old one.
     pub resize_patience: Span,
+    /// A deployment of ours of which no task is placed for this long is rolled back.
+    pub placement_patience: Span,
+    /// The tasks of a removed app may take this long to be over.
+    pub removal_patience: Span,
     /// Between the two reads that show an app removed by somebody else.
     pub removed_after: Span,
 }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use super::MarathonPatience;
 use crate::actors::performer::{LONGEST_PAUSE, Stopped, Task, backoff};
 use crate::clients::marathon::{AppId, MarathonApp, MarathonClient, MarathonError};
+use crate::events::job::Activity;
+use crate::qos::job::command::FrameworkFacts;
 
 /// One performer's job.
 pub struct Session {
@@ -90,5 +92,16 @@ impl Session {
         if self.status.worked() {
             tracing::info!("Marathon answers again");
         }
+    }
+}
+
+/// What Marathon says of an app.
+pub fn facts(app: &MarathonApp) -> FrameworkFacts {
+    FrameworkFacts {
+        cpus: app.cpus,
+        // Marathon counts no runs.
+        success_count: 0,
+        error_count: 0,
+        activity: if app.tasks_running > 0 { Activity::Running } else { Activity::Queued },
     }
 }

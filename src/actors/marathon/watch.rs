@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::MarathonPatience;
+use super::session::facts;
 use crate::actors::directory::{Directory, Entry};
 use crate::actors::performer::{Absence, FrameworkStatus};
 use crate::actors::submit::Submit;
@@ -11,6 +12,7 @@ use crate::clients::marathon::{AppId, MarathonApp, MarathonClient};
 use crate::clock::{Clock, SteadyClock};
 use crate::qos::ids::{Framework, JobId};
 use crate::qos::job::{Command, JobState};
+use crate::qos::units::Timestamp;
 
 /// Looks for as long as its runtime lives.
 pub struct Watch {
@@ -49,28 +51,39 @@ impl Watch {
             let apps: BTreeMap<&AppId, &MarathonApp> = apps.iter().map(|app| (&app.id, app)).collect();
             for (job, (entry, before)) in jobs {
                 let id = before.registered.name.parse::<AppId>().ok();
-                match id.and_then(|id| apps.get(&id).copied()).filter(|app| app.carries(job)) {
-                    Some(app) => {
-                        absences.remove(&job);
-                        note_cpus(&entry, &before, app);
-                    }
-                    None => {
-                        let absence = absences.entry(job).or_default();
-                        if absence.absent(steady.now(), self.patience.removed_after) {
-                            tracing::warn!(%job, name = before.registered.name, "its app was removed by somebody else");
-                            entry.actor.do_send(Submit::plain(Command::RemovedOutside));
-                        }
-                    }
+                let app = id.and_then(|id| apps.get(&id).copied()).filter(|app| app.carries(job));
+                let Some(app) = app else {
+                    let absence = absences.entry(job).or_default();
+                    self.absent(job, &entry, &before, absence, steady.now());
+                    continue;
+                };
+                absences.remove(&job);
+                if before.seen {
+                    note_cpus(&entry, &before, app);
+                } else {
+                    entry.actor.do_send(Submit::plain(Command::Seen(facts(app))));
                 }
             }
         }
     }
 
-    /// The jobs whose apps were seen and should be there.
+    /// What an absence means: an app that was seen is gone once two looks far enough apart show that, and one that never was has not come
+    /// in its time.
+    fn absent(&self, job: JobId, entry: &Entry, before: &JobState, absence: &mut Absence, now: Timestamp) {
+        let name = &before.registered.name;
+        if before.seen && absence.absent(now, self.patience.removed_after) {
+            tracing::warn!(%job, name, "its app was removed by somebody else");
+            entry.actor.do_send(Submit::plain(Command::RemovedOutside));
+        } else if !before.seen && absence.absent(now, self.patience.submit_timeout) {
+            tracing::warn!(%job, name, "its app never came");
+            entry.actor.do_send(Submit::plain(Command::NeverSeen));
+        }
+    }
+
+    /// The jobs whose apps should be there, or come. Of those that an earlier version registered nobody else looks whether they have come.
     fn watched(&self) -> BTreeMap<JobId, (Entry, Arc<JobState>)> {
-        let should_be_there = |state: &JobState| {
-            state.registered.framework == Framework::Marathon && state.seen && state.ending().is_none()
-        };
+        let should_be_there =
+            |state: &JobState| state.registered.framework == Framework::Marathon && state.ending().is_none();
         let entries = self.directory.entries().into_iter();
         let states = entries.filter_map(|(job, entry)| {
             let state = entry.state.load_full().filter(|state| should_be_there(state))?;

@@ -166,6 +166,16 @@ impl MarathonClient {
         self.call(Call::new(Method::GET, &["v2", "deployments"])).await?.document()
     }
 
+    /// Undoes a deployment that is under way, by another one that brings its apps back to what they were before.
+    ///
+    /// [`MarathonError::NotFound`] when it is over.
+    pub async fn roll_back(&self, deployment: &str) -> Result<Accepted, MarathonError> {
+        let mut call = Call::new(Method::DELETE, &["v2", "deployments", deployment]);
+        // With force it would be left as it is, half done.
+        call.query = vec![("force", "false")];
+        self.call(call).await?.document::<Changed>().map(Accepted::from)
+    }
+
     /// Whether the deployment is still under way; Marathon forgets the ones that are over, however they ended.
     pub async fn is_deploying(&self, deployment: &str) -> Result<bool, MarathonError> {
         Ok(self.deployments().await?.iter().any(|one| one.id == deployment))

@@ -1,4 +1,5 @@
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::qos::units::{Span, Timestamp};
 
@@ -27,11 +28,23 @@ pub struct Cancelled {
     pub reason: String,
 }
 
-/// The registration was taken back before the first start; the framework is not touched.
+/// The registration was taken back before the first start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Withdrawn {
     /// Why, for people.
     pub reason: String,
+    /// The framework may have the job, or get it yet, and would run it at once: it is looked for and removed.
+    pub may_come: bool,
+}
+
+impl Withdrawn {
+    /// After an event of schema 1 the framework was not touched.
+    pub(super) fn from_schema_1(mut data: Value) -> Value {
+        if let Some(fields) = data.as_object_mut() {
+            fields.insert("may_come".into(), false.into());
+        }
+        data
+    }
 }
 
 /// What became of the framework's job.

@@ -122,7 +122,7 @@ job_events! {
     /// The framework has taken the new CPU.
     RescaleApplied = 1,
     /// The framework has not taken the new CPU.
-    RescaleFailed = 1,
+    RescaleFailed = 2,
     /// A request for another CPU may still be carried out by the framework.
     RescaleUnanswered = 1,
     /// Somebody else changed the job's CPU.
@@ -136,7 +136,7 @@ job_events! {
     /// An operator ended the job.
     Cancelled = 1,
     /// The registration was taken back before the first start.
-    Withdrawn = 1,
+    Withdrawn = 2,
     /// The job is gone from its framework, or was not ours to remove.
     Removed = 1,
     /// A long-running job began an execution.
@@ -149,8 +149,8 @@ job_events! {
     CpuSample = 1,
     /// A segment ended.
     SegmentEnded = 1,
-    /// No CPU time has come for several periods.
-    TelemetryLost = 1,
+    /// No CPU time has come for several periods, or none that can be the job's.
+    TelemetryLost = 2,
     /// The policy was asked about a long-running job.
     ProgressDecided = 1,
 }
@@ -158,11 +158,13 @@ job_events! {
 /// The way from every schema that was ever written to the newest.
 pub fn upcasters() -> Upcasters {
     let known = JobEvent::SCHEMAS.iter().fold(Upcasters::new(), |known, (kind, newest)| known.kind(kind, *newest));
-    known.add("Rescaled", 1, Rescaled::from_schema_1).add("Registered", 1, Registered::from_schema_1).add(
-        "MarathonStarted",
-        1,
-        MarathonStarted::from_schema_1,
-    )
+    known
+        .add("Rescaled", 1, Rescaled::from_schema_1)
+        .add("Registered", 1, Registered::from_schema_1)
+        .add("MarathonStarted", 1, MarathonStarted::from_schema_1)
+        .add("TelemetryLost", 1, TelemetryLost::from_schema_1)
+        .add("RescaleFailed", 1, RescaleFailed::from_schema_1)
+        .add("Withdrawn", 1, Withdrawn::from_schema_1)
 }
 
 #[cfg(test)]

@@ -38,6 +38,18 @@ pub struct RescaleFailed {
     pub cpus: Cpus,
     /// Why.
     pub reason: String,
+    /// No node had room for it: the job did not run meanwhile, and is not to be stopped for as much again soon.
+    pub no_room: bool,
+}
+
+impl RescaleFailed {
+    /// Schema 1 waited for room for ever.
+    pub(super) fn from_schema_1(mut data: Value) -> Value {
+        if let Some(fields) = data.as_object_mut() {
+            fields.insert("no_room".into(), false.into());
+        }
+        data
+    }
 }
 
 /// A request for another CPU ended without an answer, or may have been under way when the supervisor ended: the framework may carry

@@ -1,4 +1,5 @@
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::qos::units::{Cpus, Span, Timestamp};
 
@@ -77,9 +78,21 @@ pub struct SegmentEnded {
     pub dump: Option<Span>,
 }
 
-/// No CPU time has come for several monitoring periods: nothing is decided until it comes again.
+/// No CPU time has come for several monitoring periods, or none that can be the job's: nothing is decided until it comes again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TelemetryLost {
     /// When the last one came.
     pub since: Timestamp,
+    /// Why what came could not be used; none when nothing came, and in events of schema 1.
+    pub reason: Option<String>,
+}
+
+impl TelemetryLost {
+    /// Schema 1 knew silence alone.
+    pub(super) fn from_schema_1(mut data: Value) -> Value {
+        if let Some(fields) = data.as_object_mut() {
+            fields.insert("reason".into(), Value::Null);
+        }
+        data
+    }
 }

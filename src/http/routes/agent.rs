@@ -59,12 +59,13 @@ pub async fn cpu_report(
     let report: CpuReport = read_json(&request, payload.into_inner()).await?;
     let answer = match report.kind {
         ReportKind::Sample => {
-            return Ok(Json(supervisor.sample(*job, sample(&report, supervisor.clock().now())?).await?));
+            let facts = sample(&report, supervisor.clock().now())?;
+            return Ok(Json(supervisor.sample(*job, facts, text("execution", report.execution)?).await?));
         }
         ReportKind::Start => {
             supervisor.submit(*job, Command::SegmentStart(Box::new(segment_start(report)?)), None).await?
         }
-        ReportKind::End => supervisor.submit(*job, Command::SegmentEnd(segment_end(&report)?), None).await?,
+        ReportKind::End => supervisor.submit(*job, Command::SegmentEnd(segment_end(report)?), None).await?,
     };
     let Json(ReportReply { duplicate, ignored, .. }) = reply(answer)?;
     Ok(Json(AllocationReply { duplicate, ignored, ..supervisor.allocation(*job) }))
@@ -95,18 +96,21 @@ fn segment_start(report: CpuReport) -> Result<SegmentStartFacts, Problem> {
         hostname: report.hostname.map(hostname),
         execution: text("execution", report.execution)?,
         runtime: text("runtime", report.runtime)?,
-        container: text("container", report.container)?,
+        // Docker shows names with a slash before them, and takes them without.
+        container: text("container", report.container)?.map(|name| name.trim_start_matches('/').to_owned()),
+        last_told: None,
     })
 }
 
-fn segment_end(report: &CpuReport) -> Result<SegmentEndFacts, Problem> {
+fn segment_end(report: CpuReport) -> Result<SegmentEndFacts, Problem> {
     let reason = report.reason.ok_or_else(|| Problem::invalid_field("reason", "an end has a reason: it is missing"))?;
     let millis = report.duration_ms.map(|millis| seconds("duration_ms", millis / 1000.0)).transpose()?;
     Ok(SegmentEndFacts {
         segment: report.segment,
         at: instant("at", report.at)?,
         sent_at: sent_at(report.sent_at)?,
-        cpu: cpu_time(report)?,
+        cpu: cpu_time(&report)?,
+        execution: text("execution", report.execution)?,
         reason: match reason {
             EndReason::Checkpointed => SegmentEnd::Checkpointed,
             EndReason::Exited => SegmentEnd::Exited,

@@ -97,8 +97,9 @@ pub async fn withdraw(
     job: Path<JobId>,
     request: JsonBody<WithdrawRequest>,
 ) -> Result<Json<JobView>, Problem> {
+    let never_submitted = request.0.submitted == Some(false);
     let reason = request.0.reason.unwrap_or_else(|| "withdrawn by its launcher".into());
-    supervisor.submit(*job, Command::Withdraw { reason }, None).await?;
+    supervisor.submit(*job, Command::Withdraw { reason, never_submitted }, None).await?;
     Ok(Json(view(&supervisor, *job).await?))
 }
 

@@ -39,7 +39,7 @@ pub fn dry_run_app(
 /// Registers the job, then submits its app, which Marathon starts at once: its first report finds the job known.
 ///
 /// # Errors
-/// When any step fails; a registration whose app is not there is withdrawn.
+/// When any step fails; a registration whose app is surely not there is withdrawn, and one whose app may come stays.
 pub async fn launch_app(
     source: JobSource,
     marathon: &MarathonClient,
@@ -71,13 +71,17 @@ pub async fn launch_app(
     Ok(Launched { uuid, framework, name, admission, submitted: true, warnings })
 }
 
-/// After a failed submission: withdraws the registration. `Ok` when the app turns out to be there after all.
+/// After a failed submission: withdraws the registration, unless the app may come yet. `Ok` when it turns out to be there after all.
 async fn take_back(
     supervisor: &SupervisorApi,
     submission: &AppSubmission<'_>,
     error: AppSubmitError,
 ) -> Result<(), LaunchError> {
     let uuid = submission.uuid;
+    if let AppSubmitError::Unknown { .. } = error {
+        // Marathon starts what it gets: without its registration nobody would supervise it, nor end it.
+        return Err(LaunchError::AppUnconfirmed { cause: error, uuid });
+    }
     let withdrawal = supervisor.withdraw(uuid, &error.to_string()).await.err();
     let there = submission.is_there().await;
     match &withdrawal {

@@ -1,5 +1,6 @@
 //! Hands a registered app to Marathon and makes sure that it is there.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -24,9 +25,14 @@ pub enum AppSubmitError {
     /// As [`AppSubmitError::NotSubmitted`], after the app that was to be replaced had been removed.
     #[error("the app that was to be replaced is removed, and the new one was not submitted: {0}")]
     NotSubmittedAfterRemoval(MarathonError),
-    /// No submission had a known outcome, and the app was not seen.
-    #[error("it is not known whether the app was submitted, and Marathon does not show it: {0}")]
-    Unknown(MarathonError),
+    /// A submission had no known outcome, and the app was not seen: it may come yet.
+    #[error("it is not known whether the app was submitted ({error}), and {found}")]
+    Unknown {
+        /// What became of the submission.
+        error: Box<MarathonError>,
+        /// What the last look for the app has found.
+        found: Seen,
+    },
     /// Another app of the same id is there.
     #[error("somebody else submitted another app of the same id at the same time")]
     NameTaken,
@@ -39,10 +45,27 @@ pub enum AppSubmitError {
 }
 
 /// What a look for the app found.
-enum Seen {
+#[derive(Debug)]
+pub enum Seen {
+    /// Our app, with our identity in it.
     Ours,
+    /// Another app of the same id.
     Other,
+    /// No app of this id.
     Nothing,
+    /// Marathon did not answer, and why.
+    NoAnswer(String),
+}
+
+impl fmt::Display for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Seen::Ours => f.write_str("Marathon shows it"),
+            Seen::Other => f.write_str("Marathon shows another app of the same id"),
+            Seen::Nothing => f.write_str("Marathon does not show it"),
+            Seen::NoAnswer(reason) => write!(f, "Marathon cannot be asked whether it is there: {reason}"),
+        }
+    }
 }
 
 /// One app on its way to Marathon.
@@ -87,7 +110,7 @@ impl AppSubmission<'_> {
 
     async fn submit(&self, replaces: bool) -> Result<(), AppSubmitError> {
         let mut unknown = None;
-        let mut last = None;
+        let mut known = AppSubmitError::NameTaken;
         for attempt in 0..self.timing.attempts.max(1) {
             if attempt > 0 {
                 sleep(self.timing.pause).await;
@@ -98,26 +121,30 @@ impl AppSubmission<'_> {
                     if let Seen::Ours = self.look(self.timing.lookup_within).await {
                         return Ok(());
                     }
-                    unknown = Some(error);
+                    unknown = Some(Box::new(error));
                 }
                 // Taken or locked by an attempt of ours, whose answer was lost, or by somebody else.
                 Err(error @ (MarathonError::AlreadyExists { .. } | MarathonError::Locked { .. })) => {
-                    return match self.look(Duration::ZERO).await {
-                        Seen::Ours => Ok(()),
-                        _ if error.is_locked() => Err(AppSubmitError::Locked(error)),
-                        _ => Err(AppSubmitError::NameTaken),
+                    known = match self.look(Duration::ZERO).await {
+                        Seen::Ours => return Ok(()),
+                        _ if error.is_locked() => AppSubmitError::Locked(error),
+                        _ => AppSubmitError::NameTaken,
                     };
+                    break;
                 }
-                Err(error) if error.is_retriable() => last = Some(error),
-                Err(error) => return Err(AppSubmitError::NotSubmitted(error)),
+                Err(error) if error.is_retriable() => known = AppSubmitError::NotSubmitted(error),
+                Err(error) => {
+                    known = AppSubmitError::NotSubmitted(error);
+                    break;
+                }
             }
         }
-        // An attempt of unknown outcome outweighs a refused connection.
-        Err(match (unknown, last) {
-            (Some(error), _) => AppSubmitError::Unknown(error),
-            (None, Some(error)) => AppSubmitError::NotSubmitted(error),
-            (None, None) => AppSubmitError::NameTaken,
-        })
+        // An attempt of unknown outcome outweighs whatever became of the others: it may be carried out yet.
+        let Some(error) = unknown else { return Err(known) };
+        match self.look(self.timing.visible_within).await {
+            Seen::Ours => Ok(()),
+            found => Err(AppSubmitError::Unknown { error, found }),
+        }
     }
 
     async fn send(&self, replaces: bool) -> Result<Accepted, MarathonError> {
@@ -173,7 +200,8 @@ impl AppSubmission<'_> {
             let seen = match self.marathon.find(self.id).await {
                 Ok(Some(app)) if app.carries(self.uuid) => return Seen::Ours,
                 Ok(Some(_)) => Seen::Other,
-                _ => Seen::Nothing,
+                Ok(None) => Seen::Nothing,
+                Err(error) => Seen::NoAnswer(error.to_string()),
             };
             if Instant::now() + self.timing.pause > until {
                 return seen;

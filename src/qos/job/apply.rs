@@ -35,6 +35,7 @@ impl JobState {
             cpus: registered.cpus,
             limit: None,
             resizing_to: None,
+            no_room: None,
             unanswered: false,
             rescales: 0,
             done: 0,
@@ -131,8 +132,11 @@ impl JobState {
                 self.rescales = self.rescales.saturating_add(1);
                 self.flags.remove(&Flag::RescaleFailed);
             }
-            JobEvent::RescaleFailed(_) => {
+            JobEvent::RescaleFailed(failed) => {
                 self.resizing_to = None;
+                if failed.no_room {
+                    self.no_room = Some((failed.cpus, recorded.at));
+                }
                 self.flags.insert(Flag::RescaleFailed);
             }
             JobEvent::RescaleUnanswered(_) => self.unanswered = true,
@@ -148,7 +152,10 @@ impl JobState {
             }),
             JobEvent::Failed(failed) => self.end(Ending::Failed { reason: failed.reason.clone() }),
             JobEvent::Cancelled(cancelled) => self.end(Ending::Cancelled { reason: cancelled.reason.clone() }),
-            JobEvent::Withdrawn(withdrawn) => self.end(Ending::Withdrawn { reason: withdrawn.reason.clone() }),
+            JobEvent::Withdrawn(withdrawn) => {
+                self.end(Ending::Withdrawn { reason: withdrawn.reason.clone() });
+                self.removed |= !withdrawn.may_come;
+            }
             JobEvent::Removed(removed) => {
                 self.removed = true;
                 if removed.how == Removal::NotOurs {

@@ -18,6 +18,8 @@ pub enum Command {
     Withdraw {
         /// Why.
         reason: String,
+        /// The launcher is certain that it has not submitted the job, nor will.
+        never_submitted: bool,
     },
     /// An operator ends the job.
     Cancel {
@@ -45,8 +47,13 @@ pub enum Command {
     SegmentEnd(SegmentEndFacts),
     /// Time to look at a Marathon job.
     Look(LookFacts),
-    /// A Marathon job's agent has this CPU limit in force.
-    LimitInForce(Cpus),
+    /// A Marathon job's agent has a CPU limit in force.
+    LimitInForce {
+        /// The segment that it is about; none when the agent knows no segments.
+        segment: Option<u64>,
+        /// The limit.
+        cpus: Cpus,
+    },
     /// The framework shows the job.
     Seen(FrameworkFacts),
     /// The framework never showed the job within its time.
@@ -76,6 +83,8 @@ pub enum Command {
         cpus: Cpus,
         /// Why.
         reason: String,
+        /// No node had room for it.
+        no_room: bool,
     },
     /// A request to set the CPU may still be carried out by the framework.
     CpusUnanswered {
@@ -161,13 +170,17 @@ pub struct SegmentStartFacts {
     pub checkpoints: Option<bool>,
     /// The container's name.
     pub container: Option<String>,
+    /// CPU time of the segment before, as its agent said last; not in the log unless the job was looked at since.
+    pub last_told: Option<Span>,
 }
 
 /// The end of a segment of a Marathon execution.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SegmentEndFacts {
     /// The segment.
     pub segment: u64,
+    /// The execution, if the agent says it.
+    pub execution: Option<String>,
     /// By the agent's clock.
     pub at: Timestamp,
     /// By the agent's clock, at the sending.
@@ -195,15 +208,29 @@ pub struct SampleFacts {
     pub limit: Option<Cpus>,
 }
 
+/// The agent's own figure, by which a sample of another source is checked: that source may measure something else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Witness {
+    /// The sample is the agent's.
+    #[default]
+    NotNeeded,
+    /// The agent has not said anything yet.
+    Silent,
+    /// Its newest figure of the same segment that was measured no later than the sample.
+    Says(SampleFacts),
+}
+
 /// What is known when a Marathon job is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LookFacts {
     /// The newest sample that has come.
     pub sample: Option<SampleFacts>,
+    /// What its agent says, where the sample is somebody else's.
+    pub witness: Witness,
     /// CPU of its node that nobody has reserved, when that is known.
     pub free: Option<Cpus>,
-    /// The instant for which the look was planned, if it was: it has come by a clock that nobody sets, whatever the wall clock says.
-    pub due: Option<Timestamp>,
+    /// Since when the job's agent could be heard here; what it could not say before was no silence.
+    pub listening_since: Option<Timestamp>,
 }
 
 /// What a framework says of a job at one instant.

@@ -151,7 +151,11 @@ fn react_to(state: &JobState, event: &JobEvent, settled: &mut Vec<EffectChange>,
                 state.registered.framework == Framework::Chronos && !matches!(event, JobEvent::Cancelled(_));
             wanted.push(Effect::DeleteJob { when_idle });
         }
-        JobEvent::Withdrawn(_) => settled.push(EffectChange::ResolveAll),
+        JobEvent::Withdrawn(withdrawn) => {
+            *settled = vec![EffectChange::ResolveAll];
+            wanted.clear();
+            wanted.extend(withdrawn.may_come.then_some(Effect::DeleteJob { when_idle: false }));
+        }
         JobEvent::Removed(_) => settled.push(resolve(EffectKey::Delete)),
         JobEvent::StartAttempted(_)
         | JobEvent::StartDropped(_)

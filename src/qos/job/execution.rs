@@ -4,11 +4,16 @@ use crate::events::job::{CpuSample, MarathonStarted, ProgressDecided, SegmentEnd
 use crate::qos::performance::Performance;
 use crate::qos::units::{Span, Timestamp};
 
+/// So many executions that are over are remembered.
+const EARLIER: usize = 16;
+
 /// One execution of a Marathon job: from its first start to its end, over all checkpoints between.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Execution {
     /// Its identity; unknown for the published agent.
     pub id: Option<String>,
+    /// Executions before this one, whose late reports are no news; the oldest are forgotten.
+    pub earlier: Vec<String>,
     /// What the last report of a start said: the execution and its instant.
     pub announced: Option<(Option<String>, Timestamp)>,
     /// Its first start. A later fresh start, after work was lost, does not move the deadline.
@@ -30,8 +35,10 @@ pub struct Execution {
 /// The newest segment of an execution.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Segment {
-    /// Its number.
+    /// Its number: it rises within an execution, and begins anew with the next one where the shared directory was lost.
     pub number: u64,
+    /// Its execution; unknown for the published agent.
+    pub execution: Option<String>,
     /// When its start was known here.
     pub known_since: Timestamp,
     /// CPU time that it began with.
@@ -40,6 +47,8 @@ pub struct Segment {
     pub cpu: Span,
     /// When that was measured.
     pub sampled_at: Timestamp,
+    /// All its CPU time as its agent said at its end.
+    pub ended_with: Option<Span>,
     /// It has not ended.
     pub running: bool,
     /// Where it runs.
@@ -57,10 +66,18 @@ pub struct Progress {
     pub cpu_desired: Span,
 }
 
+impl Segment {
+    /// Whether a report is of this segment's execution; where one side gives no name, that is taken for granted.
+    pub fn is_of(&self, execution: Option<&String>) -> bool {
+        self.execution.as_ref().zip(execution).is_none_or(|(own, told)| own == told)
+    }
+}
+
 impl Execution {
     fn begun(id: Option<String>, started_at: Timestamp, looked_at: Timestamp) -> Self {
         Execution {
             id,
+            earlier: vec![],
             announced: None,
             started_at,
             finished_at: None,
@@ -76,7 +93,7 @@ impl Execution {
     pub fn started(known: Option<Execution>, started: &MarathonStarted) -> Self {
         let mut execution = known
             .unwrap_or_else(|| Execution::begun(started.execution.clone(), started.started_at, started.received_at));
-        execution.id.clone_from(&started.execution);
+        execution.is_now(started.execution.as_ref());
         execution.announced = Some((started.execution.clone(), started.started_at));
         // The report of the start may come after that of the first segment.
         execution.started_at = execution.started_at.min(started.started_at);
@@ -87,17 +104,36 @@ impl Execution {
     pub fn segment_started(known: Option<Execution>, started: &SegmentStarted) -> Self {
         let mut execution = known
             .unwrap_or_else(|| Execution::begun(started.execution.clone(), started.started_at, started.received_at));
+        execution.is_now(started.execution.as_ref());
         execution.wasted = execution.wasted + started.discarded;
         execution.segment = Some(Segment {
             number: started.segment,
+            execution: started.execution.clone(),
             known_since: started.received_at,
             base: started.base,
             cpu: Span::ZERO,
             sampled_at: started.received_at,
+            ended_with: None,
             running: true,
             hostname: started.hostname.clone(),
         });
         execution
+    }
+
+    /// Takes the name of the execution that reports now.
+    fn is_now(&mut self, id: Option<&String>) {
+        let Some(id) = id else { return };
+        if let Some(before) = self.id.replace(id.clone()).filter(|before| before != id) {
+            if self.earlier.len() == EARLIER {
+                self.earlier.remove(0);
+            }
+            self.earlier.push(before);
+        }
+    }
+
+    /// Whether a report is of an execution that is over. One without a name is of the present one.
+    pub fn is_over(&self, id: Option<&String>) -> bool {
+        id.is_some_and(|id| self.id.as_ref() != Some(id) && self.earlier.contains(id))
     }
 
     /// Takes a sample into account.
@@ -105,10 +141,12 @@ impl Execution {
         let began = std::mem::replace(&mut self.looked_at, recorded_at);
         let segment = self.segment.get_or_insert(Segment {
             number: sample.segment,
+            execution: None,
             known_since: began,
             base: Span::ZERO,
             cpu: Span::ZERO,
             sampled_at: sample.at,
+            ended_with: None,
             running: true,
             hostname: None,
         });
@@ -123,6 +161,7 @@ impl Execution {
         if let Some(segment) = self.segment.as_mut().filter(|segment| segment.number == ended.segment) {
             segment.cpu = segment.cpu.max(ended.cpu);
             segment.sampled_at = segment.sampled_at.max(ended.ended_at);
+            segment.ended_with = Some(ended.cpu);
             segment.running = false;
         }
     }
@@ -139,6 +178,13 @@ impl Execution {
     /// CPU time used, over all segments: what the restored state contains and what the running segment has added.
     pub fn cpu_current(&self) -> Span {
         self.segment.as_ref().map_or(Span::ZERO, |segment| segment.base + segment.cpu)
+    }
+
+    /// CPU time used as the job's agent has counted it, which is what restored states are counted in: its word at the segment's end, the
+    /// last it said (`told`), or what is recorded, which may be another source's figure.
+    pub fn cpu_by_its_agent(&self, told: Option<Span>) -> Span {
+        let used = |segment: &Segment| segment.base + segment.ended_with.or(told).unwrap_or(segment.cpu);
+        self.segment.as_ref().map_or(Span::ZERO, used)
     }
 
     /// When CPU time was last measured, or the execution began.

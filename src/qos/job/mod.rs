@@ -24,8 +24,10 @@ pub use effect::{Effect, EffectChange, EffectKey, react};
 pub use patience::{AwaitedReport, awaited_report, longest_wait_for_start, report_due};
 pub use state::{Attempt, Ending, Flag, JobState, Phase, Recorded, Run, Work};
 
-/// Version of the fold from events to state; a changed meaning of an event is a new version.
-pub const FOLD_VERSION: u16 = 1;
+/// Version of the fold from events to state, and of what a decision makes of it; a changed meaning is a new version.
+///
+/// Since 2 a long-running job that has more than its ceiling in place is cut down to it.
+pub const FOLD_VERSION: u16 = 2;
 
 #[cfg(test)]
 mod tests;

@@ -95,7 +95,7 @@ pub fn validate(request: &RegisterRequest, now: Timestamp, defaults: &Defaults) 
     };
     Ok(Registered {
         job: request.uuid,
-        name: request.name.clone(),
+        name: framework_name(request)?,
         framework: request.framework,
         origin,
         declared,
@@ -107,6 +107,18 @@ pub fn validate(request: &RegisterRequest, now: Timestamp, defaults: &Defaults) 
         supervision: supervision(request, origin, defaults)?,
         admission,
     })
+}
+
+/// The job's name as its framework writes it: Marathon takes `x`, `/x` and `//x/` for one app, and two jobs must not share one.
+fn framework_name(request: &RegisterRequest) -> Result<String, InvalidField> {
+    if request.framework != Framework::Marathon {
+        return Ok(request.name.clone());
+    }
+    let parts: Vec<&str> = request.name.split('/').filter(|part| !part.is_empty()).collect();
+    if parts.is_empty() {
+        return Err(invalid("name", format!("{:?} names no app; a path such as /group/name does", request.name)));
+    }
+    Ok(format!("/{}", parts.join("/")))
 }
 
 fn start_instant(start_at: Option<f64>, now: Timestamp) -> Result<Timestamp, InvalidField> {

@@ -47,6 +47,8 @@ pub struct JobState {
     pub limit: Option<Cpus>,
     /// A CPU that is intended and whose outcome is not known yet.
     pub resizing_to: Option<Cpus>,
+    /// The CPU for which no node had room, and when that was found.
+    pub no_room: Option<(Cpus, Timestamp)>,
     /// A request for another CPU may still be carried out, long after it was given up here.
     pub unanswered: bool,
     /// How often the CPU was changed.
@@ -258,6 +260,17 @@ impl JobState {
         self.limit.or(self.cpus)
     }
 
+    /// CPU that the job has, or is about to get, beyond what its framework has reserved for it.
+    pub fn beyond_its_reservation(&self) -> Cpus {
+        let nothing = Cpus::from_milli(0);
+        if !self.resizes_in_place() {
+            return nothing;
+        }
+        // Until the outcome of a resize is known the job may have either.
+        let most = self.resizing_to.max(self.limit);
+        most.zip(self.cpus).map_or(nothing, |(most, reserved)| most.saturating_sub(reserved))
+    }
+
     /// How the job ended, when it did.
     pub fn ending(&self) -> Option<&Ending> {
         match &self.phase {
@@ -277,11 +290,7 @@ impl JobState {
 
     /// Nothing is left to decide or to do: the job may leave memory.
     pub fn is_finished(&self) -> bool {
-        match self.ending() {
-            None => false,
-            Some(Ending::Withdrawn { .. }) => true,
-            Some(_) => self.removed,
-        }
+        self.ending().is_some() && self.removed
     }
 
     /// The state's name in answers: registered, running, completed, failed, cancelled or withdrawn.

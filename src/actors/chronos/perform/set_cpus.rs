@@ -17,7 +17,7 @@ pub async fn perform(session: &Session, target: Cpus) -> Result<(), Stopped> {
             return Ok(());
         }
         if session.now() >= give_up {
-            session.submit(Command::CpusRefused { cpus: target, reason: problem }).await?;
+            session.submit(Command::CpusRefused { cpus: target, reason: problem, no_room: false }).await?;
             return Ok(());
         }
         if let Submitted::Overtaken = session.submit(Command::ObserveCpus(job.cpus())).await? {

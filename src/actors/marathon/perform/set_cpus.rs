@@ -1,4 +1,5 @@
-//! Gives an app another CPU, which replaces its task: look, ask for `cpus` alone, follow the deployment, read back.
+//! Gives an app another CPU, which replaces its task: look, ask for `cpus` alone, follow the deployment, read back. A task for which no
+//! node has room is taken back.
 //!
 //! Whatever became of an earlier request, of this process or of the one before, shows in the app: a request is only made when it
 //! has another CPU and nothing is under way.
@@ -9,7 +10,7 @@ use backon::ExponentialBackoff;
 
 use crate::actors::marathon::session::Session;
 use crate::actors::performer::{Absence, LONGEST_PAUSE, Stopped, Submitted, backoff};
-use crate::clients::marathon::{AppId, MarathonApp, MarathonError};
+use crate::clients::marathon::{AppId, Deployment, MarathonApp, MarathonError};
 use crate::qos::job::Command;
 use crate::qos::units::{Cpus, Timestamp};
 
@@ -24,8 +25,14 @@ struct Resize<'a> {
     problem: String,
     /// A request may have been carried out: only a look at the app tells.
     unknown: bool,
+    /// The deployment that Marathon has made of the request, until it was seen to be over.
+    deployment: Option<String>,
     /// Marathon has taken the request, and its deployment is over.
     taken: bool,
+    /// Since when the new task waits for a node with room.
+    unplaced_since: Option<Timestamp>,
+    /// Nobody had room, and Marathon goes back to what was before.
+    rolled_back: bool,
 }
 
 /// What to do next.
@@ -42,7 +49,10 @@ pub async fn perform(session: &Session, target: Cpus) -> Result<(), Stopped> {
         pauses: backoff(),
         problem: "Marathon did not keep the new value".into(),
         unknown: session.state()?.unanswered,
+        deployment: None,
         taken: false,
+        unplaced_since: None,
+        rolled_back: false,
     };
     let mut absence = Absence::default();
     loop {
@@ -80,14 +90,25 @@ impl Resize<'_> {
                 session.submit(Command::CpusApplied(target)).await?;
                 Ok(Next::Over)
             }
-            // On its way, whoever asked for it. A task that waits for an offer waits here.
+            // On its way, whoever asked for it.
             (true, false) => {
-                session.follow(&deployments).await?;
+                self.roll_back_without_room(app, &deployments).await?;
                 self.pause_briefly().await
             }
+            // On its way back.
+            (false, false) if self.rolled_back => self.pause_briefly().await,
+            (false, true) if self.rolled_back => self.give_up().await,
+            // Ours is under way, or somebody has put another change in its place: that is known when it is over.
+            (false, false) if self.deployment.is_some() => self.pause_briefly().await,
             (false, false) => {
                 self.problem = format!("the app is locked by the deployment {}", deployments.join(", "));
                 self.pause_briefly_or_give_up().await
+            }
+            // What was just taken may not show yet.
+            (false, true) if self.deployment.is_some() => {
+                session.follow(self.deployment.take().as_slice()).await?;
+                self.taken = true;
+                Ok(Next::Look)
             }
             (false, true) if self.taken => {
                 self.problem = format!("Marathon took it, and has {} CPU again: somebody took it back", app.cpus);
@@ -113,10 +134,8 @@ impl Resize<'_> {
         match session.client.set_cpus(id, self.target).await {
             Ok(accepted) => {
                 self.unknown = true;
-                let Some(deployment) = accepted.deployment else { return self.pause().await };
-                session.follow(&[deployment]).await?;
-                self.taken = true;
-                Ok(Next::Look)
+                self.deployment = accepted.deployment;
+                if self.deployment.is_some() { self.pause_briefly().await } else { self.pause().await }
             }
             // Somebody was quicker: the look that follows sees the lock.
             Err(error @ MarathonError::Locked { .. }) => {
@@ -139,8 +158,56 @@ impl Resize<'_> {
         }
     }
 
+    /// Takes the request back when no node has had room for the new task for too long: the task before it is over, so that the job does
+    /// not run. A task that is placed, and slow to start, is waited for.
+    async fn roll_back_without_room(&mut self, app: &MarathonApp, deployments: &[String]) -> Result<(), Stopped> {
+        let (session, now) = (self.session, self.session.now());
+        // The old one counts while it writes its checkpoint: no room is looked for before it is over.
+        if app.tasks_staged + app.tasks_running > 0 || !app.tasks.is_empty() {
+            self.unplaced_since = None;
+            return Ok(());
+        }
+        let since = *self.unplaced_since.get_or_insert(now);
+        let patience = session.patience.placement_patience;
+        if now < since + patience {
+            return Ok(());
+        }
+        // Once a patience, also when it does not work out.
+        self.unplaced_since = Some(now);
+        let (job, name, target) = (session.job, &session.name, self.target);
+        let [deployment] = deployments else { return Ok(()) };
+        if !self.is_ours(&app.id, deployment).await {
+            tracing::warn!(%job, name, deployment, "somebody else's deployment holds the app, and no task of it is placed");
+            return Ok(());
+        }
+        tracing::warn!(%job, name, deployment, "no node has room for {target} CPU: going back to what the job had");
+        self.problem =
+            format!("no node had room for {target} CPU within {} s; the change was rolled back", patience.seconds());
+        match session.client.roll_back(deployment).await {
+            Ok(_) => self.rolled_back = true,
+            // It has just ended.
+            Err(error) if error.is_not_found() => {}
+            Err(error) => {
+                session.failed("roll back", &error);
+                self.rolled_back |= error.is_outcome_unknown();
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the deployment is of our request. After a restart of the supervisor it is the one that changes this app alone.
+    async fn is_ours(&self, id: &AppId, deployment: &str) -> bool {
+        if let Some(ours) = &self.deployment {
+            return ours == deployment;
+        }
+        let changes_it_alone = |one: &Deployment| one.id == deployment && one.affected_apps == [id.clone()];
+        let under_way = self.session.client.deployments().await;
+        under_way.is_ok_and(|under_way| under_way.iter().any(changes_it_alone))
+    }
+
     async fn give_up(&self) -> Result<Next, Stopped> {
-        let refused = Command::CpusRefused { cpus: self.target, reason: self.problem.clone() };
+        let (cpus, reason, no_room) = (self.target, self.problem.clone(), self.rolled_back);
+        let refused = Command::CpusRefused { cpus, reason, no_room };
         self.session.submit(refused).await?;
         Ok(Next::Over)
     }

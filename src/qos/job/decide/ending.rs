@@ -1,20 +1,30 @@
 //! The ends of a job that no report brings.
 
 use crate::events::job::{Cancelled, Failed, Removal, Removed, Withdrawn};
+use crate::qos::ids::Framework;
 use crate::qos::job::command::{Rejection, Ruling};
 use crate::qos::job::state::{JobState, Phase, Work};
 
 /// Legal only before the first start.
-pub fn withdraw(state: &JobState, reason: String) -> Result<Ruling, Rejection> {
+pub fn withdraw(state: &JobState, reason: String, never_submitted: bool) -> Result<Ruling, Rejection> {
     match &state.phase {
         // Asked for twice: the launcher did not see the first answer.
         Phase::Ended(super::super::Ending::Withdrawn { .. }) => Ok(Ruling::nothing()),
-        Phase::Registered if state.last_attempt == (0, 0) => Ok(Ruling::done([Withdrawn { reason }.into()])),
+        Phase::Registered if state.last_attempt == (0, 0) => {
+            let may_come = runs_by_itself(state) && (state.seen || !never_submitted);
+            Ok(Ruling::done([Withdrawn { reason, may_come }.into()]))
+        }
         Phase::Registered | Phase::Running => Err(Rejection::TooLate(
             "the job has been started; cancel it (DELETE /api/v1/jobs/{uuid}) instead of withdrawing it".into(),
         )),
         Phase::Ended(_) => Err(Rejection::TooLate(format!("the job is {} already", state.state_name()))),
     }
+}
+
+/// Marathon starts what is submitted, also long after a launcher gave up waiting for the answer; a Chronos job of ours is started by
+/// us alone.
+fn runs_by_itself(state: &JobState) -> bool {
+    state.registered.framework == Framework::Marathon
 }
 
 pub fn cancel(state: &JobState, reason: String) -> Result<Ruling, Rejection> {
@@ -34,7 +44,7 @@ pub fn never_seen(state: &JobState) -> Result<Ruling, Rejection> {
         return Ok(Ruling::done([Failed { reason }.into()]));
     }
     let reason = "its framework never showed the job within submit_timeout".into();
-    Ok(Ruling::done([Withdrawn { reason }.into()]))
+    Ok(Ruling::done([Withdrawn { reason, may_come: runs_by_itself(state) }.into()]))
 }
 
 pub fn removed_outside(state: &JobState) -> Result<Ruling, Rejection> {

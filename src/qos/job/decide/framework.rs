@@ -15,6 +15,9 @@ pub fn seen(state: &JobState, facts: FrameworkFacts) -> Result<Ruling, Rejection
     if state.ending().is_some() {
         return Err(Rejection::Stale("the job has ended"));
     }
+    if state.seen {
+        return Err(Rejection::Stale("the job was seen already"));
+    }
     let seen = SeenInFramework { cpus: facts.cpus, success_count: facts.success_count, error_count: facts.error_count };
     let mut events: Vec<JobEvent> = vec![seen.into()];
     // The 2017 launcher's submission has asked for run 1 already: it is judged like a start of ours.

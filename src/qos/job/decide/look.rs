@@ -1,8 +1,9 @@
 //! A look at a long-running job, once a monitoring period: what it has used, how it does, what it should have.
 
-use crate::events::job::{CpuSample, JobEvent, RescaleApplied, RescaleFailed, Rescaled, TelemetryLost};
-use crate::qos::job::command::{LookFacts, Rejection, Ruling, SampleFacts};
-use crate::qos::job::execution::Execution;
+use super::telemetry::{Telemetry, telemetry};
+use crate::events::job::{JobEvent, RescaleApplied, RescaleFailed, Rescaled, TelemetryLost};
+use crate::qos::job::command::{LookFacts, Rejection, Ruling};
+use crate::qos::job::execution::{Execution, Segment};
 use crate::qos::job::progress::decide_progress;
 use crate::qos::job::state::{Flag, JobState};
 use crate::qos::units::{Cpus, Timestamp};
@@ -15,17 +16,17 @@ pub fn look(state: &JobState, facts: LookFacts, now: Timestamp) -> Result<Ruling
     let Some(execution) = state.execution.as_ref().filter(|_| state.ending().is_none()) else {
         return Ok(Ruling::nothing());
     };
-    let due = execution.looked_at + period;
-    if now < due && facts.due != Some(due) {
+    if now < execution.looked_at + period {
         return Ok(Ruling::nothing());
     }
-    let Some(sample) = facts.sample.and_then(|sample| fresh(execution, sample)) else {
-        let since = execution.last_heard();
-        let lost = now >= since + period * SILENT_PERIODS && !state.flags.contains(&Flag::TelemetryLost);
-        return Ok(Ruling::done(lost.then(|| TelemetryLost { since }.into())));
+    // After a long absence of the supervisor, agents need a moment to be heard.
+    let heard_a_period = facts.listening_since.is_none_or(|since| now >= since + period);
+    let sample = match telemetry(execution, facts.sample, facts.witness) {
+        Telemetry::Sample(sample) => sample,
+        unusable => return Ok(without_sample(state, execution, unusable, heard_a_period, now)),
     };
     let mut events: Vec<JobEvent> = vec![sample.clone().into()];
-    let asked_at = execution.resize_asked_at;
+    let asked_at = execution.resize_asked_at.filter(|_| heard_a_period);
     if let Some(to) = state.resizing_to {
         events.extend(outcome_in_place(state, to, sample.limit, asked_at, now));
         return Ok(Ruling::done(events));
@@ -41,16 +42,22 @@ pub fn look(state: &JobState, facts: LookFacts, now: Timestamp) -> Result<Ruling
     Ok(Ruling::done(events))
 }
 
-/// The sample as it is recorded; `None` when it says nothing new about the running segment.
-fn fresh(execution: &Execution, sample: SampleFacts) -> Option<CpuSample> {
-    let SampleFacts { segment, at, cpu, limit } = sample;
-    let Some(newest) = &execution.segment else {
-        // The published agent knows no segments.
-        return Some(CpuSample { segment: segment.unwrap_or(0), at, cpu, limit });
+/// Nothing can be decided. Said once: of silence after a while, of a figure that is not the job's at once.
+fn without_sample(
+    state: &JobState,
+    execution: &Execution,
+    unusable: Telemetry,
+    heard_a_period: bool,
+    now: Timestamp,
+) -> Ruling {
+    let since = execution.last_heard();
+    let reason = match unusable {
+        Telemetry::NotTheJobs(reason) => Some(reason),
+        Telemetry::Sample(_) | Telemetry::Nothing => None,
     };
-    let of_this = newest.running && segment.is_none_or(|segment| segment == newest.number);
-    let new = at > newest.sampled_at && cpu >= newest.cpu;
-    (of_this && new).then_some(CpuSample { segment: newest.number, at, cpu, limit })
+    let silent = heard_a_period && now >= since + state.registered.supervision.monitoring_period * SILENT_PERIODS;
+    let lost = (silent || reason.is_some()) && !state.flags.contains(&Flag::TelemetryLost);
+    Ruling::done(lost.then(|| TelemetryLost { since, reason }.into()))
 }
 
 /// What became of a resize that the agent was to make.
@@ -73,11 +80,17 @@ fn outcome_in_place(
         Some(limit) => format!("the agent reports, but its limit is still {limit} CPU"),
         None => "the agent reports, but not which limit is in force".into(),
     };
-    overdue.then(|| RescaleFailed { cpus: to, reason }.into())
+    overdue.then(|| RescaleFailed { cpus: to, reason, no_room: false }.into())
 }
 
 /// The agent says which limit is in force, between two looks.
-pub fn limit_in_force(state: &JobState, cpus: Cpus) -> Ruling {
+pub fn limit_in_force(state: &JobState, segment: Option<u64>, cpus: Cpus) -> Ruling {
+    let newest = state.execution.as_ref().and_then(|execution| execution.segment.as_ref());
+    let says = |newest: &Segment| newest.running && segment.is_none_or(|segment| segment == newest.number);
+    // An older segment's container has another limit than the one that runs now.
+    if !newest.is_none_or(says) {
+        return Ruling::nothing();
+    }
     let done = state.ending().is_none() && state.resizes_in_place() && state.resizing_to == Some(cpus);
     Ruling::done(done.then(|| RescaleApplied { cpus }.into()))
 }

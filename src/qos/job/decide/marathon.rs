@@ -20,7 +20,8 @@ pub fn start(state: &JobState, facts: ExecutionFacts, now: Timestamp) -> Result<
         (None, None) => *at == started_at,
         _ => false,
     });
-    if known {
+    let is_over = state.execution.as_ref().is_some_and(|execution| execution.is_over(facts.execution.as_ref()));
+    if known || is_over {
         return Ok(Ruling { events: vec![], reply: Reply::duplicate() });
     }
     let started =

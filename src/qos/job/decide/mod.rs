@@ -6,6 +6,7 @@ mod look;
 mod marathon;
 mod reports;
 mod segment;
+mod telemetry;
 
 #[cfg(test)]
 pub use reports::MOST_SURPLUS_RUNS;
@@ -31,7 +32,7 @@ pub fn decide(state: Option<&JobState>, command: Command, now: Timestamp) -> Res
     };
     match command {
         Command::Register(_) => Err(Rejection::AlreadyRegistered),
-        Command::Withdraw { reason } => ending::withdraw(state, reason),
+        Command::Withdraw { reason, never_submitted } => ending::withdraw(state, reason, never_submitted),
         Command::Cancel { reason } => ending::cancel(state, reason),
         Command::ReportStart(facts) => reports::start(state, facts, now),
         Command::ReportFinish(facts) => reports::finish(state, facts, now),
@@ -42,7 +43,7 @@ pub fn decide(state: Option<&JobState>, command: Command, now: Timestamp) -> Res
         Command::SegmentStart(facts) => segment::start(state, *facts, now),
         Command::SegmentEnd(facts) => segment::end(state, facts, now),
         Command::Look(facts) => look::look(state, facts, now),
-        Command::LimitInForce(cpus) => Ok(look::limit_in_force(state, cpus)),
+        Command::LimitInForce { segment, cpus } => Ok(look::limit_in_force(state, segment, cpus)),
         Command::Seen(facts) => framework::seen(state, facts),
         Command::NeverSeen => ending::never_seen(state),
         Command::RemovedOutside => ending::removed_outside(state),
@@ -55,8 +56,8 @@ pub fn decide(state: Option<&JobState>, command: Command, now: Timestamp) -> Res
             Some(_) => Ok(Ruling::done([RescaleApplied { cpus }.into()])),
             None => Err(Rejection::Stale("no resize is pending")),
         },
-        Command::CpusRefused { cpus, reason } => match state.resizing_to {
-            Some(_) => Ok(Ruling::done([RescaleFailed { cpus, reason }.into()])),
+        Command::CpusRefused { cpus, reason, no_room } => match state.resizing_to {
+            Some(_) => Ok(Ruling::done([RescaleFailed { cpus, reason, no_room }.into()])),
             None => Err(Rejection::Stale("no resize is pending")),
         },
         Command::CpusUnanswered { cpus, reason } => framework::cpus_unanswered(state, cpus, reason),

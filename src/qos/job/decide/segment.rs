@@ -3,7 +3,7 @@
 use crate::events::job::{JobEvent, RescaleApplied, SegmentEnded, SegmentStarted};
 use crate::qos::job::clocks::here;
 use crate::qos::job::command::{Rejection, Reply, Ruling, SegmentEndFacts, SegmentStartFacts};
-use crate::qos::job::execution::Execution;
+use crate::qos::job::execution::{Execution, Segment};
 use crate::qos::job::state::JobState;
 use crate::qos::units::{Span, Timestamp};
 
@@ -12,11 +12,15 @@ pub fn start(state: &JobState, facts: SegmentStartFacts, now: Timestamp) -> Resu
         return Ok(answer);
     }
     let newest = state.execution.as_ref().and_then(|execution| execution.segment.as_ref());
-    // Numbers only rise: the same one is a repetition, a lower one is late news about what is over.
-    if newest.is_some_and(|newest| newest.number >= facts.segment) {
+    let is_over = state.execution.as_ref().is_some_and(|execution| execution.is_over(facts.execution.as_ref()));
+    // Within an execution numbers only rise: the same one is a repetition, a lower one is late news about what is over.
+    let is_known =
+        newest.is_some_and(|newest| newest.is_of(facts.execution.as_ref()) && newest.number >= facts.segment);
+    if is_over || is_known {
         return Ok(Ruling { events: vec![], reply: Reply::duplicate() });
     }
-    let known = state.execution.as_ref().map_or(Span::ZERO, Execution::cpu_current);
+    let by_its_agent = |execution: &Execution| execution.cpu_by_its_agent(facts.last_told);
+    let known = state.execution.as_ref().map_or(Span::ZERO, by_its_agent);
     let base = facts.base.max(Span::ZERO);
     let mut events: Vec<JobEvent> = vec![
         SegmentStarted {
@@ -46,7 +50,9 @@ pub fn end(state: &JobState, facts: SegmentEndFacts, now: Timestamp) -> Result<R
         return Ok(answer);
     }
     let newest = state.execution.as_ref().and_then(|execution| execution.segment.as_ref());
-    if newest.is_none_or(|newest| newest.number != facts.segment || !newest.running) {
+    let is_the_running =
+        |newest: &Segment| newest.running && newest.number == facts.segment && newest.is_of(facts.execution.as_ref());
+    if !newest.is_some_and(is_the_running) {
         return Ok(Ruling { events: vec![], reply: Reply::duplicate() });
     }
     let ended = SegmentEnded {

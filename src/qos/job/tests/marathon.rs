@@ -38,7 +38,7 @@ pub fn segment(number: u64, seconds: i64, base: i64) -> Command {
     Command::SegmentStart(Box::new(segment_facts(number, seconds, base)))
 }
 
-fn segment_facts(number: u64, seconds: i64, base: i64) -> SegmentStartFacts {
+pub fn segment_facts(number: u64, seconds: i64, base: i64) -> SegmentStartFacts {
     SegmentStartFacts {
         segment: number,
         at: at(seconds),
@@ -51,12 +51,14 @@ fn segment_facts(number: u64, seconds: i64, base: i64) -> SegmentStartFacts {
         limit: Some(Cpus::from_milli(1000)),
         checkpoints: Some(true),
         container: None,
+        last_told: None,
     }
 }
 
 pub fn segment_end(number: u64, seconds: i64, cpu: i64, reason: SegmentEnd) -> Command {
     Command::SegmentEnd(SegmentEndFacts {
         segment: number,
+        execution: Some("e1".into()),
         at: at(seconds),
         sent_at: Some(at(seconds)),
         cpu: Span::from_secs(cpu),
@@ -70,7 +72,7 @@ pub fn look(number: u64, seconds: i64, cpu: i64) -> Command {
     look_with_limit(number, seconds, cpu, None)
 }
 
-fn look_with_limit(number: u64, seconds: i64, cpu: i64, limit: Option<Cpus>) -> Command {
+pub fn look_with_limit(number: u64, seconds: i64, cpu: i64, limit: Option<Cpus>) -> Command {
     let cpu = Span::from_secs(cpu);
     let sample = SampleFacts { segment: Some(number), at: at(seconds), cpu, limit };
     Command::Look(LookFacts { sample: Some(sample), ..LookFacts::default() })
@@ -208,8 +210,10 @@ fn in_place_the_agent_sets_the_limit_and_its_report_is_the_outcome() {
     // 100 due, 115 used: too fast.
     assert_eq!(job.run(130, look(1, 130, 115)).unwrap().0, ["CpuSample", "ProgressDecided", "Rescaled"]);
     assert_eq!(job.effects, [], "nothing for the framework");
-    assert!(job.run(131, Command::LimitInForce(Cpus::from_milli(1000))).unwrap().0.is_empty());
-    assert_eq!(job.run(132, Command::LimitInForce(Cpus::from_milli(600))).unwrap().0, ["RescaleApplied"]);
+    let in_force = |segment, milli| Command::LimitInForce { segment: Some(segment), cpus: Cpus::from_milli(milli) };
+    assert!(job.run(131, in_force(1, 1000)).unwrap().0.is_empty());
+    assert!(job.run(131, in_force(7, 600)).unwrap().0.is_empty(), "of a container that is not there");
+    assert_eq!(job.run(132, in_force(1, 600)).unwrap().0, ["RescaleApplied"]);
     let state = job.state();
     assert_eq!((state.cpus, state.limit), (Some(Cpus::from_milli(1000)), Some(Cpus::from_milli(600))));
     // 200 due, 150 used: up again, as far as the reservation goes and no further.
@@ -227,7 +231,7 @@ fn in_place_more_than_the_reservation_needs_free_cpu_on_the_node() {
     let mut job = running(RescaleMode::InPlace);
     let sample = SampleFacts { segment: Some(1), at: at(130), cpu: Span::from_secs(10), limit: None };
     let free = Some(Cpus::from_milli(300));
-    job.run(130, Command::Look(LookFacts { sample: Some(sample), free, due: None })).unwrap();
+    job.run(130, Command::Look(LookFacts { sample: Some(sample), free, ..LookFacts::default() })).unwrap();
     assert_eq!(job.state().resizing_to, Some(Cpus::from_milli(1300)));
 }
 
@@ -283,4 +287,67 @@ fn a_job_of_the_published_launcher_keeps_its_cpu_rather_than_lose_its_work() {
     let JobEvent::ProgressDecided(decided) = &job.log.last().unwrap().event else { unreachable!() };
     assert_eq!((decided.performance, decided.from), (Performance::UnderPerformant, decided.to));
     assert!(decided.reason.contains("a restart would lose its work"), "{}", decided.reason);
+}
+
+#[test]
+fn an_app_that_may_come_yet_is_looked_for_after_its_job_was_given_up() {
+    let withdraw = |never_submitted| Command::Withdraw { reason: "no answer".into(), never_submitted };
+    let deletion = [EffectChange::ResolveAll, EffectChange::Add(Effect::DeleteJob { when_idle: false })];
+    for give_up in [withdraw(false), Command::NeverSeen] {
+        let mut job = case_iii(RescaleMode::Restart);
+        assert_eq!(job.run(2, give_up).unwrap().0, ["Withdrawn"]);
+        assert_eq!(job.effects, deletion);
+        assert!(!job.state().is_finished());
+        job.run(300, Command::JobRemoved(Removal::AlreadyGone)).unwrap();
+        assert!(job.state().is_finished());
+    }
+    let mut job = case_iii(RescaleMode::Restart);
+    job.run(2, withdraw(true)).unwrap();
+    assert_eq!((job.effects.as_slice(), job.state().is_finished()), (&[EffectChange::ResolveAll][..], true));
+    // What is there is no matter of opinion.
+    let mut job = case_iii(RescaleMode::Restart);
+    job.run(1, Command::Seen(idle(0, 0))).unwrap();
+    job.run(2, withdraw(true)).unwrap();
+    assert_eq!(job.effects, deletion);
+}
+
+#[test]
+fn a_cpu_for_which_no_node_has_room_is_not_asked_for_again_at_once() {
+    let mut job = running(RescaleMode::Restart);
+    assert_eq!(job.run(130, look(1, 130, 50)).unwrap().0, ["CpuSample", "ProgressDecided", "Rescaled"]);
+    let refused =
+        Command::CpusRefused { cpus: Cpus::from_milli(1400), reason: "no node had room".into(), no_room: true };
+    job.run(240, refused).unwrap();
+    // Ten periods of two minutes.
+    for (seconds, kinds) in [(360, 2), (480, 2), (1400, 2), (1520, 3)] {
+        let cpu = 50 + seconds / 100;
+        assert_eq!(job.run(seconds, look(1, seconds, cpu)).unwrap().0.len(), kinds, "at {seconds}");
+    }
+    assert_eq!(job.state().resizing_to, Some(Cpus::from_milli(1400)));
+    assert_eq!(JobState::replay(job.log.clone()), job.state);
+}
+
+#[test]
+fn in_place_what_a_node_no_longer_has_free_is_taken_back() {
+    let mut job = running(RescaleMode::InPlace);
+    let looked = |seconds, cpu, free| {
+        let sample = SampleFacts { segment: Some(1), at: at(seconds), cpu: Span::from_secs(cpu), limit: None };
+        Command::Look(LookFacts { sample: Some(sample), free: Some(Cpus::from_milli(free)), ..LookFacts::default() })
+    };
+    let in_force = |milli| Command::LimitInForce { segment: Some(1), cpus: Cpus::from_milli(milli) };
+    let given = |job: &Job| job.state().beyond_its_reservation().milli();
+    job.run(130, looked(130, 10, 1000)).unwrap();
+    assert_eq!(given(&job), 400, "promised");
+    job.run(131, in_force(1400)).unwrap();
+    assert_eq!(given(&job), 400);
+    // Somebody has reserved most of it. Just as slow, the job gets less.
+    assert_eq!(job.run(250, looked(250, 20, 100)).unwrap().0, ["CpuSample", "ProgressDecided", "Rescaled"]);
+    assert_eq!(job.state().resizing_to, Some(Cpus::from_milli(1100)));
+    assert_eq!(given(&job), 400, "until its agent has done it");
+    let JobEvent::ProgressDecided(decided) = &job.log[job.log.len() - 2].event else { unreachable!() };
+    assert!(decided.reason.contains("its node has no more for it, 1.4 -> 1.1 CPU"), "{}", decided.reason);
+    job.run(251, in_force(1100)).unwrap();
+    // Never less than its reservation, also when it is not to be decided for at all.
+    assert_eq!(job.run(600, looked(600, 401, 0)).unwrap().0, ["CpuSample", "ProgressDecided", "Rescaled"]);
+    assert_eq!(job.state().resizing_to, Some(Cpus::from_milli(1000)));
 }

@@ -5,6 +5,8 @@ mod marathon;
 mod marathon_defects;
 mod properties;
 mod scenarios;
+mod segments;
+mod telemetry;
 
 use super::command::{FinishFacts, FrameworkFacts, StartFacts};
 use super::registration::{Defaults, validate};

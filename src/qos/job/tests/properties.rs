@@ -106,13 +106,14 @@ fn any_event() -> impl Strategy<Value = JobEvent> {
         .into()),
         (cpus(), cpus()).prop_map(|(from, to)| Rescaled { from, to, decision: None }.into()),
         cpus().prop_map(|cpus| RescaleApplied { cpus }.into()),
-        cpus().prop_map(|cpus| RescaleFailed { cpus, reason: String::new() }.into()),
+        (cpus(), any::<bool>())
+            .prop_map(|(cpus, no_room)| RescaleFailed { cpus, reason: String::new(), no_room }.into()),
         cpus().prop_map(|cpus| RescaleUnanswered { cpus, reason: String::new() }.into()),
         cpus().prop_map(|cpus| CpuObserved { cpus }.into()),
         (instant(), span()).prop_map(|(finished_at, margin)| Completed { finished_at, on_time: true, margin }.into()),
         Just(Failed { reason: String::new() }.into()),
         Just(Cancelled { reason: String::new() }.into()),
-        Just(Withdrawn { reason: String::new() }.into()),
+        any::<bool>().prop_map(|may_come| Withdrawn { reason: String::new(), may_come }.into()),
         Just(Removed { how: Removal::Deleted }.into()),
         instant().prop_map(|at| {
             MarathonStarted { started_at: at, received_at: at, execution: None, hostname: None }.into()
@@ -143,7 +144,7 @@ fn any_event() -> impl Strategy<Value = JobEvent> {
             dump: None
         }
         .into()),
-        instant().prop_map(|since| TelemetryLost { since }.into()),
+        instant().prop_map(|since| TelemetryLost { since, reason: None }.into()),
         (instant(), span(), cpus(), cpus()).prop_map(|(at, cpu, from, to)| ProgressDecided {
             inputs: ProgressInputs { event: 0, at, started_at: at, cpu_current: cpu, cpu_desired: cpu, ceiling: None },
             policy: PolicySettings::default(),
@@ -186,12 +187,12 @@ fn any_command() -> impl Strategy<Value = Command> {
             Command::Judged { iteration, attempt, verdict, facts }
         }),
         2 => (100u32..2000).prop_map(|milli| Command::CpusApplied(Cpus::from_milli(milli))),
-        1 => Just(Command::CpusRefused { cpus: Cpus::from_milli(1), reason: String::new() }),
+        1 => Just(Command::CpusRefused { cpus: Cpus::from_milli(1), reason: String::new(), no_room: true }),
         1 => (100u32..3000).prop_map(|milli| Command::ObserveCpus(Cpus::from_milli(milli))),
         2 => (0i64..5000).prop_map(|due| Command::ReportAwaited { due: at(due) }),
         1 => Just(Command::CpusUnanswered { cpus: Cpus::from_milli(1), reason: String::new() }),
         1 => Just(Command::Cancel { reason: String::new() }),
-        1 => Just(Command::Withdraw { reason: String::new() }),
+        1 => Just(Command::Withdraw { reason: String::new(), never_submitted: false }),
         1 => Just(Command::RemovedOutside),
         1 => Just(Command::JobRemoved(Removal::Deleted)),
     ]
@@ -212,7 +213,7 @@ proptest! {
             let _ = react(&state, &events);
             let _ = decide(Some(&state), Command::ReportAwaited { due: at(1) }, at(1));
             let sample = SampleFacts { segment: None, at: at(100_000), cpu: Span::from_secs(1), limit: None };
-            let _ = decide(Some(&state), Command::Look(LookFacts { sample: Some(sample), free: None, due: None }), at(100_000));
+            let _ = decide(Some(&state), Command::Look(LookFacts { sample: Some(sample), ..LookFacts::default() }), at(100_000));
             let _ = decide(Some(&state), Command::ReportFinish(finish(0, 1, "new", 0)), at(1));
         }
     }

@@ -290,7 +290,7 @@ fn a_resize_that_fails_leaves_the_old_cpu_and_the_start_pending() {
     let mut job = Job::seen(native());
     job.start(2, "ct:1");
     job.run(480, Command::ReportFinish(finish(10, 480, "ct:1", 0))).unwrap();
-    let refused = Command::CpusRefused { cpus: Cpus::from_milli(1400), reason: "500".into() };
+    let refused = Command::CpusRefused { cpus: Cpus::from_milli(1400), reason: "500".into(), no_room: false };
     job.run(540, refused.clone()).unwrap();
     assert_eq!(job.effects, [EffectChange::Resolve(EffectKey::Cpus)]);
     assert_eq!(job.state().cpus, Some(Cpus::from_milli(1000)));
@@ -301,14 +301,20 @@ fn a_resize_that_fails_leaves_the_old_cpu_and_the_start_pending() {
 #[test]
 fn a_registration_is_withdrawn_only_before_the_first_start() {
     let mut job = Job::seen(native());
-    job.run(2, Command::Withdraw { reason: "submission failed".into() }).unwrap();
+    job.run(2, Command::Withdraw { reason: "submission failed".into(), never_submitted: true }).unwrap();
     assert!(job.state().is_finished());
     assert_eq!(job.effects, [EffectChange::ResolveAll]);
-    assert_eq!(job.run(3, Command::Withdraw { reason: "again".into() }).unwrap().0, Vec::<&str>::new());
+    assert_eq!(
+        job.run(3, Command::Withdraw { reason: "again".into(), never_submitted: true }).unwrap().0,
+        Vec::<&str>::new()
+    );
 
     let mut started = Job::seen(native());
     started.start(2, "ct:1");
-    assert!(matches!(started.run(3, Command::Withdraw { reason: "late".into() }), Err(Rejection::TooLate(_))));
+    assert!(matches!(
+        started.run(3, Command::Withdraw { reason: "late".into(), never_submitted: true }),
+        Err(Rejection::TooLate(_))
+    ));
 }
 
 #[test]
