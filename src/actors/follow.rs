@@ -156,7 +156,7 @@ fn unreadable(event: &StoredEvent, error: &dyn std::error::Error) {
 mod tests {
     use super::*;
     use crate::events::envelope::NewEvent;
-    use crate::events::job::{CpuObserved, Withdrawn};
+    use crate::events::job::{Cancelled, CpuObserved};
     use crate::events::store::{Append, EventStore, StoreOptions};
     use crate::qos::job::registration::{Defaults, validate};
     use crate::qos::policy::{Policy, PolicySettings, Step};
@@ -176,7 +176,7 @@ mod tests {
 
         fn advance(&mut self, recorded: &Recorded) -> Vec<Self::Item> {
             self.0 += 1;
-            self.1 |= matches!(recorded.event, JobEvent::Withdrawn(_));
+            self.1 |= matches!(recorded.event, JobEvent::Cancelled(_));
             vec![(recorded.version, self.0)]
         }
 
@@ -209,7 +209,7 @@ mod tests {
             for (number, job) in jobs.iter().enumerate() {
                 let event: JobEvent = match round {
                     0 => registered(*job),
-                    5 if number % 2 == 0 => Withdrawn { reason: String::new() }.into(),
+                    5 if number % 2 == 0 => Cancelled { reason: String::new() }.into(),
                     _ => CpuObserved { cpus: Cpus::from_milli(1000) }.into(),
                 };
                 let data = event.encode().unwrap();
