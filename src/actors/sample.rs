@@ -41,6 +41,9 @@ pub enum Telling {
     /// A source that is asked. The agents tell the limit in force all the same, and their figures show whether the source measures
     /// the job at all.
     Source,
+    /// The same, of a source that knows the job's container by its name: it cannot measure anything else, and may be minutes late, so
+    /// that the agents' figures neither show nor confirm anything.
+    Container,
 }
 
 /// So many figures of the agent are kept to check those of another source, whose reading may take a while, by.
@@ -65,7 +68,7 @@ impl Newest {
     /// What is known when the job is looked at.
     pub fn facts(&self) -> LookFacts {
         let mut facts = LookFacts { sample: self.sample, ..LookFacts::default() };
-        if self.telling == Telling::Source {
+        if self.telling != Telling::Agents {
             facts.witness = Witness::Silent;
             if let Some(sample) = &mut facts.sample {
                 let mut told = self.told.iter().rev().filter(|told| told.segment == sample.segment);
@@ -73,6 +76,9 @@ impl Newest {
                 // What was used by then is in the sample, if the sample is of the same.
                 let earlier = told.find(|told| told.at <= sample.at);
                 facts.witness = earlier.map_or(Witness::Silent, |told| Witness::Says(*told));
+            }
+            if self.telling == Telling::Container {
+                facts.witness = Witness::NotNeeded;
             }
         }
         facts
@@ -82,7 +88,7 @@ impl Newest {
     pub fn by_the_agent(&self) -> Option<Span> {
         let told = match self.telling {
             Telling::Agents => self.sample.as_ref(),
-            Telling::Source => self.told.back(),
+            Telling::Source | Telling::Container => self.told.back(),
         };
         told.map(|told| told.cpu)
     }
@@ -95,7 +101,7 @@ impl Newest {
     fn note(&mut self, sample: &Sample) {
         let facts = match (sample, self.telling) {
             (Sample::Pushed { facts, .. }, Telling::Agents) => *facts,
-            (Sample::Pushed { facts, .. }, Telling::Source) => {
+            (Sample::Pushed { facts, .. }, Telling::Source | Telling::Container) => {
                 if self.told.len() == WITNESSES {
                     self.told.pop_front();
                 }

@@ -78,6 +78,12 @@ pub trait CpuSource: Send {
     /// Its name, for people.
     fn name(&self) -> &'static str;
 
+    /// Whether it knows the job's container by its name. Any other may measure what is not the job, and is checked by the agents' own
+    /// figures.
+    fn knows_the_container(&self) -> bool {
+        false
+    }
+
     /// Reads all of `jobs` in a number of requests that does not grow with theirs. A job that cannot be measured now, or not for
     /// certain, is left out: what is missing is not zero.
     fn read<'a>(&'a mut self, jobs: &'a [RunningJob]) -> Read<'a>;

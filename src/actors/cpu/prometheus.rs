@@ -152,6 +152,10 @@ impl CpuSource for PrometheusSource {
         "Prometheus"
     }
 
+    fn knows_the_container(&self) -> bool {
+        true
+    }
+
     fn read<'a>(&'a mut self, jobs: &'a [RunningJob]) -> Read<'a> {
         Box::pin(self.read_all(jobs))
     }
