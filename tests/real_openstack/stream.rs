@@ -17,7 +17,7 @@ fn the_metrics_of_ten_thousand_events_arrive_over_an_outage_and_the_end_of_token
         let rig = rig();
         let _mine = rig.alone().await;
         rig.keystone_short().await;
-        let world = World::start(rig, &rig.keystone_short, 40, &[]).await;
+        let world = World::start(rig, &rig.keystone_short, 40, &[("metrics", "requests_per_second", "30")]).await;
         let began = Instant::now();
         while world.events() < EVENTS / 4 {
             world.round().await;
@@ -33,6 +33,7 @@ fn the_metrics_of_ten_thousand_events_arrive_over_an_outage_and_the_end_of_token
         }
         // The stream is to see the end of a token, however fast this machine is.
         while began.elapsed() < Duration::from_secs(SHORT_LIFE + 2) {
+            tokio::time::sleep(Duration::from_secs(1)).await;
             world.round().await;
         }
         world.until_all_sent().await;
