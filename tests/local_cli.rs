@@ -111,8 +111,13 @@ async fn each_framework_has_a_credentials_file_for_its_owner_alone() {
     use std::os::unix::fs::PermissionsExt;
     let dir = tempfile::tempdir().unwrap();
     let mut local = Local::start(dir.path(), "2.4").await;
+    for name in ["marathon.json", "openstack.json"] {
+        assert_eq!(std::fs::metadata(dir.path().join(name)).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    let openstack = mesos_qos::credentials::OpenStackCredentials::read(&dir.path().join("openstack.json")).unwrap();
+    let keystone = mesos_qos::openstack::Keystone::new(&openstack.value, &Default::default()).unwrap();
+    assert_eq!(keystone.login().await.unwrap().lifetime, Duration::from_secs(3600));
     let file = dir.path().join("marathon.json");
-    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     local.credentials = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
     let apps = local.request(reqwest::Method::GET, "/v2/apps").send().await.unwrap();
     assert_eq!(apps.json::<Value>().await.unwrap(), json!({"apps": []}));

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 
-use super::{AccessArgs, find, id, table};
+use super::{AccessArgs, difference, find, id, table};
 use crate::openstack::{AlarmDefinition, Monasca, Severity};
 
 const COLUMNS: [&str; 4] = ["name", "severity", "expression", "id"];
@@ -148,13 +148,12 @@ pub(super) async fn ensure(monasca: &Monasca, wanted: &AlarmDefinition) -> anyho
         return Ok((monasca.create_alarm_definition(wanted).await?, true));
     };
     let asked = serde_json::to_value(wanted)?;
-    let other = asked.as_object().into_iter().flatten().find(|(key, value)| there[key.as_str()] != **value);
-    match other {
+    match difference(&asked, &there) {
         None => Ok((there, false)),
         Some((key, value)) => bail!(
             "there is another alarm definition {:?}, whose {key} is {} and not {value}: delete it, or choose another name",
             wanted.name,
-            there[key.as_str()]
+            there[key]
         ),
     }
 }

@@ -100,6 +100,21 @@ fn id(one: &Value) -> &str {
     one["id"].as_str().unwrap_or_default()
 }
 
+/// The first member of `wanted` that `there` has otherwise; the order of a list says nothing.
+fn difference<'a>(wanted: &'a Value, there: &Value) -> Option<(&'a str, &'a Value)> {
+    let sorted = |value: &Value| {
+        let mut items = value.as_array()?.iter().map(Value::to_string).collect::<Vec<_>>();
+        items.sort_unstable();
+        Some(items)
+    };
+    let differs = |key: &str, value: &Value| {
+        let other = &there[key];
+        other != value && (!value.is_array() || sorted(other) != sorted(value))
+    };
+    let members = wanted.as_object().into_iter().flatten();
+    members.map(|(key, value)| (key.as_str(), value)).find(|(key, value)| differs(key, value))
+}
+
 /// One line for each of `all`, with these members.
 fn table(all: &[Value], columns: &[&str]) -> String {
     let mut table = Table::new();

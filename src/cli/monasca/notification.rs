@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use super::{AccessArgs, find, id, table};
+use super::{AccessArgs, difference, find, id, table};
 use crate::openstack::{Monasca, NotificationMethod, NotificationType};
 
 const COLUMNS: [&str; 5] = ["name", "type", "address", "period", "id"];
@@ -108,13 +108,12 @@ pub(super) async fn ensure(monasca: &Monasca, wanted: &NotificationMethod) -> an
         return Ok((monasca.create_notification_method(wanted).await?, true));
     };
     let asked = serde_json::to_value(wanted)?;
-    let other = asked.as_object().into_iter().flatten().find(|(key, value)| there[key.as_str()] != **value);
-    match other {
+    match difference(&asked, &there) {
         None => Ok((there, false)),
         Some((key, value)) => bail!(
             "there is another notification method {:?}, whose {key} is {} and not {value}: delete it, or choose another name",
             wanted.name,
-            there[key.as_str()]
+            there[key]
         ),
     }
 }
