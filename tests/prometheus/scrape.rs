@@ -142,7 +142,7 @@ fn filled_in(expression: &str) -> String {
 #[test]
 fn every_question_of_the_dashboard_is_understood_by_a_real_prometheus() {
     on_actix(async {
-        let prometheus = Prometheus::start("[]").await;
+        let prometheus = Prometheus::start("  []").await;
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/dashboards/mesos-qos-prometheus.json");
         let board: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
         let panels = board["panels"].as_array().unwrap().iter().filter_map(|panel| panel["targets"].as_array());
