@@ -17,6 +17,7 @@ fn row(effect: &Effect) -> OutboxRow {
         effect_key: key.into(),
         kind: key.into(),
         payload: serde_json::to_string(effect).unwrap(),
+        created_at: NOW,
     }
 }
 
