@@ -221,3 +221,20 @@ fn a_notice_that_is_refused_does_not_stand_in_the_way_of_others() {
         app.stop().await;
     });
 }
+
+#[test]
+fn what_happened_before_there_was_a_webhook_is_no_news() {
+    on_actix(async {
+        let receiver = Receiver::start().await;
+        let app = TestApp::start().await;
+        infeasible(&app, "before").await;
+        let data = app.stop().await;
+        let uri = receiver.server.uri();
+        let app =
+            TestApp::start_in(data, &[("webhooks", "url", &uri), ("webhooks", "unreachable_after", "3600")]).await;
+        infeasible(&app, "after").await;
+        let notices = receiver.wait_for("job.infeasible", 1).await;
+        assert_eq!(notices[0]["job"]["name"], "after", "{notices:?}");
+        app.stop().await;
+    });
+}

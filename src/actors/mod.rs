@@ -10,11 +10,13 @@
 //! - `chronos`, `marathon`: perform them against the frameworks, and bring what became of them back as commands; `performer` is
 //!   what they have in common
 //! - `figures`: what was decided, carried out and ended, for `/metrics`; `effect_times`: how long it took
+//! - `aside`: a thread for what works for somebody outside
 //! - `follow`: reads the log for somebody outside; `metrics` sends what follows from it to Monasca
 //! - `webhook`: tells an operator's service what cannot wait
 //! - `token`: keeps the one token of Keystone
 //! - `cpu`: asks for the CPU time of long-running jobs where their agents do not tell it
 
+mod aside;
 mod chronos;
 mod commit;
 mod cpu;

@@ -7,9 +7,8 @@ use std::sync::atomic::AtomicUsize;
 
 use actix::{Actor, Addr, Arbiter, Recipient};
 use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
+use super::aside::Aside;
 use super::chronos::{ChronosActor, ChronosPatience};
 use super::cpu::{CpuSource, Poll};
 use super::directory::Directory;
@@ -102,10 +101,7 @@ pub struct Running {
     store: EventStore,
     outbox: Addr<Outbox>,
     core: Arbiter,
-    /// What works for somebody outside has a thread of its own: it must not hold up decisions.
-    aside: Arbiter,
-    stop_aside: CancellationToken,
-    working_aside: TaskTracker,
+    aside: Aside,
 }
 
 /// Starts the actors on an arbiter of their own and takes up where the log ends.
@@ -210,36 +206,22 @@ pub async fn start(startup: Startup) -> Result<Running, StartError> {
             "jobs wait for {framework}, and this supervisor has no credentials for it: start it with {flag} to go on with them"
         );
     }
-    let (aside, stop_aside, working_aside) = (Arbiter::new(), CancellationToken::new(), TaskTracker::new());
+    let aside = Aside::start();
     let metrics = startup.metrics.map(|MetricsStartup { monasca, plan }| {
         let status = Arc::new(MetricsStatus::default());
-        let (log, clock, stop) = (log.clone(), Arc::clone(&startup.clock), stop_aside.clone());
-        let (working, sending) = (working_aside.token(), Arc::clone(&status));
-        aside.spawn_fn(move || {
-            drop(actix::spawn(async move {
-                let _working = working;
-                metrics::run(monasca, plan, log, clock, sending, stop).await;
-            }));
-        });
+        let (log, clock, sending) = (log.clone(), Arc::clone(&startup.clock), Arc::clone(&status));
+        aside.run(move |stop| metrics::run(monasca, plan, log, clock, sending, stop));
         status
     });
-    let webhook = startup.webhook.map(|webhook| {
+    let mut telling_webhook = None;
+    if let Some(webhook) = startup.webhook {
         let status = Arc::new(WebhookStatus::default());
-        let around = webhook::Surroundings {
-            log: log.clone(),
-            clock: Arc::clone(&startup.clock),
-            frameworks: frameworks.clone(),
-            status: Arc::clone(&status),
-        };
-        let (working, stop) = (working_aside.token(), stop_aside.clone());
-        aside.spawn_fn(move || {
-            drop(actix::spawn(async move {
-                let _working = working;
-                webhook::run(webhook, around, stop).await;
-            }));
-        });
-        status
-    });
+        telling_webhook = Some(Arc::clone(&status));
+        let (log, clock, frameworks) = (log.clone(), Arc::clone(&startup.clock), frameworks.clone());
+        let around = webhook::Surroundings { log, clock, frameworks, status };
+        webhook::begin(&around).await;
+        aside.run(move |stop| webhook::run(webhook, around, stop));
+    }
     let supervisor = Supervisor {
         directory,
         registry,
@@ -253,9 +235,9 @@ pub async fn start(startup: Startup) -> Result<Running, StartError> {
         frameworks,
         cpu_source,
         metrics,
-        webhook,
+        webhook: telling_webhook,
     };
-    Ok(Running { supervisor, store, outbox, core, aside, stop_aside, working_aside })
+    Ok(Running { supervisor, store, outbox, core, aside })
 }
 
 /// The keys of the effects that wait.
@@ -268,10 +250,7 @@ impl Running {
     pub async fn stop(self) {
         // An outbox that is gone has no performers either.
         let _stopped = self.outbox.send(Stop).await;
-        self.stop_aside.cancel();
-        self.working_aside.close();
-        self.working_aside.wait().await;
-        self.aside.stop();
+        self.aside.stop().await;
         self.store.close().await;
         self.core.stop();
     }

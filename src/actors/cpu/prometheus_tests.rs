@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::*;
 use crate::clients::transport::TransportOptions;
-use crate::clock::SystemClock;
+use crate::clock::ManualClock;
 
 const OURS: &str = "01010101010101010101010101010101";
 const PUBLISHED: &str = "01010101-0101-0101-0101-010101010101";
@@ -11,7 +11,7 @@ fn source() -> PrometheusSource {
     let nobody = "http://127.0.0.1:9".parse().unwrap();
     let client = PrometheusClient::new(&nobody, None, &TransportOptions::default()).unwrap();
     let metric = ContainerMetric { name: "usage_total".into(), label: "name".into() };
-    PrometheusSource::new(client, metric, Arc::new(SystemClock))
+    PrometheusSource::new(client, metric, Arc::new(ManualClock::at(second(100))))
 }
 
 fn second(second: i64) -> Timestamp {

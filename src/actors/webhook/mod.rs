@@ -75,10 +75,17 @@ pub struct Surroundings {
     pub status: Arc<WebhookStatus>,
 }
 
+/// To be done before anything new is recorded: from here on nothing is missed.
+pub async fn begin(around: &Surroundings) {
+    if let Err(failure) = notice::begin(around).await {
+        tracing::warn!(%failure, "notices for the webhook begin later");
+    }
+}
+
 /// Tells until `stop`.
 pub async fn run(webhook: Webhook, around: Surroundings, stop: CancellationToken) {
     let put = Notify::new();
-    let finder = notice::Finder::new(&around, &put);
+    let finder = notice::Finder::new(&around, &put, webhook.give_up_after);
     let deliverer = Deliverer::new(&webhook, &around, &put);
     let both = async {
         tokio::join!(finder.follow_the_log(), finder.watch_frameworks(webhook.unreachable_after), deliverer.run());

@@ -14,6 +14,7 @@ use crate::events::envelope::{Seq, StreamId};
 use crate::events::store::{Append, NewEffect, ReadError};
 use crate::qos::ids::Framework;
 use crate::qos::notice::Noticed;
+use crate::qos::units::Span;
 
 /// The name under which the log keeps how far it was looked through.
 const CURSOR: &str = "webhook";
@@ -30,11 +31,23 @@ const LOOK: Duration = Duration::from_millis(500);
 pub(super) struct Finder<'a> {
     around: &'a Surroundings,
     put: &'a Notify,
+    give_up_after: Span,
+}
+
+/// Where to look from: what happened before there ever was a webhook is no news.
+pub(super) async fn begin(around: &Surroundings) -> Result<Seq, Failure> {
+    if let Some(cursor) = around.log.cursor(CURSOR).await? {
+        return Ok(cursor);
+    }
+    let head = around.log.stats().head.seq;
+    let append = Append::at(around.clock.now()).cursor(CURSOR, head);
+    around.log.append(append).await.map_err(|error| Failure::Put(error.to_string()))?;
+    Ok(head)
 }
 
 impl<'a> Finder<'a> {
-    pub fn new(around: &'a Surroundings, put: &'a Notify) -> Self {
-        Finder { around, put }
+    pub fn new(around: &'a Surroundings, put: &'a Notify, give_up_after: Span) -> Self {
+        Finder { around, put, give_up_after }
     }
 
     /// Looks through the log as it grows.
@@ -52,18 +65,17 @@ impl<'a> Finder<'a> {
 
     async fn follow(&self) -> Result<std::convert::Infallible, Failure> {
         let log = &self.around.log;
-        // What happened before there was a webhook is no news.
-        let mut read = match log.cursor(CURSOR).await? {
-            Some(cursor) => cursor,
-            None => self.begin().await?,
-        };
+        let mut read = begin(self.around).await?;
         let mut follower: Follower<Noticed> = Follower::new(log.clone());
         let mut head = log.watch_head();
         let mut noted = Instant::now();
         loop {
             head.borrow_and_update();
             let page = follower.page(read).await?;
-            let notices: Vec<Notice> = page.items.into_iter().map(|(_, notice)| notice).collect();
+            // Found late, because there was no webhook for a while: what would have been given up by now is no news.
+            let oldest = self.around.clock.now() - self.give_up_after;
+            let notices = page.items.into_iter().map(|(_, notice)| notice);
+            let notices: Vec<Notice> = notices.filter(|notice| notice.at.0 >= oldest).collect();
             let moved = page.upto != read;
             if !notices.is_empty() || (moved && noted.elapsed() >= CURSOR_EVERY) {
                 while log.waiting(KIND, MOST_WAITING).await?.len() >= MOST_WAITING {
@@ -81,12 +93,6 @@ impl<'a> Finder<'a> {
                 }
             }
         }
-    }
-
-    async fn begin(&self) -> Result<Seq, Failure> {
-        let head = self.around.log.stats().head.seq;
-        self.append(Append::at(self.around.clock.now()).cursor(CURSOR, head)).await?;
-        Ok(head)
     }
 
     /// Looks at the frameworks; of one that has been away for `patience` a notice is given, once for each time that it is away.
@@ -147,8 +153,9 @@ impl<'a> Finder<'a> {
     }
 }
 
+/// Why a notice is not in the outbox.
 #[derive(Debug, thiserror::Error)]
-enum Failure {
+pub(super) enum Failure {
     #[error(transparent)]
     Read(#[from] ReadError),
     #[error("{0}")]
