@@ -92,6 +92,7 @@ fn after_kills_at_any_moment_no_metric_and_no_notice_is_missing() {
             // So that the place on disk follows closely, and a kill finds it anywhere.
             ("METRICS_OVERLAP", "0".into()),
             ("WEBHOOKS_URL", webhook.uri()),
+            ("LOG", "trace".into()),
         ];
         let (client, url) =
             (reqwest::Client::builder().no_proxy().build().unwrap(), format!("http://127.0.0.1:{port}"));
@@ -156,6 +157,15 @@ fn after_kills_at_any_moment_no_metric_and_no_notice_is_missing() {
         })
         .await;
         assert!(ids.values().all(|ids| ids.len() == 1), "{ids:?}");
+
+        // All that this program and its libraries have to say, and no secret in it.
+        let log = std::fs::read_to_string(supervisor.dir.path().join("log")).unwrap();
+        assert!(log.contains("TRACE") && log.contains("logged in at Keystone"), "nothing was logged");
+        let secret = std::fs::read_to_string(supervisor.dir.path().join("data/webhook.secret")).unwrap();
+        for secret in ["user1", "gAAAAA", secret.trim()] {
+            let told = log.lines().find(|line| line.contains(secret));
+            assert_eq!(told, None);
+        }
         stack.cluster.shutdown().await;
     });
 }

@@ -33,7 +33,10 @@ const AHEAD: Span = Span::from_secs(60);
 const ROWS: u64 = 9_000;
 
 /// Parts this many times longer, at most.
-const COARSEST: u64 = 64;
+const COARSEST: u64 = 32;
+
+/// After so many good answers shorter parts are tried again.
+const GOOD_ANSWERS: u32 = 100;
 
 /// Jobs that a query names; of more, all containers of the project are asked for, or its address would be too long.
 const MOST_NAMED: usize = 50;
@@ -46,6 +49,7 @@ pub struct MonascaSource {
     carried: BTreeMap<JobId, Carried>,
     /// How much longer the parts of a window are than its jobs alone would need: there are other containers in the project.
     coarser: u64,
+    good_answers: u32,
 }
 
 impl MonascaSource {
@@ -57,6 +61,7 @@ impl MonascaSource {
             ticks_per_second: f64::from(ticks_per_second),
             carried: BTreeMap::new(),
             coarser: 1,
+            good_answers: 0,
         }
     }
 
@@ -76,11 +81,8 @@ impl MonascaSource {
         let all: Vec<&RunningJob> = jobs.iter().collect();
         let period = (jobs.len() as u64 * 2 * (WINDOW + AHEAD).micros().unsigned_abs() / 1_000_000).div_ceil(ROWS);
         let period = period.max(1) * self.coarser;
-        let found = self.ask(&all, now - WINDOW, now + AHEAD, period).await.inspect_err(|error| {
-            if matches!(error, MonascaError::CutOff { .. }) {
-                self.coarser = (self.coarser * 2).min(COARSEST);
-            }
-        });
+        let found = self.ask(&all, now - WINDOW, now + AHEAD, period).await;
+        self.learn(&found);
         let found = found.map_err(SourceError::of)?;
         let readings = jobs.iter().filter_map(|job| {
             let measured = of(job, &found);
@@ -93,6 +95,22 @@ impl MonascaSource {
             Some(Reading { job: job.job, segment: job.segment, cpu, free: None, at: Some(at.min(now)) })
         });
         Ok(readings.collect())
+    }
+
+    /// Fewer rows when there were too many; more again after a while.
+    fn learn<T>(&mut self, answer: &Result<T, MonascaError>) {
+        match answer {
+            Err(MonascaError::CutOff { .. }) => {
+                self.coarser = (self.coarser * 2).min(COARSEST);
+                self.good_answers = 0;
+            }
+            Ok(_) if self.good_answers < GOOD_ANSWERS => self.good_answers += 1,
+            Ok(_) => {
+                self.coarser = (self.coarser / 2).max(1);
+                self.good_answers = 0;
+            }
+            Err(_) => {}
+        }
     }
 
     /// User and system time of the containers of `jobs`, added up series by series.
