@@ -48,3 +48,7 @@ impl EffectTimes {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "effect_times_tests.rs"]
+mod tests;

@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
@@ -141,7 +142,7 @@ fn filled_in(expression: &str) -> String {
 #[test]
 fn every_question_of_the_dashboard_is_understood_by_a_real_prometheus() {
     on_actix(async {
-        let prometheus = Prometheus::start("[]").await;
+        let prometheus = Prometheus::start("  []").await;
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/dashboards/mesos-qos-prometheus.json");
         let board: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
         let panels = board["panels"].as_array().unwrap().iter().filter_map(|panel| panel["targets"].as_array());
@@ -152,5 +153,32 @@ fn every_question_of_the_dashboard_is_understood_by_a_real_prometheus() {
             asked += 1;
         }
         assert!(asked > 20, "{asked}");
+    });
+}
+
+/// What is outside may be away: each of it has figures all the same.
+#[test]
+fn promtool_finds_nothing_wrong_when_everything_is_set_up() {
+    on_actix(async {
+        let data = Arc::new(tempfile::tempdir().unwrap());
+        let nobody = "http://127.0.0.1:9";
+        let openstack = data.path().join("openstack.json");
+        let content = json!({"keystone_url": nobody, "monasca_client_url": nobody, "username": "u", "password": "p",
+            "project_name": "p"});
+        std::fs::write(&openstack, content.to_string()).unwrap();
+        let settings = [
+            ("supervisor", "credentials_openstack", openstack.to_str().unwrap()),
+            ("cpu_source", "kind", "prometheus"),
+            ("prometheus", "url", nobody),
+            ("webhooks", "url", nobody),
+        ];
+        let app = TestApp::start_in(data, &settings).await;
+        app.registered("a").await;
+        let (_, text) = scrape(&app, "*/*").await;
+        for name in ["monasca_lag_seconds", "cpu_source_reachable", "webhook_delivered_total", "chronos_reachable"] {
+            assert!(text.contains(&format!("\nmesos_qos_{name} ")), "{name} is not in\n{text}");
+        }
+        assert_eq!(complaints(&text), "", "{text}");
+        app.stop().await;
     });
 }

@@ -5,7 +5,7 @@ use mesos_qos::events::job::Activity;
 use mesos_qos::qos::job::Command;
 use mesos_qos::qos::job::command::FrameworkFacts;
 use mesos_qos::qos::units::Cpus;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::gate::Gate;
 use crate::helpers::{TestApp, legacy_registration, new_uuid, now, report};
@@ -73,6 +73,31 @@ impl World {
             took
         });
         join_all(answers).await.into_iter().max().unwrap_or_default()
+    }
+
+    /// A long-running job whose agent tells its CPU times; it needs 0.5 CPU-seconds a second.
+    pub async fn long_running(&self) -> String {
+        let uuid = new_uuid();
+        let registration = json!({"uuid": uuid, "name": "/steady", "framework": "marathon", "job_duration": 300,
+            "deadline": 600, "desv_deadline": 0.5, "cpus": 1, "arguments_version": 1});
+        let begin = json!({"uuid": uuid, "started_at": now(), "sent_at": now(), "execution": "e1"});
+        for (path, body) in [("/initTask", registration), ("/initMarathonApp", begin)] {
+            let (status, reply) = self.app.post(path, body).await;
+            assert_eq!(status, 200, "{reply}");
+        }
+        self.sample(&uuid, 0.0, json!({"kind": "start", "base_cpu_seconds": 0, "limit": 1})).await;
+        uuid
+    }
+
+    /// What its agent tells; how long the answer took.
+    pub async fn sample(&self, uuid: &str, cpu_seconds: f64, more: Value) -> Duration {
+        let mut sample =
+            json!({"at": now(), "sent_at": now(), "user_seconds": cpu_seconds, "system_seconds": 0, "segment": 1});
+        sample.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let began = Instant::now();
+        let (status, reply) = self.app.post(&format!("/api/v1/jobs/{uuid}/cpu-samples"), sample).await;
+        assert_eq!(status, 200, "{reply}");
+        began.elapsed()
     }
 
     /// How many events are in the log.

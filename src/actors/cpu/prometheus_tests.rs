@@ -11,7 +11,7 @@ fn source() -> PrometheusSource {
     let nobody = "http://127.0.0.1:9".parse().unwrap();
     let client = PrometheusClient::new(&nobody, None, &TransportOptions::default()).unwrap();
     let metric = ContainerMetric { name: "usage_total".into(), label: "name".into() };
-    PrometheusSource::new(client, metric, Arc::new(ManualClock::at(second(1_000))))
+    PrometheusSource::new(client, metric, Arc::new(ManualClock::at(second(100))))
 }
 
 fn second(second: i64) -> Timestamp {

@@ -10,7 +10,7 @@ use crate::events::store::options::OpenError;
 /// An exclusive lock, held as long as this value lives; the kernel frees it when the process ends, however it ends.
 #[derive(Debug)]
 pub(super) struct DirLock {
-    _file: File,
+    file: File,
 }
 
 /// Makes `dir` for this user alone, with the parents it needs; an existing one is left as it is.
@@ -59,7 +59,14 @@ impl DirLock {
         file.set_len(0)
             .and_then(|()| writeln!(file, "{}", std::process::id()))
             .map_err(|error| OpenError::Io { path, error })?;
-        Ok(DirLock { _file: file })
+        Ok(DirLock { file })
+    }
+}
+
+impl Drop for DirLock {
+    fn drop(&mut self) {
+        // Not left to the closing of the file: a process that is being started has a copy of it until it runs its program.
+        let _ = self.file.unlock();
     }
 }
 
@@ -75,6 +82,15 @@ mod tests {
         let first = DirLock::acquire(dir.path()).unwrap();
         let refused = DirLock::acquire(dir.path()).unwrap_err();
         assert!(refused.to_string().contains(&format!("process {}", std::process::id())), "{refused}");
+        drop(first);
+        DirLock::acquire(dir.path()).unwrap();
+    }
+
+    #[test]
+    fn it_is_free_when_it_is_dropped_whoever_has_a_copy_of_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = DirLock::acquire(dir.path()).unwrap();
+        let _copy = first.file.try_clone().unwrap();
         drop(first);
         DirLock::acquire(dir.path()).unwrap();
     }

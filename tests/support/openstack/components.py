@@ -178,5 +178,5 @@ class Run:
     def launch_monasca_persister(self, log):
         config = self.dir / "monasca-persister.conf"
         config.write_text(settings.monasca_persister(self.kafka, self.ports["influxdb"]))
-        call = "from monasca_persister.persister import main; main()"
-        return Process([self.made.monasca / "venv/bin/python", "-c", call, "--config-file", config], log)
+        script = HERE / "serve_monasca_persister.py"
+        return Process([self.made.monasca / "venv/bin/python", script, "--config-file", config], log)
