@@ -45,6 +45,15 @@ pub fn is_io(error: &anyhow::Error) -> bool {
     error.chain().any(io)
 }
 
+/// Did an operation fail because there is no space left?
+pub fn is_full(error: &anyhow::Error) -> bool {
+    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+    let full = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref::<std::io::Error>().is_some_and(|error| matches!(error.kind(), QuotaExceeded | StorageFull))
+    };
+    error.chain().any(full)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

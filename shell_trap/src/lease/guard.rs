@@ -207,10 +207,14 @@ enum Still {
     Paused,
 }
 
-/// Has an agent that started later on this node taken charge of the container?
+/// Has an agent that started later on this node taken charge of what `epoch` left here?
+pub fn has_successor(local: &Path, epoch: u64) -> bool {
+    let text = fs::read_to_string(local.join(SUCCESSOR)).unwrap_or_default();
+    text.trim().parse::<u64>().is_ok_and(|successor| successor > epoch)
+}
+
 fn successor(post: &Post) -> bool {
-    let text = fs::read_to_string(post.local.join(SUCCESSOR)).unwrap_or_default();
-    text.trim().parse::<u64>().is_ok_and(|epoch| epoch > post.epoch)
+    has_successor(&post.local, post.epoch)
 }
 
 /// The groups of the job on this node: its own, where a container may be about to start, and earlier ones that are not empty.

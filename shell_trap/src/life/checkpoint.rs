@@ -39,10 +39,10 @@ impl Context {
         execution: &Execution,
         deadline: Instant,
     ) -> Result<Published> {
-        let seal = Seal::default();
-        match timeout_at(deadline, self.attempt(job, segment, execution, deadline, &seal)).await {
+        let sealed = Sealed::default();
+        match timeout_at(deadline, self.attempt(job, segment, execution, deadline, &sealed.0)).await {
             Ok(done) => done,
-            Err(_) => seal.give_up(),
+            Err(_) => sealed.0.give_up(),
         }
     }
 
@@ -85,7 +85,13 @@ impl Context {
         let (job_dir, seal) = (self.job_dir.clone(), seal.clone());
         tokio::task::spawn_blocking(move || -> Result<Published> {
             manifest.files = manifest::stamp_all(draft.directory())?;
-            seal.publish(Published { generation, time }, || draft.publish(&job_dir, &manifest).map(drop))
+            seal.publish(Published { generation, time }, || match draft.publish(&job_dir, &manifest) {
+                // The rename may have been done before the error came.
+                Err(error) if generations::numbers(&job_dir).map_or(true, |all| all.contains(&generation)) => {
+                    Err(error.context(Undecided))
+                }
+                other => other.map(drop),
+            })
         })
         .await?
         .context("publishing the checkpoint")
@@ -150,6 +156,17 @@ impl Seal {
                 bail!("not done in the time that was given")
             }
         }
+    }
+}
+
+/// One that is given up when nobody waits for it any more.
+#[derive(Debug, Default)]
+struct Sealed(Seal);
+
+impl Drop for Sealed {
+    fn drop(&mut self) {
+        // What is published stays published.
+        let _ = self.0.give_up();
     }
 }
 

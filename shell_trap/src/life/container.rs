@@ -127,11 +127,11 @@ async fn live(context: Context, mut lease: Lease, predecessor: Option<Predecesso
         }
         over => {
             // Whatever this start has made so far; a container of an earlier one stays for the next.
-            let removed = context.remove_own().await;
-            finish::dismiss(guard).await;
-            if matches!(removed, Ok(true)) {
+            if matches!(context.remove_own().await, Ok(true)) {
+                finish::dismiss(guard).await;
                 let _ = lease.release().await;
             }
+            // Otherwise the guard stays, which is the only one that watches what is left here.
             return match over? {
                 Begun::Over(code) => Ok(code),
                 _ => Ok(TERMINATED),

@@ -14,7 +14,8 @@ use crate::cgroup::CpuTime;
 use crate::checkpoint::generations;
 use crate::clock;
 use crate::docker::DockerError;
-use crate::lease::guard::Guard;
+use crate::files;
+use crate::lease::guard::{self, Guard};
 use crate::lease::{self, Lease, state};
 use crate::report::Reporter;
 use crate::report::messages::{End, Words};
@@ -91,8 +92,8 @@ impl Scene<'_> {
                 _ => break format!("{error:#}"),
             }
         };
-        self.go_on().await;
         self.report_killed(began, failure);
+        self.go_on().await;
         tracing::error!(
             "no checkpoint in the time that was given: the job is left running for the next task on this node"
         );
@@ -154,6 +155,14 @@ impl Scene<'_> {
         true
     }
 
+    /// Ends whatever of the job still runs here, Docker or no Docker. Whether nothing is left.
+    async fn end_all(&self) -> bool {
+        let groups = self.context.groups();
+        end_groups(&self.context.cgroups, &groups);
+        self.remove().await
+            || !groups.iter().any(|group| self.context.cgroups.populated(&self.context.cgroups.directory(group)))
+    }
+
     async fn end_without_checkpoint(&self, deadline: Instant) -> Result<Stopped> {
         if let Some(code) = self.exit_code().await {
             return Ok(Stopped::Ended(Ended::ByItself(code)));
@@ -200,19 +209,20 @@ impl Scene<'_> {
     /// Another node runs the job: what runs here is a copy that must not go on.
     pub async fn superseded(&self, guard: Option<Guard>) -> Result<i32> {
         let time = self.job.cpu_time().unwrap_or_default();
-        end_groups(&self.context.cgroups, &self.context.groups());
-        // The guard goes on trying when this fails.
-        if self.remove().await {
+        // An agent of this very node has taken the container up: it is not this one's any more. Otherwise the guard goes
+        // on trying when this fails.
+        if guard::has_successor(&self.context.local, self.context.epoch) || self.end_all().await {
             dismiss(guard).await;
         }
         let end = End {
             reason: "lost",
             generation: None,
             duration_ms: None,
-            detail: Some("another node took the job over".into()),
+            detail: Some("another task took the job over".into()),
         };
         self.context.reporter.send(self.segment.words.end(self.segment.cpu(time), &end));
         self.context.reporter.flush(Instant::now() + Duration::from_secs(5)).await;
+        self.context.reporter.store().await;
         Ok(TRY_AGAIN)
     }
 
@@ -226,8 +236,11 @@ impl Scene<'_> {
         stop: &mut Stop,
     ) -> Result<i32> {
         let time = self.job.cpu_time().unwrap_or_default();
-        output::drain(follower, DRAIN).await;
-        let code = match ended {
+        // What another task goes on with has not ended.
+        if lease.renew().await.is_err_and(|error| lease::is_superseded(&error)) {
+            return self.superseded(guard).await;
+        }
+        let (code, safe) = match ended {
             Ended::ByItself(code) => {
                 let finished = Finished {
                     execution: self.execution.clone(),
@@ -236,16 +249,23 @@ impl Scene<'_> {
                     exit_code: code,
                     cpu_seconds: self.segment.total(time),
                 };
-                self.finished(&finished, time).await;
-                code
+                (code, self.finished(&finished, time, follower).await)
             }
             Ended::Lost(why) => {
                 tracing::error!("the job is lost: {why}; the next task restores it");
                 let end = End { reason: "lost", generation: None, duration_ms: None, detail: Some(why) };
                 self.context.reporter.send(self.segment.words.end(self.segment.cpu(time), &end));
-                TRY_AGAIN.into()
+                // It may run on under a Docker that nobody can reach.
+                (TRY_AGAIN.into(), self.end_all().await)
             }
         };
+        if !safe {
+            // The guard, the lease and the container stand for what could neither be written down nor ended.
+            let told = self.context.tell(&mut lease, stop).await;
+            if !(told && code != i64::from(TRY_AGAIN)) {
+                return Ok(exit_code(code));
+            }
+        }
         self.remove().await;
         dismiss(guard).await;
         self.context.tell(&mut lease, stop).await;
@@ -254,9 +274,13 @@ impl Scene<'_> {
     }
 
     /// The program's own end: first on disk, then told, so that a task that is started after a crash runs nothing again.
-    async fn finished(&self, finished: &Finished, time: CpuTime) {
+    /// Whether it is on disk.
+    async fn finished(&self, finished: &Finished, time: CpuTime, follower: JoinHandle<()>) -> bool {
         tracing::info!(exit_code = finished.exit_code, cpu_seconds = finished.cpu_seconds, "the job has ended");
         let stored = finished.store(&self.context.job_dir).or_else(|error| {
+            if !files::is_full(&error) {
+                return Err(error);
+            }
             // The job's own checkpoints may be what fills the directory, and nobody needs them any more. Until
             // the end is written down, the container that has ended stands for it.
             tracing::warn!("the end cannot be written down: {error:#}; removing checkpoints");
@@ -267,12 +291,14 @@ impl Scene<'_> {
         let (reporter, words) = (&self.context.reporter, &self.segment.words);
         reporter.send(words.end(self.segment.cpu(time), &end));
         reporter.send(words.finished(finished.finished_at, finished.exit_code, finished.cpu_seconds));
+        output::drain(follower, DRAIN).await;
         self.context.archive(&self.job.id, self.job.tty, self.context.epoch).await;
-        match stored {
-            // What is not written down must still be found in the container, should this task be killed now.
+        match &stored {
+            // What is not written down must still be found in the container by the next task.
             Err(error) => tracing::error!("the end cannot be written down: {error:#}"),
             Ok(()) => records::clear(&self.context.job_dir),
         }
+        stored.is_ok()
     }
 }
 
@@ -292,9 +318,14 @@ pub async fn renewing<T>(
     tokio::pin!(work);
     let mut renewals = tokio::time::interval(state::renewal_interval(lease.length()));
     loop {
+        // A renewal that hangs must not hold up the work, nor the end of its time.
+        let renewal = async {
+            renewals.tick().await;
+            lease.renew().await
+        };
         tokio::select! {
             done = &mut work => return done,
-            _ = renewals.tick() => match lease.renew().await {
+            renewed = renewal => match renewed {
                 Ok(()) => {
                     if let Some(guard) = guard {
                         // One that is gone is replaced while the job runs.
@@ -311,16 +342,10 @@ pub async fn renewing<T>(
 
 impl Context {
     /// Waits until the supervisor has the end of the job, and renews the lease meanwhile.
-    async fn tell(&self, lease: &mut Lease, stop: &mut Stop) {
-        let told = tell(&self.reporter, self.config.end_wait, self.config.grace, stop);
-        tokio::pin!(told);
-        let mut renewals = tokio::time::interval(state::renewal_interval(lease.length()));
-        loop {
-            tokio::select! {
-                () = &mut told => return,
-                _ = renewals.tick() => { let _ = lease.renew().await; }
-            }
-        }
+    async fn tell(&self, lease: &mut Lease, stop: &mut Stop) -> bool {
+        let told = async { Ok(tell(&self.reporter, self.config.end_wait, self.config.grace, stop).await) };
+        // Only a renewal ends this early: another task has the job, and tells its end.
+        renewing(told, lease, &mut None).await.unwrap_or(false)
     }
 
     /// A task that was started although the job has ended: says so once more, and ends the same way.
@@ -340,7 +365,7 @@ impl Context {
 
 /// Waits until the supervisor has the end of the job: `end_wait` long, and once the task is asked to end no longer than
 /// its `grace`. What is not delivered then is left for the next task of the job.
-pub async fn tell(reporter: &Reporter, end_wait: Duration, grace: Duration, stop: &mut Stop) {
+pub async fn tell(reporter: &Reporter, end_wait: Duration, grace: Duration, stop: &mut Stop) -> bool {
     let patience = Instant::now() + end_wait;
     let flush = reporter.flush(patience);
     tokio::pin!(flush);
@@ -356,6 +381,7 @@ pub async fn tell(reporter: &Reporter, end_wait: Duration, grace: Duration, stop
         tracing::warn!("the supervisor does not know of the end yet; the next task of this job tells it");
     }
     reporter.store().await;
+    told
 }
 
 fn exit_code(code: i64) -> i32 {

@@ -63,7 +63,7 @@ impl Stop {
 pub async fn run(config: Config) -> Result<i32> {
     if let Some(shared) = &config.checkpoint_dir {
         secure::check(shared)?;
-        records::sweep(shared);
+        records::sweep(shared, &config.uuid.hex());
     }
     let local = local_directory(&config)?;
     let reporter = Reporter::start(&config)?;

@@ -134,7 +134,7 @@ async fn again(
     let mut renewals = interval(lease.as_ref().map_or(config.lease, |lease| state::renewal_interval(lease.length())));
     loop {
         tokio::select! {
-            () = &mut told => break,
+            _ = &mut told => break,
             _ = renewals.tick() => if let Some(lease) = &mut lease { let _ = lease.renew().await; },
         }
     }

@@ -182,9 +182,10 @@ pub fn clear(job_dir: &Path) {
 
 /// Removes what long finished jobs left in the shared directory, and what nobody has come for in a long time: a job that
 /// was deleted leaves its last checkpoint, as its agent cannot tell that from a resize.
-pub fn sweep(shared: &Path) {
-    let entries = fs::read_dir(shared).into_iter().flatten().flatten();
-    for directory in entries.map(|entry| entry.path()).filter(|path| is_job(path.as_path())) {
+/// The job `own` is spared: it may have been suspended for so long.
+pub fn sweep(shared: &Path, own: &str) {
+    let entries = fs::read_dir(shared).into_iter().flatten().flatten().map(|entry| entry.path());
+    for directory in entries.filter(|path| is_job(path.as_path()) && !path.ends_with(own)) {
         let finished = age(&directory.join(Finished::NAME)).is_some_and(|age| age > KEEP_FINISHED);
         if finished || abandoned(&directory) {
             tracing::info!(directory = %directory.display(), "removing what is left of an old job");
@@ -229,7 +230,7 @@ mod tests {
     fn a_job_whose_lease_nobody_renewed_for_a_month_is_swept() {
         let base = tempfile::tempdir().unwrap();
         let day = Duration::from_secs(24 * 3600);
-        for (name, days) in [("a", 31), ("b", 29)] {
+        for (name, days) in [("a", 31), ("b", 29), ("d", 31)] {
             let lease = base.path().join(name.repeat(32)).join("lease");
             fs::create_dir_all(&lease).unwrap();
             let file = fs::File::create(lease.join("0000000001")).unwrap();
@@ -237,9 +238,9 @@ mod tests {
             file.set_modified(now - day * days).unwrap();
         }
         fs::create_dir(base.path().join("c".repeat(32))).unwrap();
-        sweep(base.path());
-        let there = ["a", "b", "c"].map(|name| base.path().join(name.repeat(32)).exists());
-        assert_eq!(there, [false, true, true]);
+        sweep(base.path(), &"d".repeat(32));
+        let there = ["a", "b", "c", "d"].map(|name| base.path().join(name.repeat(32)).exists());
+        assert_eq!(there, [false, true, true, true]);
     }
 
     #[test]
@@ -275,7 +276,7 @@ mod tests {
         for directory in [&directories[0], &directories[3]] {
             fs::File::options().write(true).open(directory.join("finished.json")).unwrap().set_modified(old).unwrap();
         }
-        sweep(base.path());
+        sweep(base.path(), "");
         assert_eq!(directories.iter().map(|d| d.exists()).collect::<Vec<_>>(), [false, true, true, true]);
     }
 }

@@ -16,7 +16,7 @@ use crate::runtime::docker::{ContainerJob, kill_group};
 
 impl Context {
     /// Makes a container, gives it the writable layer and starts it from the images: with all cores, as a restore works
-    /// inside the container's own limit, which is set afterwards. Also gives the instant from which its output is new.
+    /// inside the container's own limit, which is lowered when the program goes on. Also gives the instant from which its output is new.
     pub async fn restore(&self, generation: &Generation) -> Result<(ContainerJob, f64)> {
         let abilities = self.abilities.as_ref().map_err(|why| anyhow::anyhow!("{why}"))?;
         let id = self.create(self.node.cores, Some(generation)).await?;
@@ -61,7 +61,8 @@ impl Context {
         };
         let state = self.docker.inspect(&id).await?.state;
         ensure!(
-            state.running || state.has_exited(),
+            // A program that a signal ended in this moment may have met another processor than the one that it came from.
+            state.running || state.has_exited() && state.exit_code <= 128,
             "the container is {} after the restore: {}",
             state.status,
             state.error
@@ -77,6 +78,7 @@ impl Context {
         let job = ContainerJob::new(self.docker.clone(), id, self.node.cores, tty, self.cgroups.clone(), group, zero);
         Ok((job, since))
     }
+
     /// How a container ended that was just restored, for the operator.
     async fn last_words(&self, id: &str) -> String {
         let state = self.docker.inspect(id).await.map(|container| container.state).unwrap_or_default();

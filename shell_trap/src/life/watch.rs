@@ -58,10 +58,10 @@ impl<R: Running> Watch<'_, R> {
                 _ = renewals.tick(), if lease.is_some() => {
                     let Some(lease) = lease.as_deref_mut() else { continue };
                     // The guard may have had it stand still, and lifted its limit for that.
-                    let lapsed = clock::since_boot() > lease.pause_at();
+                    let before = lease.pause_at();
                     match renew(lease, &mut guard).await {
                         Renewed::Yes => {
-                            if self.job.keep_running().await || lapsed {
+                            if self.job.keep_running().await || clock::since_boot() > before {
                                 self.limit_again(segment).await;
                             }
                         }

@@ -127,12 +127,18 @@ fn restore(runc: &Path, call: &Call, bundle: &Path, images: &Path) -> Result<i32
         end_half_restored(bundle);
         bail!("the restore failed ({status}): {}", last_errors(&work).unwrap_or_else(|| "without a word".into()));
     }
+    hand_over(call, bundle, resume.as_ref(), cores).inspect_err(|_| end_half_restored(bundle))?;
+    Ok(0)
+}
+
+/// Has the restored program stand still until `start` comes, and tells the agent what the restore took.
+fn hand_over(call: &Call, bundle: &Path, resume: Option<&Resume>, cores: Option<f64>) -> Result<()> {
     let pid_file = call.pid_file.as_deref().context("create came without --pid-file")?;
     let pid: i32 = fs::read_to_string(pid_file)?.trim().parse().context("the restored process's number")?;
     let cgroups = Cgroups::find()?;
     // A CRIU that did not call: some hundredths of a second of the program's work are taken for the restore's.
     let late = || used(&cgroups, &cgroups.of_process(pid).ok()?).ok();
-    let outcome = resume.and_then(|resume| resume.outcome()).or_else(late).unwrap_or_default();
+    let outcome = resume.and_then(Resume::outcome).or_else(late).unwrap_or_default();
     // Where it cannot be frozen it runs from here on, which is no failure.
     let _ = cgroups.freeze_process(pid);
     if outcome.in_time {
@@ -148,7 +154,7 @@ fn restore(runc: &Path, call: &Call, bundle: &Path, images: &Path) -> Result<i32
         fs::write(&file, serde_json::to_vec(&outcome)?).with_context(|| file.clone())?;
     }
     fs::write(bundle.join(RESTORED), pid.to_string()).context("marking the bundle")?;
-    Ok(0)
+    Ok(())
 }
 
 fn used(cgroups: &Cgroups, group: &Path) -> Result<Outcome> {
@@ -170,8 +176,7 @@ fn end_half_restored(bundle: &Path) {
     cgroups.thaw(group);
 }
 
-/// Waits without naps: what the program does between the end of the restore and the reading of the counters would be
-/// taken for the restore's work.
+/// Waits for runc, at most `limit`; then its whole group is killed.
 fn within(command: &mut Command, limit: Duration) -> Result<ExitStatus> {
     let mut child = command.spawn().context("starting runc")?;
     let group = Pid::from_raw(i32::try_from(child.id())?);

@@ -173,18 +173,28 @@ impl Reporter {
     /// it, and takes up what earlier tasks left there. Each epoch has a file of its own: a task that has lost the job
     /// overwrites nothing of its successor's.
     pub fn keep_in(&self, job_dir: &Path, epoch: u64) {
+        if !self.shared.enabled {
+            return;
+        }
         let own = job_dir.join(format!("{OUTBOX}{epoch:010}.json"));
-        let earlier: Vec<PathBuf> = outboxes(job_dir).into_iter().filter(|path| *path != own).collect();
-        for path in &earlier {
-            match fs::read(path).map(|text| serde_json::from_slice::<Vec<Message>>(&text)) {
-                Ok(Ok(messages)) => messages.into_iter().for_each(|message| self.send(message)),
-                Ok(Err(error)) => tracing::warn!(%error, "undelivered reports of an earlier task cannot be read"),
+        let mut taken = Vec::new();
+        for path in outboxes(job_dir).into_iter().filter(|path| *path != own) {
+            match fs::read(&path).map(|text| serde_json::from_slice::<Vec<Message>>(&text)) {
+                Ok(Ok(messages)) => {
+                    messages.into_iter().for_each(|message| self.send(message));
+                    taken.push(path);
+                }
+                Ok(Err(error)) => {
+                    tracing::warn!(%error, "undelivered reports of an earlier task make no sense");
+                    taken.push(path);
+                }
+                // The next task may be luckier.
                 Err(error) => tracing::warn!(%error, "undelivered reports of an earlier task cannot be read"),
             }
         }
         *self.shared.outbox() = Some(own);
         if self.shared.keep().is_ok() {
-            earlier.iter().for_each(|path| drop(fs::remove_file(path)));
+            taken.iter().for_each(|path| drop(fs::remove_file(path)));
         }
     }
 
