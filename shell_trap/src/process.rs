@@ -54,15 +54,24 @@ pub fn own_file() -> Result<PathBuf> {
 pub async fn output(mut command: Command, what: &str, limit: Duration) -> Result<Output> {
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).spawn();
     let child = child.with_context(|| format!("starting {what}"))?;
-    let pid = child.id();
+    let mut group = KillGroup(child.id().and_then(|pid| i32::try_from(pid).ok()));
     match timeout(limit, child.wait_with_output()).await {
-        Ok(result) => result.with_context(|| what.to_owned()),
-        Err(_) => {
-            // It leads its own session, if it came so far; a process group of this number is its own in any case.
-            if let Some(pid) = pid.and_then(|pid| i32::try_from(pid).ok()) {
-                let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
-            }
-            bail!("{what} took longer than {:.1} s and was killed", limit.as_secs_f64())
+        Ok(result) => {
+            group.0 = None;
+            result.with_context(|| what.to_owned())
+        }
+        Err(_) => bail!("{what} took longer than {:.1} s and was killed", limit.as_secs_f64()),
+    }
+}
+
+/// Kills a process with all that it has started, when nobody waits for it any more.
+struct KillGroup(Option<i32>);
+
+impl Drop for KillGroup {
+    fn drop(&mut self) {
+        // It leads its own session, if it came so far; a process group of this number is its own in any case.
+        if let Some(pid) = self.0 {
+            let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
         }
     }
 }
@@ -155,6 +164,31 @@ mod tests {
         command.arg("600").process_group(0);
         let error = output(command, "sleep", Duration::from_millis(100)).await.unwrap_err();
         assert!(error.to_string().contains("longer than 0.1 s"), "{error}");
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn what_nobody_waits_for_any_more_is_ended_with_all_that_it_started() {
+        let base = tempfile::tempdir().unwrap();
+        let file = base.path().join("pid");
+        let mut command = Command::new("sh");
+        command.args(["-c", "sleep 600 & echo $! >\"$0\"; wait"]).arg(&file).process_group(0);
+        let pid = || std::fs::read_to_string(&file).ok()?.trim().parse::<u32>().ok();
+        let started = async {
+            while pid().is_none() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::select! {
+            _ = output(command, "sh", Duration::from_secs(600)) => panic!("it ended"),
+            () = started => {}
+        }
+        let alive = |pid: u32| {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            stat.rsplit_once(") ").is_some_and(|(_, state)| !state.starts_with('Z'))
+        };
+        while alive(pid().unwrap()) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     #[tokio::test(flavor = "current_thread")]

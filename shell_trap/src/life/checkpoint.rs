@@ -63,7 +63,9 @@ impl Context {
         let upper = container.upper_dir().context("Docker tells no directory of the writable layer")?;
         let job_dir = self.job_dir.clone();
         let draft = tokio::task::spawn_blocking(move || generations::draft(&job_dir)).await??;
-        let limit = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(100));
+        // Its own end comes first, so that the error is its own.
+        let left = deadline.saturating_duration_since(Instant::now());
+        let limit = left.saturating_sub(Duration::from_millis(100)).max(Duration::from_millis(50));
         dump::images(&self.docker, &container, abilities.dump, &draft.images(), &self.local.join("dump"), limit)
             .await?;
         let layer = draft.layer();
@@ -195,8 +197,8 @@ pub enum Next {
 
 /// Decides by whether the container has ended, what is left of the grace, and how long the failed attempt took.
 pub fn after_failure(exited: bool, left: Duration, took: Duration) -> Next {
-    // A dump that hung is cut off at the end of the grace; one that failed at once will not take longer the next time.
-    let needed = took.max(Duration::from_millis(300));
+    // A dump that is cut off may break the program: an attempt that may not come to its end is better not made.
+    let needed = (took * 2).max(Duration::from_millis(500));
     match exited {
         true => Next::Finished,
         false if left > needed => Next::Retry,

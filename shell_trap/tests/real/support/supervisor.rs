@@ -55,15 +55,23 @@ impl Supervisor {
         self.state.lock().unwrap().requests.clone()
     }
 
-    /// Bodies of CPU samples of one kind.
+    /// Bodies of CPU samples of one kind. Starts and ends arrive at least once: an agent that is killed before it reads the
+    /// answer tells them again.
     pub fn samples(&self, kind: &str) -> Vec<Value> {
         let all = self.requests().into_iter().filter(|r| r.path.ends_with("/cpu-samples"));
-        all.map(|r| r.body).filter(|body| body["kind"] == kind).collect()
+        let mut bodies: Vec<Value> = all.map(|r| r.body).filter(|body| body["kind"] == kind).collect();
+        if kind != "sample" {
+            let mut seen = std::collections::BTreeSet::new();
+            bodies.retain(|body| seen.insert((body["execution"].to_string(), body["segment"].to_string())));
+        }
+        bodies
     }
 
-    /// Bodies of what was posted to a path.
+    /// Bodies of what was posted to a path, the same once.
     pub fn posted(&self, path: &str) -> Vec<Value> {
-        self.requests().into_iter().filter(|r| r.path == path).map(|r| r.body).collect()
+        let mut seen = std::collections::BTreeSet::new();
+        let all = self.requests().into_iter().filter(|r| r.path == path).map(|r| r.body);
+        all.filter(|body| seen.insert((body["execution"].to_string(), body["finished_at"].to_string()))).collect()
     }
 }
 
