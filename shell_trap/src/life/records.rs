@@ -185,7 +185,7 @@ pub fn clear(job_dir: &Path) {
 /// The job `own` is spared: it may have been suspended for so long.
 pub fn sweep(shared: &Path, own: &str) {
     let entries = fs::read_dir(shared).into_iter().flatten().flatten().map(|entry| entry.path());
-    for directory in entries.filter(|path| is_job(path.as_path()) && !path.ends_with(own)) {
+    for directory in entries.filter(|path| is_job(path.as_path()) && path.file_name().is_some_and(|name| name != own)) {
         let finished = age(&directory.join(Finished::NAME)).is_some_and(|age| age > KEEP_FINISHED);
         if finished || abandoned(&directory) {
             tracing::info!(directory = %directory.display(), "removing what is left of an old job");
