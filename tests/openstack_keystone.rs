@@ -130,6 +130,39 @@ async fn what_is_no_login_is_an_error_that_says_what_is_wrong() {
     assert!(error.to_string().contains("no connection"), "{error}");
 }
 
+#[tokio::test]
+async fn a_refusal_that_quotes_the_password_is_told_without_it() {
+    // What must not be cut in two, quoted, or escaped before it is looked for.
+    let long = format!("{}{}", "s3cret".repeat(50), "-end");
+    for password in ["open sesame", "tab\tquote\"back\\slash", "gr\u{fc}n'\u{1f600}", long.as_str()] {
+        let quoted = json!({"error": {"code": 400, "title": "Bad Request",
+            "message": format!("'{password}' is not of type 'object', nor is {password}")}});
+        let escaped = json!({"error": {"message": format!("in {}", json!({"password": password}))}});
+        let ascii: String = json!(password)
+            .to_string()
+            .chars()
+            .flat_map(|c| {
+                let mut units = [0; 2];
+                let units = c.encode_utf16(&mut units).iter();
+                if c.is_ascii() { vec![c.to_string()] } else { units.map(|unit| format!("\\u{unit:04x}")).collect() }
+            })
+            .collect();
+        let bodies = [quoted.to_string(), escaped.to_string(), format!("cannot read {ascii}"), password.to_owned()];
+        for body in bodies {
+            let server = MockServer::start().await;
+            let answer = ResponseTemplate::new(400).set_body_string(&body);
+            Mock::given(method("POST")).respond_with(answer).mount(&server).await;
+            let credentials = OpenStackCredentials { password: password.into(), ..at(&server.uri()) };
+            let error = Keystone::new(&credentials, &transport()).unwrap().login().await.unwrap_err();
+            let text = format!("{error} {error:?}");
+            assert!(text.contains("status 400: ") && text.contains("***"), "{body}: {text}");
+            for part in ["sesame", "s3cret", "slash", "gr", "1f600", "d83d", "\u{fc}"] {
+                assert!(!text.contains(part), "{part} of {body}: {text}");
+            }
+        }
+    }
+}
+
 #[test]
 fn many_who_want_a_token_at_once_cause_one_login() {
     on_actix(async {

@@ -6,14 +6,15 @@
 mod helpers;
 mod openstack_support;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use helpers::{TestApp, legacy_registration, new_uuid, now, on_actix, report};
 use mesos_qos::clock::{Clock, ManualClock, SystemClock};
 use mesos_qos::qos::units::Span;
-use openstack_support::gate::{Fate, Gate};
+use openstack_support::gate::{Fate, Gate, Seen};
 use openstack_support::{Stack, until};
 use serde_json::Value;
 
@@ -181,7 +182,7 @@ fn a_backlog_is_sent_in_full_batches_and_no_faster_than_is_allowed() {
         assert_eq!(sizes.iter().sum::<usize>(), 1802, "{sizes:?}");
         assert!(sizes.len() <= 20 && sizes.iter().all(|size| *size <= 100), "{sizes:?}");
         assert!(took >= Duration::from_millis(50) * (sizes.len() as u32 - 2), "{} requests in {took:?}", sizes.len());
-        world.compare_with_the_log(&[]).await;
+        world.compare_with_the_log(&[job]).await;
         world.stop().await;
     });
 }
@@ -247,6 +248,77 @@ fn a_metric_that_is_refused_is_found_recorded_and_skipped_and_all_others_arrive(
         let values = |job: &str| left[job].iter().map(|(_, value)| *value as i64).collect::<Vec<_>>();
         assert_eq!(values(&good), (70..=100).rev().collect::<Vec<_>>());
         assert_eq!(values(&bad), (70..=100).rev().filter(|value| *value != 90).collect::<Vec<_>>());
+        world.stop().await;
+    });
+}
+
+/// The metrics of these requests, sent and whatever came of them.
+fn metrics_of(seen: &[Seen]) -> Vec<Value> {
+    let posts = seen.iter().filter(|seen| seen.method == "POST" && seen.path.ends_with("/metrics"));
+    posts.flat_map(|seen| serde_json::from_slice::<Vec<Value>>(&seen.body).unwrap()).collect()
+}
+
+#[test]
+fn single_errors_cost_their_batch_once_more_and_do_not_hold_up_the_place_on_disk() {
+    on_actix(async {
+        // No time-out of a busy machine comes on top of the errors that are counted.
+        let patience = ("openstack", "request_timeout", "20");
+        let settings = [("metrics", "overlap", "1"), ("metrics", "batch_size", "20"), patience];
+        let world = World::start(Duration::from_secs(3600), &settings).await;
+        // One in twenty, and thus several times in `overlap`.
+        let requests = AtomicUsize::new(0);
+        world.monasca.set(move |_| match requests.fetch_add(1, Ordering::Relaxed) % 20 {
+            19 => Fate::Answer(502, ""),
+            _ => Fate::Pass,
+        });
+        let job = world.job("long", 1000).await;
+        for _ in 0..600 {
+            world.iteration(&job).await;
+        }
+        world.until_all_sent().await;
+        world.compare_with_the_log(std::slice::from_ref(&job)).await;
+        let seen = world.monasca.seen();
+        assert!(seen.iter().filter(|seen| seen.status == 502).count() >= 4, "{} requests", seen.len());
+        let sent = metrics_of(&seen);
+        let unique: BTreeSet<String> = sent.iter().map(Value::to_string).collect();
+        assert_eq!(unique.len(), 1802);
+        let ratio = sent.len() as f64 / unique.len() as f64;
+        assert!(ratio < 1.2, "each metric was sent {ratio} times");
+        // Longer than `overlap`: with the next success all of before is known to be stored.
+        tokio::time::sleep(Duration::from_millis(1200)).await;
+        world.iteration(&job).await;
+        world.until_all_sent().await;
+        let before = world.monasca.seen().len();
+        let world = world.restart().await;
+        world.iteration(&job).await;
+        world.until_all_sent().await;
+        let again = metrics_of(&world.monasca.seen()[before..]);
+        let left = again.iter().filter(|metric| metric["name"] == "remaining_iterations");
+        let left: BTreeSet<i64> = left.map(|metric| metric["value"].as_f64().unwrap() as i64).collect();
+        assert!(left.contains(&398) && left.iter().all(|value| *value <= 399), "sent after the restart: {left:?}");
+        world.stop().await;
+    });
+}
+
+#[test]
+fn what_monasca_lost_is_sent_again_however_much_later_the_loss_is_noticed() {
+    on_actix(async {
+        let world = World::start(Duration::from_secs(3600), &[("metrics", "overlap", "1")]).await;
+        world.monasca.set(|_| Fate::Forget);
+        let job = world.job("forgotten", 100).await;
+        for _ in 0..5 {
+            world.iteration(&job).await;
+        }
+        world.until_all_sent().await;
+        // Longer than `overlap`, and nothing shows that Monasca lives.
+        tokio::time::sleep(Duration::from_millis(2500)).await;
+        world.monasca.set(|_| Fate::Answer(503, UNAVAILABLE));
+        let sent = world.monasca.count("POST", "metrics");
+        world.iteration(&job).await;
+        until("it was tried twice", async || world.monasca.count("POST", "metrics") > sent + 1).await;
+        world.monasca.set(|_| Fate::Pass);
+        world.until_all_sent().await;
+        world.compare_with_the_log(&[job]).await;
         world.stop().await;
     });
 }

@@ -125,7 +125,7 @@ pub struct MetricsSettings {
     pub batch_interval: Span,
     /// The most requests in a second: how fast a backlog is sent.
     pub requests_per_second: f64,
-    /// What was sent this long before an outage is sent again after it.
+    /// What was acknowledged is taken for stored when a request succeeds this long after it, and till then sent again after an outage.
     #[serde(serialize_with = "render::seconds")]
     pub overlap: Span,
     /// Metrics of events older than this are not sent.

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::address::{base, below};
 use super::call::{Answer, Call, CallError, send};
-use super::message::message;
+use super::message::message_without;
 use crate::clients::transport::{TransportOptions, build_client};
 use crate::credentials::OpenStackCredentials;
 
@@ -148,7 +148,9 @@ impl Keystone {
                     return Err(KeystoneError::Denied { call: answer.call, username, project });
                 }
                 status => {
-                    return Err(KeystoneError::Status { status, message: message(&answer.body), call: answer.call });
+                    // A refusal of the request's form (400) quotes what it does not like.
+                    let message = message_without(&answer.body, self.password.expose_secret());
+                    return Err(KeystoneError::Status { status, message, call: answer.call });
                 }
             }
         }

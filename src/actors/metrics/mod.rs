@@ -38,7 +38,7 @@ pub struct MetricsPlan {
     pub batch_interval: Duration,
     /// The most requests in a second.
     pub requests_per_second: f64,
-    /// What was sent this long before an outage is sent again after it.
+    /// What was acknowledged is taken for stored when a request succeeds this long after it, and till then sent again after an outage.
     pub overlap: Duration,
     /// Metrics of events older than this are not sent.
     pub max_age: Span,

@@ -118,9 +118,8 @@ impl Sender {
         let Some(since) = self.waiting_since else {
             self.status.set_acknowledged(self.read);
             self.note_sometimes(now).await;
-            let due =
-                [self.window.next(), (self.window.settle(now) != self.noted.0).then_some(self.noted.1 + CURSOR_EVERY)];
-            let due = due.into_iter().flatten().min().unwrap_or(now + LONGEST_NAP);
+            let unnoted = self.window.settled() != self.noted.0;
+            let due = if unnoted { self.noted.1 + CURSOR_EVERY } else { now + LONGEST_NAP };
             self.nap(due.saturating_duration_since(now).max(Duration::from_millis(50))).await;
             return Ok(());
         };
@@ -150,10 +149,7 @@ impl Sender {
         if self.queue.is_empty() {
             self.waiting_since = None;
             // Events that bring no metric are as good as sent; so are those of a log that was read to its end.
-            if self.window.next().is_none() {
-                let overlap = self.plan.overlap;
-                self.window = Window::new(self.read, overlap);
-            }
+            self.window.pass_over(self.read);
         } else {
             self.waiting_since.get_or_insert_with(Instant::now);
         }
@@ -194,7 +190,8 @@ impl Sender {
         Ok(())
     }
 
-    /// An outage: what was acknowledged shortly before is read and sent again.
+    /// The batch is sent again after a pause. When that fails too it is an outage: what was acknowledged shortly before is read and sent
+    /// again as well.
     fn failed(&mut self, failure: &Failure) {
         if matches!(failure, Failure::Log(_)) {
             tracing::warn!(%failure, "metrics wait");
@@ -203,7 +200,7 @@ impl Sender {
         if self.status.monasca().failed(&failure.to_string(), self.clock.now()) {
             tracing::warn!(%failure, "metrics wait in the log until Monasca takes them");
         }
-        if let Some(settled) = self.window.fail(Instant::now()) {
+        if let Some(settled) = self.window.fail() {
             self.queue.clear();
             self.waiting_since = None;
             self.follower.forget();
@@ -232,7 +229,7 @@ impl Sender {
 
     /// Notes on disk how far it has come.
     async fn note(&mut self, now: Instant) {
-        let settled = self.window.settle(now);
+        let settled = self.window.settled();
         if settled == self.noted.0 {
             return;
         }

@@ -35,7 +35,7 @@ pub struct CreateArgs {
     /// Its name, unique in the project
     #[arg(required_unless_present = "file")]
     name: Option<String>,
-    /// When it is raised, such as 'max(prediction_vs_deadline) > 0'
+    /// When it is raised, such as 'last(prediction_vs_deadline) > 0'
     #[arg(required_unless_present = "file")]
     expression: Option<String>,
     /// JSON file with the whole definition, instead of name, expression and the other flags

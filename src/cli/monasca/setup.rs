@@ -24,24 +24,24 @@ pub struct SetupArgs {
     prefix: String,
 }
 
-/// Name, when, how bad, for people.
+/// Name, when, how bad, for people. The values come with decisions, which can be hours apart: a statistic is of windows of a minute, an
+/// empty one ends what was counted by `times`, and the alarm with it. `last` is looked at with each value and holds until the next.
 const ALARMS: [(&str, &str, Severity, &str); 3] = [
     (
         "deadline will be missed",
-        // Three values in a row: one straggler is caught up by more CPU.
-        "min(prediction_vs_deadline) > 0 times 3",
+        "last(prediction_vs_deadline) > 0",
         Severity::High,
-        "The predicted finish of a Chronos job lies after its deadline (seconds), and more CPU has not helped",
+        "By the newest prediction a Chronos job finishes after its deadline (by so many seconds)",
     ),
     (
         "far behind its plan",
-        "max(marathon_ratio_progress) < 0.8 times 3",
+        "last(marathon_ratio_progress) < 0.8",
         Severity::High,
         "A Marathon job has used less than 80 % of the CPU time that is due by now",
     ),
     (
         "hardly any CPU left",
-        "max(current_cpu) < 0.2 times 3",
+        "last(current_cpu) < 0.2",
         Severity::Low,
         "A job was cut down to less than a fifth of a CPU: what it declares as its duration may be too long",
     ),
@@ -72,7 +72,7 @@ pub async fn run(args: SetupArgs, out: &mut impl Write, say: &dyn Fn(&str)) -> a
             match_by: vec!["jobname".into(), "uuid".into()],
             alarm_actions: actions.clone(),
             ok_actions: actions.clone(),
-            // A job that is over sends nothing more.
+            // `last` is never undetermined once it has a value.
             undetermined_actions: vec![],
         };
         made.push(alarm::ensure(&monasca, &alarm).await?);

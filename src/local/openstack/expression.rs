@@ -116,6 +116,7 @@ mod tests {
         for good in [
             "max(container.cpu.user_time{name=U1}) > 10",
             "max(prediction_vs_deadline) > 0 times 3",
+            "last(prediction_vs_deadline) > 0",
             "avg(a{b=c,d=e}, deterministic, 60) <= -1.5 and (count(x) gte 1 or min(y) < 2)",
             "a > 1",
         ] {

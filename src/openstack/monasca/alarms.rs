@@ -29,7 +29,7 @@ pub enum Severity {
 pub struct AlarmDefinition {
     /// Unique in the project.
     pub name: String,
-    /// Such as `max(prediction_vs_deadline) > 0`.
+    /// Such as `last(prediction_vs_deadline) > 0`.
     pub expression: String,
     /// For people.
     #[serde(default)]
