@@ -74,7 +74,7 @@ impl TestApp {
         let (supervising, server) = supervise::start(&settings, clock).await.unwrap();
         actix_rt::spawn(server);
         let operator = std::fs::read_to_string(&supervising.token_file).unwrap().trim().to_owned();
-        let mut client = reqwest::Client::builder().timeout(Duration::from_secs(10)).no_proxy();
+        let mut client = reqwest::Client::builder().timeout(Duration::from_secs(60)).no_proxy();
         let mut scheme = "http";
         if let Some(certificate) = &settings.tls.certificate {
             let trusted = reqwest::Certificate::from_pem(&std::fs::read(certificate).unwrap()).unwrap();

@@ -36,7 +36,7 @@ fn a_job_that_its_daemon_took_down_goes_on_from_its_checkpoint() {
     let bench = Bench::new();
     let supervisor = Supervisor::start();
     let node = bench.node("a", Restores::Runtime);
-    let job = Job::new(&bench, &supervisor, 1500, 5_000_000, 7, 1);
+    let job = Job::new(&bench, &supervisor, 4000, 5_000_000, 7, 1);
     let mut task = job.start(&node, 1.0);
     job.started(&mut task, 0);
     steps(&bench, 20);
@@ -50,7 +50,7 @@ fn a_job_that_its_daemon_took_down_goes_on_from_its_checkpoint() {
     let mut task = job.start(&node, 2.0);
     assert_eq!(job.started(&mut task, 2)["restored_generation"], 1, "{}", task.log());
     assert_eq!(task.wait().code(), Some(7), "{}", task.log());
-    assert!(task.log().contains("complete 1500"), "{}", task.log());
+    assert!(task.log().contains("complete 4000"), "{}", task.log());
 }
 
 /// A daemon that leaves containers alone is away for a while: the job ends by itself all the same, later.
