@@ -42,6 +42,7 @@ Environment:
   SHELL_TRAP_LEASE_SECONDS      how long a lease is valid without renewal (15)
   SHELL_TRAP_LEASE_GRACE_SECONDS  additional wait of whoever takes another's lease (5)
   SHELL_TRAP_NO_RESTORE         refuse or fresh: a node that cannot restore meets a checkpoint (refuse)
+  SHELL_TRAP_RESTORE_PATIENCE_SECONDS  between two failures of one node to restore that count as two (60)
   SHELL_TRAP_END_WAIT_SECONDS   how long the end waits for the supervisor's answer (300)
   SHELL_TRAP_RUN_DIR            local state of this node (/run/shell_trap)
   SHELL_TRAP_MYCGROUP           /opt/mycgroup keeps cpuacct.stat files for the published Docker plugin (off)

@@ -98,6 +98,28 @@ fn stamp(mut file: &File) -> io::Result<Stamp> {
     }
 }
 
+/// The version that this agent writes and reads.
+pub const VERSION: u32 = 1;
+
+#[derive(Deserialize)]
+struct Head {
+    version: u32,
+}
+
+/// A checkpoint of an agent that is newer than this one: whole, and not to be read here.
+#[derive(Debug)]
+pub struct Newer {
+    version: u32,
+}
+
+impl std::fmt::Display for Newer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "a newer agent wrote this checkpoint (version {}, this one reads {VERSION})", self.version)
+    }
+}
+
+impl std::error::Error for Newer {}
+
 impl Manifest {
     /// Writes it to disk. The directory's entry is synced, too.
     ///
@@ -121,8 +143,13 @@ impl Manifest {
         File::open(&path)
             .and_then(|file| file.take(LARGEST).read_to_end(&mut text))
             .with_context(|| path.display().to_string())?;
+        // Of a newer one nothing else is known.
+        let Head { version } = serde_json::from_slice(&text).with_context(|| path.display().to_string())?;
+        if version > VERSION {
+            bail!(Newer { version });
+        }
         let manifest: Manifest = serde_json::from_slice(&text).with_context(|| path.display().to_string())?;
-        ensure!(manifest.version == 1, "{}: version {}, this agent reads 1", path.display(), manifest.version);
+        ensure!(manifest.version == VERSION, "{}: there is no version {}", path.display(), manifest.version);
         ensure!(manifest.job == job, "{}: belongs to job {}", path.display(), manifest.job);
         ensure!(manifest.generation == generation, "{}: belongs to generation {}", path.display(), manifest.generation);
         let number = manifest.cpu_seconds.is_finite() && manifest.cpu_seconds >= 0.0;
@@ -234,6 +261,14 @@ pub(crate) mod tests {
             fs::write(p.join(NAME), text).unwrap();
         };
         assert!(refused(escape).contains("no name of a file"));
+    }
+
+    #[test]
+    fn what_a_newer_agent_wrote_is_not_taken_for_damaged() {
+        let base = tempfile::tempdir().unwrap();
+        fs::write(base.path().join(NAME), r#"{"version": 2, "whatever": []}"#).unwrap();
+        let error = Manifest::read(base.path(), "job", 1).unwrap_err();
+        assert!(error.downcast_ref::<Newer>().is_some(), "{error:#}");
     }
 
     #[test]

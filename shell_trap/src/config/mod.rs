@@ -90,6 +90,8 @@ pub struct Config {
     pub mycgroup: Option<PathBuf>,
     /// What to do with checkpoints that cannot be restored here.
     pub no_restore: NoRestore,
+    /// Two failures to restore on one node count as two only when they are so far apart.
+    pub restore_patience: Duration,
     /// How long the end of the job waits for the supervisor's answer.
     pub end_wait: Duration,
     /// Variables of the framework that the job sees too: ports, host, task.
@@ -186,6 +188,7 @@ impl Config {
             oci_runtime: environment.text("SHELL_TRAP_OCI_RUNTIME").unwrap_or("shell_trap").to_owned(),
             mycgroup: path("SHELL_TRAP_MYCGROUP"),
             no_restore,
+            restore_patience: environment.seconds("SHELL_TRAP_RESTORE_PATIENCE_SECONDS", 60.0, 0.0..=86400.0)?,
             end_wait: environment.seconds("SHELL_TRAP_END_WAIT_SECONDS", 300.0, 0.0..=86400.0)?,
             framework_env: framework_env(environment),
         };

@@ -192,7 +192,7 @@ async fn watch(post: &Post) -> Result<()> {
                     sleep(Duration::from_millis(20)).await;
                 }
             }
-            done = tidy(&cgroups, &docker, post), if still != Still::No && alone => return done,
+            done = tidy(&cgroups, &docker, post), if still != Still::No => return done,
         }
     }
 }

@@ -7,11 +7,13 @@ use tokio::time::Instant;
 
 use super::container::{self, Context};
 use super::leftovers::Found;
-use super::records::{self, Execution, Failures, Finished};
+use super::records::{self, Execution, Failure, Failures, Finished};
 use super::{Segment, TRY_AGAIN, output};
 use crate::cgroup::CpuTime;
 use crate::checkpoint::generations::{self, Generation};
+use crate::checkpoint::manifest::Newer;
 use crate::config::NoRestore;
+use crate::docker::DockerError;
 use crate::docker::create::{self, ENV_CORES, ENV_OUTCOME, ENV_RESTORE, Placement};
 use crate::lease::Predecessor;
 use crate::report::messages::Start;
@@ -39,7 +41,7 @@ pub enum Begun {
 }
 
 /// So many tasks must have failed with a generation that verified before it is given up.
-const MOST_FAILURES: u32 = 3;
+const MOST_FAILURES: usize = 3;
 
 /// How the attempts to restore went.
 enum Restoring {
@@ -105,6 +107,10 @@ impl Context {
             let opened = tokio::task::spawn_blocking(move || generations::open(&job_dir, &name, number)).await?;
             let generation = match opened {
                 Ok(generation) => generation,
+                Err(error) if error.downcast_ref::<Newer>().is_some() => {
+                    tracing::error!(generation = number, "{error:#}; nothing is thrown away");
+                    return Ok(Restoring::Elsewhere);
+                }
                 Err(error) if !files::is_io(&error) => {
                     tracing::error!(generation = number, "cannot be restored: {error:#}");
                     continue;
@@ -139,6 +145,8 @@ impl Context {
                     Failures::forget(&self.job_dir);
                     return Ok(Restoring::Restored(Box::new(running)));
                 }
+                // Nothing was tried.
+                Err(error) if matches!(error.downcast_ref(), Some(DockerError::Unreachable(_))) => return Err(error),
                 Err(error) => match self.failed(number, &mut failures, &error)? {
                     Verdict::Elsewhere => return Ok(Restoring::Elsewhere),
                     Verdict::Older => {}
@@ -154,7 +162,8 @@ impl Context {
         if self.config.no_restore == NoRestore::Fresh {
             return Ok(Verdict::Older);
         }
-        failures.add(number, &self.job_dir)?;
+        let failure = Failure { node: self.node.identity(), at: clock::unix_seconds() };
+        failures.add(number, failure, self.config.restore_patience, &self.job_dir)?;
         let failed = failures.of(number);
         if failed >= MOST_FAILURES {
             return Ok(Verdict::Older);

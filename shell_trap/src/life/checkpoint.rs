@@ -72,7 +72,7 @@ impl Context {
         tokio::task::spawn_blocking(move || pack::pack(&upper, &layer)).await?.context("saving the writable layer")?;
         let generation = draft.number();
         let mut manifest = Manifest {
-            version: 1,
+            version: manifest::VERSION,
             job: self.name(),
             execution: execution.execution.clone(),
             generation,

@@ -62,7 +62,7 @@ pub async fn run(config: Config, reporter: Reporter, stop: &mut Stop) -> Result<
         execution: &execution,
         job_dir: job_dir.as_deref(),
     };
-    let code = task.over(outcome, stop).await?;
+    let code = task.over(outcome, &mut lease, stop).await?;
     if let Some(lease) = lease {
         let _ = lease.release().await;
     }
@@ -79,7 +79,7 @@ struct Task<'a> {
 }
 
 impl Task<'_> {
-    async fn over(&self, outcome: Outcome, stop: &mut Stop) -> Result<i32> {
+    async fn over(&self, outcome: Outcome, lease: &mut Option<Lease>, stop: &mut Stop) -> Result<i32> {
         let (reason, ended, detail) = match outcome {
             Outcome::Ended(Ended::ByItself(code)) => ("exited", code, None),
             Outcome::Ended(Ended::Lost(why)) => ("lost", TRY_AGAIN.into(), Some(why)),
@@ -87,7 +87,7 @@ impl Task<'_> {
             Outcome::Stop => {
                 let grace = self.config.grace;
                 stop.granted(grace);
-                let ended = self.job.end(Instant::now() + grace - margin(grace)).await;
+                let ended = kept(lease, Some(self.job), self.job.end(Instant::now() + grace - margin(grace))).await;
                 let code = if let Ended::ByItself(code) = ended { code } else { TERMINATED.into() };
                 ("killed", code, Some("asked to end; a process has no checkpoints".into()))
             }
@@ -113,7 +113,7 @@ impl Task<'_> {
             self.reporter.send(self.segment.words.finished(finished.finished_at, ended, finished.cpu_seconds));
             patience = self.config.end_wait;
         }
-        finish::tell(self.reporter, patience, self.config.grace, stop).await;
+        kept(lease, None, finish::tell(self.reporter, patience, self.config.grace, stop)).await;
         Ok(i32::try_from(ended).unwrap_or(255).clamp(0, 255))
     }
 }
@@ -128,20 +128,32 @@ async fn again(
     tracing::info!(exit_code = finished.exit_code, "the job has ended already: reported once more, not run again");
     let words = words(config, &finished.execution, finished.segment);
     reporter.send(words.finished(finished.finished_at, finished.exit_code, finished.cpu_seconds));
-    let told = finish::tell(reporter, config.end_wait, config.grace, stop);
-    tokio::pin!(told);
     let mut lease = lease;
-    let mut renewals = interval(lease.as_ref().map_or(config.lease, |lease| state::renewal_interval(lease.length())));
-    loop {
-        tokio::select! {
-            _ = &mut told => break,
-            _ = renewals.tick() => if let Some(lease) = &mut lease { let _ = lease.renew().await; },
-        }
-    }
+    kept(&mut lease, None, finish::tell(reporter, config.end_wait, config.grace, stop)).await;
     if let Some(lease) = lease {
         let _ = lease.release().await;
     }
     Ok(i32::try_from(finished.exit_code).unwrap_or(255).clamp(0, 255))
+}
+
+/// Renews the lease while `work` is done, so that its keeper lets a job that is asked to end do so.
+async fn kept<T>(lease: &mut Option<Lease>, job: Option<&ProcessJob>, work: impl Future<Output = T>) -> T {
+    let Some(lease) = lease else { return work.await };
+    tokio::pin!(work);
+    let mut renewals = interval(state::renewal_interval(lease.length()));
+    loop {
+        // A renewal that hangs must not hold up the work.
+        let renewal = async {
+            renewals.tick().await;
+            lease.renew().await
+        };
+        tokio::select! {
+            done = &mut work => return done,
+            renewed = renewal => if let (Ok(()), Some(job)) = (renewed, job) {
+                job.keep_running().await;
+            },
+        }
+    }
 }
 
 fn words(config: &Config, execution: &Execution, epoch: u64) -> Words {

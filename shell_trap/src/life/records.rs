@@ -49,10 +49,19 @@ impl Execution {
     }
 }
 
-/// Attempts to restore generations that verified, by tasks that failed. In the shared directory: what one node cannot
+/// Tasks that could not restore generations that verified, by generation. In the shared directory: what one node cannot
 /// restore another one may.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Failures(BTreeMap<u64, u32>);
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Failures(BTreeMap<u64, Vec<Failure>>);
+
+/// One of them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Where, as leases name nodes.
+    pub node: String,
+    /// In seconds since 1970.
+    pub at: f64,
+}
 
 impl Failures {
     const NAME: &'static str = "restore-failures.json";
@@ -64,16 +73,22 @@ impl Failures {
     }
 
     /// Tasks that failed with this generation.
-    pub fn of(&self, generation: u64) -> u32 {
-        self.0.get(&generation).copied().unwrap_or(0)
+    pub fn of(&self, generation: u64) -> usize {
+        self.0.get(&generation).map_or(0, Vec::len)
     }
 
-    /// Counts one more, on disk when this returns.
+    /// Counts one more, on disk when this returns. One of the same node within `apart` says nothing new: whatever is wrong
+    /// there is wrong still.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn add(&mut self, generation: u64, job_dir: &Path) -> Result<()> {
-        *self.0.entry(generation).or_default() += 1;
+    pub fn add(&mut self, generation: u64, failure: Failure, apart: Duration, job_dir: &Path) -> Result<()> {
+        let failures = self.0.entry(generation).or_default();
+        let same = |known: &Failure| known.node == failure.node && (failure.at - known.at).abs() < apart.as_secs_f64();
+        if failures.iter().any(same) {
+            return Ok(());
+        }
+        failures.push(failure);
         store(&job_dir.join(Self::NAME), self)
     }
 
@@ -254,9 +269,15 @@ mod tests {
         assert!(Finished::load(base.path()).is_err());
         fs::write(base.path().join("restore-failures.json"), "{").unwrap();
         let mut failures = Failures::load(base.path()).unwrap();
-        failures.add(4, base.path()).unwrap();
-        failures.add(4, base.path()).unwrap();
-        assert_eq!((Failures::load(base.path()).unwrap().of(4), failures.of(3)), (2, 0));
+        let mut fail = |node: &str, at: f64| {
+            let failure = Failure { node: node.into(), at };
+            failures.add(4, failure, Duration::from_secs(60), base.path()).unwrap();
+            (Failures::load(base.path()).unwrap().of(4), failures.of(3))
+        };
+        assert_eq!(fail("a", 100.0), (1, 0));
+        assert_eq!(fail("a", 159.0), (1, 0), "the same trouble of the same node");
+        assert_eq!(fail("b", 160.0), (2, 0));
+        assert_eq!(fail("a", 161.0), (3, 0));
         Failures::forget(base.path());
         assert_eq!(Failures::load(base.path()).unwrap(), Failures::default());
     }

@@ -190,7 +190,7 @@ fn what_one_node_cannot_restore_is_left_to_others_before_it_is_given_up() {
     let bench = Bench::new();
     let supervisor = Supervisor::start();
     let node = bench.node("a", Restores::Runtime);
-    let job = Job::new(&bench, &supervisor, 3000, 5_000_000, 0, 1);
+    let job = Job::new(&bench, &supervisor, 3000, 5_000_000, 0, 1).with("SHELL_TRAP_RESTORE_PATIENCE_SECONDS", "0");
     let [first, _] = two_generations(&job, &node, &supervisor);
     break_within(&job, 2);
     for attempt in 1..=2 {
