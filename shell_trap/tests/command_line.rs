@@ -28,12 +28,13 @@ fn help_names_every_variable_that_is_read() {
         let text = text.split("#[cfg(test)]").next().unwrap();
         read.extend(text.split('"').filter(|word| word.starts_with("SHELL_TRAP_")).map(str::to_owned));
     }
-    // A prefix, what the agent tells its own runtime entry, and how it knows its processes again.
-    let inner = ["SHELL_TRAP_", "SHELL_TRAP_RESTORE", "SHELL_TRAP_OUTCOME", "SHELL_TRAP_JOB"];
+    // A prefix, what the agent tells its own runtime entry and that one CRIU's action, and how it knows its processes again.
+    let inner =
+        ["", "RESTORE", "OUTCOME", "CORES", "RESUME_CORES", "RESUME_OUTCOME", "JOB"].map(|n| format!("SHELL_TRAP_{n}"));
     let missing: Vec<_> = read
         .iter()
         .filter(|name| name.chars().all(|c| c.is_ascii_uppercase() || c == '_'))
-        .filter(|name| !inner.contains(&name.as_str()) && !help.contains(&format!("  {name} ")))
+        .filter(|name| !inner.contains(*name) && !help.contains(&format!("  {name} ")))
         .collect();
     assert!(missing.is_empty() && read.len() > 15, "not in --help: {missing:?}");
     let documented = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/shell-trap.md")).unwrap();
