@@ -18,7 +18,7 @@
 
 mod aside;
 mod chronos;
-mod commit;
+pub(crate) mod commit;
 mod cpu;
 mod directory;
 mod effect_times;
