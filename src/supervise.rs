@@ -20,7 +20,7 @@ use crate::clients::mesos::{MesosClient, MesosError};
 use crate::clients::prometheus::{PrometheusClient, PrometheusError};
 use crate::clients::transport::{TransportError, TransportOptions};
 use crate::clock::Clock;
-use crate::config::{self, AuthMode, CpuSourceKind, PolicyName, Settings};
+use crate::config::{self, AuthMode, CpuSourceKind, Settings};
 use crate::credentials::{CredentialsError, FrameworkCredentials, Loaded, OpenStackCredentials};
 use crate::events::job::RescaleMode;
 use crate::events::store::{EventLog, StoreOptions};
@@ -31,7 +31,7 @@ use crate::http::server::{ServerParts, serve};
 use crate::http::tls::{TlsError, server_config};
 use crate::openstack::{Keystone, KeystoneError, Monasca, MonascaError, Tokens};
 use crate::qos::job::registration::Defaults;
-use crate::qos::policy::{Policy, PolicySettings, Step};
+use crate::qos::policy::{Policies, Step};
 use crate::qos::units::Span;
 use crate::token::{self, CallbackKey, StoredToken, TokenError, WebhookSecret};
 
@@ -338,16 +338,19 @@ fn chronos_patience(settings: &Settings) -> ChronosPatience {
 /// What registrations take from the settings.
 pub fn defaults(settings: &Settings) -> Defaults {
     let e = &settings.elasticity;
-    let policy = match e.policy {
-        PolicyName::Step => Policy::Step(Step {
-            increment: e.cpu_increment,
-            decrement: e.cpu_decrement,
-            cpu_min: e.cpu_min_slave,
-            cpu_max: e.cpu_max_slave,
-        }),
-    };
+    let (cpu_min, cpu_max) = (e.cpu_min_slave, e.cpu_max_slave);
     Defaults {
-        policy: PolicySettings::newest(policy, e.sleeping_time, e.deployment_time),
+        policies: Policies {
+            configured: e.policy,
+            predictive: e.predictive.policy(cpu_min, cpu_max),
+            step: Step { increment: e.cpu_increment, decrement: e.cpu_decrement, cpu_min, cpu_max },
+            proportional: e.controllers.proportional(cpu_min, cpu_max),
+            pid: e.controllers.pid(cpu_min, cpu_max),
+            sleeping_time: e.sleeping_time,
+            deployment_time: e.deployment_time,
+            max_rescales: e.max_rescales,
+            dry_run: e.dry_run,
+        },
         max_failures: settings.supervisor.max_failures,
         overdue_factor_milli: (settings.supervisor.overdue_factor * 1000.0).round() as u32,
         monitoring_period: e.monitoring_period,

@@ -28,13 +28,14 @@ use crate::clients::marathon::MarathonClient;
 use crate::clock::Clock;
 use crate::credentials::flag_of;
 use crate::events::envelope::StoredEvent;
-use crate::events::job::{self, JobEvent};
+use crate::events::job::{self, JobEvent, Registered};
 use crate::events::store::{EventLog, EventStore, OpenError, OutboxRow, ReadError, Replay, StoreOptions};
 use crate::events::upcast::UpcastError;
 use crate::openstack::Monasca;
 use crate::qos::ids::{Framework, JobId};
 use crate::qos::job::registration::Defaults;
 use crate::qos::job::{Command, EffectKey, JobState, Recorded};
+use crate::qos::policy::PolicyChoice;
 
 /// How many commands may be under way at once; more are refused with "overloaded".
 pub(super) const COMMANDS_UNDER_WAY: usize = 4096;
@@ -179,14 +180,13 @@ pub async fn start(startup: Startup) -> Result<Running, StartError> {
     let framework_of: BTreeMap<JobId, Framework> =
         revived.iter().map(|(job, state)| (*job, state.registered.framework)).collect();
     for (job, state) in revived {
-        let configured = &startup.defaults.policy;
         // In place nothing is asked of a framework.
         let resizing_to = state.resizing_to.filter(|_| !state.resizes_in_place());
-        let follows_configuration = state.registered.policy.policy.name() == configured.policy.name();
+        let configured = startup.defaults.policies.settings(choice_of(&state.registered));
         let revive = Revive { state: Box::new(state), pending: keys_of(pending.get(&job)) };
         registry.send(revive).await.map_err(|_| StartError::Actors)?;
         let Some(entry) = directory.get(job) else { continue };
-        let changed = follows_configuration.then(|| Command::SetPolicy(configured.clone()));
+        let changed = Some(Command::SetPolicy(configured));
         // The supervisor may have ended between the request and its answer.
         let reason = "it may have been under way when the supervisor ended".to_owned();
         let unanswered = resizing_to.map(|cpus| Command::CpusUnanswered { cpus, reason });
@@ -285,4 +285,11 @@ fn fold(states: &mut BTreeMap<JobId, JobState>, id: JobId, stored: &StoredEvent,
     } else if let JobEvent::Registered(registered) = &recorded.event {
         states.insert(id, JobState::new(registered.clone(), &recorded));
     }
+}
+
+/// What a job has asked for. One that was registered before that was recorded keeps the policy that it was registered with: it may have
+/// been asked for.
+fn choice_of(registered: &Registered) -> PolicyChoice {
+    let kept = PolicyChoice { policy: Some(registered.policy.policy.which()), dry_run: false };
+    registered.choice.unwrap_or(kept)
 }

@@ -10,7 +10,7 @@ use crate::events::job::RescaleMode;
 use crate::events::store::StoreOptions;
 use crate::qos::ids::JobId;
 use crate::qos::job::registration::Defaults;
-use crate::qos::policy::PolicySettings;
+use crate::qos::policy::{Policies, PolicyName};
 use crate::qos::units::{Span, Timestamp};
 
 async fn started(dir: &tempfile::TempDir) -> Running {
@@ -19,7 +19,7 @@ async fn started(dir: &tempfile::TempDir) -> Running {
         store: StoreOptions::default(),
         clock: Arc::new(ManualClock::at(Timestamp::from_micros(1_800_000_000_000_000))),
         defaults: Defaults {
-            policy: PolicySettings::default(),
+            policies: Policies::defaults(PolicyName::Step),
             max_failures: 3,
             overdue_factor_milli: 3000,
             monitoring_period: Span::from_secs(120),

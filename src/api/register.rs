@@ -33,6 +33,9 @@ pub struct RegisterRequest {
     /// The policy that decides for this job in place of the configured one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
+    /// Decide and record for this job, change nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dry_run: Option<bool>,
     /// Run the next iteration in the same task where that is cheaper.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chain: Option<bool>,

@@ -167,6 +167,7 @@ fn registration(file: &ChronosJobFile, uuid: JobId, options: &LaunchOptions) -> 
         iterations: Some(file.iterations),
         cpus: Some(file.cpus.as_f64()),
         policy: file.qos.policy.clone(),
+        dry_run: file.qos.dry_run,
         chain: None,
         max_failures: file.qos.max_failures,
         arguments_version: Some(1),

@@ -54,16 +54,16 @@ pub fn chronos(declared: &Declared, iterations: u32, cpus: Cpus, policy: &Policy
     let room = (declared.deadline.per_million(950_000) - gaps).micros();
     let work = i128::from(cpus.milli()) * i128::from(iterations) * i128::from(declared.duration.micros());
     let needed = needed_milli(work, room);
-    verdict(needed, policy.policy.cpu_max(), || {
+    verdict(needed, policy.policy.cpu_max(cpus), || {
         format!("{iterations} iterations leave no time beside their {} s of deployment", gaps.seconds())
     })
 }
 
-/// Judges a Marathon job: CPU-seconds over wall seconds.
-pub fn marathon(declared: &Declared, policy: &PolicySettings) -> Admission {
+/// Judges a Marathon job submitted with `cpus`: CPU-seconds over wall seconds.
+pub fn marathon(declared: &Declared, cpus: Cpus, policy: &PolicySettings) -> Admission {
     let needed =
         needed_milli(i128::from(declared.duration.micros()) * 1000, declared.deadline.per_million(950_000).micros());
-    verdict(needed, policy.policy.cpu_max(), || "the deadline leaves no time at all".into())
+    verdict(needed, policy.policy.cpu_max(cpus), || "the deadline leaves no time at all".into())
 }
 
 /// `work / room` in thousandths, rounded up; `None` when there is no room or the need is beyond all measure.

@@ -9,6 +9,7 @@ pub mod declared;
 pub mod ids;
 pub mod job;
 pub mod marathon;
+pub mod model;
 pub mod notice;
 pub mod performance;
 pub mod policy;

@@ -132,6 +132,7 @@ mod tests {
             t0: T0,
             deadline_at: at(1000),
             policy: policy(),
+            choice: None,
             supervision: Supervision {
                 max_failures: 3,
                 overdue_factor_milli: 3000,
@@ -154,6 +155,7 @@ mod tests {
             from: Cpus::from_milli(1000),
             to: Cpus::from_milli(1400),
             reason: String::new(),
+            model: None,
         })
     }
 

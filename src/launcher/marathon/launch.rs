@@ -124,6 +124,7 @@ fn registration(file: &MarathonAppFile, uuid: JobId) -> RegisterRequest {
         iterations: None,
         cpus: Some(file.cpus.as_f64()),
         policy: file.qos.policy.clone(),
+        dry_run: file.qos.dry_run,
         chain: None,
         max_failures: file.qos.max_failures,
         arguments_version: Some(1),

@@ -33,6 +33,7 @@ fn registered(framework: Framework) -> JobEvent {
         t0: T0,
         deadline_at: T0 + declared.deadline,
         policy: policy(),
+        choice: None,
         supervision: Supervision {
             max_failures: 3,
             overdue_factor_milli: 3000,
@@ -77,6 +78,7 @@ fn decided(late_by: i64) -> JobEvent {
         from: Cpus::from_milli(1000),
         to: Cpus::from_milli(1400),
         reason: String::new(),
+        model: None,
     })
 }
 

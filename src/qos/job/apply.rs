@@ -9,10 +9,13 @@ use super::state::{
     Attempt, Ending, Flag, JobState, LastIteration, LatestDecision, Phase, Recorded, ReportedRun, Run, Work,
 };
 use crate::events::job::{
-    IterationFinished, IterationStarted, JobEvent, LossReason, Origin, Outcome, Registered, Removal, SegmentStarted,
+    IterationFinished, IterationStarted, JobEvent, LossReason, Origin, Outcome, Registered, Removal, SegmentEnd,
+    SegmentStarted, Starter,
 };
 use crate::qos::admission::Verdict;
 use crate::qos::ids::Framework;
+use crate::qos::model::{Controller, History};
+use crate::qos::policy::ModelValues;
 use crate::qos::units::Timestamp;
 
 impl JobState {
@@ -48,6 +51,7 @@ impl JobState {
             flags,
             removed: false,
             execution: None,
+            history: History::default(),
             registered,
         }
     }
@@ -77,6 +81,8 @@ impl JobState {
             }
             JobEvent::StartAttempted(start) => {
                 self.last_attempt = (start.iteration, start.attempt);
+                let first = start.attempt <= 1 && start.starter == Starter::Supervisor;
+                self.history.asked(first, self.cpus, recorded.at);
                 self.work = Work::Attempted(Attempt {
                     iteration: start.iteration,
                     number: start.attempt,
@@ -108,6 +114,7 @@ impl JobState {
                 }
             }
             JobEvent::Decided(decided) => {
+                self.remember_controller(decided.model.as_ref());
                 self.decision = Some(LatestDecision {
                     performance: decided.performance,
                     prediction: decided.prediction,
@@ -121,6 +128,7 @@ impl JobState {
                 }
             }
             JobEvent::RescaleApplied(applied) => {
+                self.history.changed(self.cpus_in_force(), applied.cpus, recorded.at, self.done);
                 if self.resizes_in_place() {
                     self.limit = Some(applied.cpus);
                 } else {
@@ -172,12 +180,15 @@ impl JobState {
             }
             JobEvent::CpuSample(sample) => {
                 self.flags.remove(&Flag::TelemetryLost);
+                let limit = sample.limit.or(self.cpus_in_force());
+                self.history.measured(sample.segment, sample.at, sample.cpu, limit);
                 if let Some(execution) = &mut self.execution {
                     execution.sampled(sample, recorded.at);
                 }
                 self.note_over_declared();
             }
             JobEvent::SegmentEnded(ended) => {
+                self.history.segment_over(ended.ended_at, ended.reason == SegmentEnd::Checkpointed);
                 if let Some(execution) = &mut self.execution {
                     execution.segment_ended(ended);
                 }
@@ -187,6 +198,7 @@ impl JobState {
                 self.flags.insert(Flag::TelemetryLost);
             }
             JobEvent::ProgressDecided(decided) => {
+                self.remember_controller(decided.model.as_ref());
                 if let Some(execution) = &mut self.execution {
                     execution.decided(decided);
                 }
@@ -224,7 +236,18 @@ impl JobState {
         }
         // A fresh container has the reserved CPU again, or what its agent says.
         self.limit = started.limit.filter(|_| self.resizes_in_place());
+        self.history.segment_began(started.segment, started.started_at, self.cpus_in_force());
         self.execution = Some(Execution::segment_started(self.execution.take(), started));
+    }
+
+    /// A controller goes on from where its last decision left it.
+    fn remember_controller(&mut self, model: Option<&ModelValues>) {
+        self.history.controller = match model {
+            Some(ModelValues::Controller { error, integral }) => {
+                Some(Controller { error: *error, integral: *integral })
+            }
+            _ => None,
+        };
     }
 
     fn note_over_declared(&mut self) {
@@ -269,6 +292,13 @@ impl JobState {
         }
         match finished.outcome {
             Outcome::Counted => {
+                self.history.counted(
+                    finished.started_at,
+                    finished.duration,
+                    self.last.map(|last| last.finished_at),
+                    self.policy.sleeping_time,
+                    self.cpus,
+                );
                 self.done = self.done.saturating_add(1);
                 self.failures_in_row = 0;
                 self.flags.remove(&Flag::Overdue);

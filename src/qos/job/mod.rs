@@ -5,12 +5,14 @@
 //!                        \----react---> effects (what must happen outside)
 //! ```
 
+pub mod acting;
 mod apply;
 pub mod clocks;
 pub mod command;
 mod decide;
 pub mod effect;
 pub mod execution;
+mod hold;
 pub mod judge;
 mod patience;
 mod prediction;

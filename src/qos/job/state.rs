@@ -9,6 +9,7 @@ use super::execution::Execution;
 use crate::events::job::{JobEvent, Registered, RescaleMode, RunKey};
 use crate::qos::chronos::Bounds;
 use crate::qos::ids::Framework;
+use crate::qos::model::History;
 use crate::qos::performance::Performance;
 use crate::qos::policy::PolicySettings;
 use crate::qos::units::{Cpus, Span, Timestamp};
@@ -73,6 +74,8 @@ pub struct JobState {
     pub removed: bool,
     /// A Marathon job's execution, once it has begun.
     pub execution: Option<Execution>,
+    /// What was measured of it.
+    pub history: History,
 }
 
 /// Where a job is in its life.

@@ -11,11 +11,14 @@ mod telemetry;
 #[cfg(test)]
 pub use reports::MOST_SURPLUS_RUNS;
 
+use super::acting::Acting;
 use super::command::{Command, Rejection, Reply, Ruling};
 use super::patience::{allowed, report_due};
-use super::state::{JobState, Work};
+use super::prediction::decide_cpus;
+use super::state::{JobState, Recorded, Work};
 use crate::api::register::AdmissionView;
 use crate::events::job::{JobEvent, Overdue, PolicyChanged, Registered, RescaleApplied, RescaleFailed};
+use crate::qos::ids::Framework;
 use crate::qos::policy::PolicySettings;
 use crate::qos::units::Timestamp;
 
@@ -26,7 +29,7 @@ use crate::qos::units::Timestamp;
 pub fn decide(state: Option<&JobState>, command: Command, now: Timestamp) -> Result<Ruling, Rejection> {
     let Some(state) = state else {
         return match command {
-            Command::Register(registered) => Ok(register(*registered)),
+            Command::Register(registered) => register(*registered, now),
             _ => Err(Rejection::Unknown),
         };
     };
@@ -67,9 +70,21 @@ pub fn decide(state: Option<&JobState>, command: Command, now: Timestamp) -> Res
     }
 }
 
-fn register(registered: Registered) -> Ruling {
-    let admission = AdmissionView::from(&registered.admission);
-    Ruling { events: vec![JobEvent::Registered(registered)], reply: Reply::Registered { admission } }
+fn register(registered: Registered, now: Timestamp) -> Result<Ruling, Rejection> {
+    let reply = Reply::Registered { admission: AdmissionView::from(&registered.admission) };
+    let mut events = vec![JobEvent::Registered(registered.clone())];
+    // A long-running job has begun before anybody could give it another CPU.
+    if registered.framework == Framework::Chronos && registered.policy.rule()?.decides_at_registration() {
+        let first = Recorded { version: 1, at: now, event: registered.clone().into() };
+        let state = JobState::new(registered, &first);
+        if let Some(decided) = decide_cpus(&state, state.registered.t0)? {
+            let rescaled =
+                Acting::of(&decided.policy).and_then(|act| act.rescale(decided.from, decided.to, state.version + 1));
+            events.push(decided.into());
+            events.extend(rescaled);
+        }
+    }
+    Ok(Ruling { events, reply })
 }
 
 /// Overdue, although the wall clock may have been set back during the wait; not when another report is waited for by now.

@@ -101,7 +101,8 @@ fn any_event() -> impl Strategy<Value = JobEvent> {
             performance: Performance::OnPlan,
             from,
             to,
-            reason: String::new()
+            reason: String::new(),
+            model: None,
         }
         .into()),
         (cpus(), cpus()).prop_map(|(from, to)| Rescaled { from, to, decision: None }.into()),
@@ -153,7 +154,8 @@ fn any_event() -> impl Strategy<Value = JobEvent> {
             performance: Performance::OnPlan,
             from,
             to,
-            reason: String::new()
+            reason: String::new(),
+            model: None,
         }
         .into()),
         instant().prop_map(|at| MarathonEnded { finished_at: at, received_at: at, exit_code: 0 }.into()),

@@ -1,0 +1,51 @@
+//! Why a job keeps its CPU although its policy wishes for another, and how that and every other outcome is told.
+
+use super::state::JobState;
+use crate::qos::performance::Performance;
+use crate::qos::policy::Wish;
+use crate::qos::units::Cpus;
+
+/// Why a job keeps its CPU, whatever its performance.
+pub enum Hold {
+    /// It has used all that it declared: it needs more than it said, and must not be starved for it.
+    OverDeclared,
+    /// A restart would lose its work.
+    NoCheckpoints,
+    /// No node had room for as much a short while ago, and the job stood still meanwhile.
+    NoRoom(Cpus),
+    /// Its node does not have as much any more.
+    TakenBack(Cpus),
+    /// Its CPU was changed as often as it may be.
+    MaxRescales(u32),
+}
+
+/// The bound on changes, when `wished` would be one too many.
+pub fn max_rescales(state: &JobState, from: Cpus, wished: Cpus) -> Option<Hold> {
+    let most = state.policy.max_rescales?;
+    (wished != from && state.rescales >= most).then_some(Hold::MaxRescales(most))
+}
+
+/// What comes of a wish, for people.
+pub fn told(wish: &Wish, hold: Option<&Hold>, from: Cpus, to: Cpus, dry_run: bool) -> String {
+    let action = match (hold, wish.performance) {
+        (Some(Hold::OverDeclared), _) => {
+            format!("it has used all the CPU time that it declared, {from} CPU stay")
+        }
+        (Some(Hold::NoCheckpoints), _) => format!("a restart would lose its work, {from} CPU stay"),
+        (Some(Hold::NoRoom(cpus)), _) => format!("no node had room for {cpus} CPU a short while ago, {from} CPU stay"),
+        (Some(Hold::TakenBack(to)), _) => format!("its node has no more for it, {from} -> {to} CPU"),
+        (Some(Hold::MaxRescales(most)), _) => {
+            format!("its CPU was changed {most} times, as often as it may, {from} CPU stay")
+        }
+        (None, _) if from != to => format!("{from} -> {to} CPU"),
+        (None, _) if wish.cpus != from => format!("{from} CPU is all that its node is known to have for it"),
+        (None, performance) => match (&wish.stays, performance) {
+            (Some(why), _) => format!("{from} CPU stay, {why}"),
+            (None, Performance::OnPlan) => format!("{from} CPU stay"),
+            (None, Performance::UnderPerformant) => format!("{from} CPU is the most it may get"),
+            (None, Performance::OverPerformant) => format!("{from} CPU is the least it may get"),
+        },
+    };
+    let only = if dry_run && from != to { " would be right; it is only recommended (dry_run)" } else { "" };
+    format!("{}: {action}{only}", wish.grounds)
+}
