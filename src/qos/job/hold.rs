@@ -1,6 +1,7 @@
 //! Why a job keeps its CPU although its policy wishes for another, and how that and every other outcome is told.
 
 use super::state::JobState;
+use crate::qos::arbitration::Standing;
 use crate::qos::performance::Performance;
 use crate::qos::policy::Wish;
 use crate::qos::units::Cpus;
@@ -17,6 +18,13 @@ pub enum Hold {
     TakenBack(Cpus),
     /// Its CPU was changed as often as it may be.
     MaxRescales(u32),
+    /// The cluster has not enough for all wishes.
+    Shared {
+        /// The most that it gets.
+        cap: Cpus,
+        /// How it stands.
+        standing: Standing,
+    },
 }
 
 /// The bound on changes, when `wished` would be one too many.
@@ -37,6 +45,7 @@ pub fn told(wish: &Wish, hold: Option<&Hold>, from: Cpus, to: Cpus, dry_run: boo
         (Some(Hold::MaxRescales(most)), _) => {
             format!("its CPU was changed {most} times, as often as it may, {from} CPU stay")
         }
+        (Some(Hold::Shared { cap, standing }), _) => shared(*standing, *cap, wish.cpus, from, to),
         (None, _) if from != to => format!("{from} -> {to} CPU"),
         (None, _) if wish.cpus != from => format!("{from} CPU is all that its node is known to have for it"),
         (None, performance) => match (&wish.stays, performance) {
@@ -48,4 +57,16 @@ pub fn told(wish: &Wish, hold: Option<&Hold>, from: Cpus, to: Cpus, dry_run: boo
     };
     let only = if dry_run && from != to { " would be right; it is only recommended (dry_run)" } else { "" };
     format!("{}: {action}{only}", wish.grounds)
+}
+
+fn shared(standing: Standing, cap: Cpus, wished: Cpus, from: Cpus, to: Cpus) -> String {
+    let action = if from == to { format!("{from} CPU stay") } else { format!("{from} -> {to} CPU") };
+    match standing {
+        Standing::GivesWay => {
+            format!("it gives way to jobs that can still be on time and gets at most {cap} CPU of {wished}, {action}")
+        }
+        Standing::Saved | Standing::Unlimited => {
+            format!("others need room too and it gets at most {cap} CPU of {wished}, {action}")
+        }
+    }
 }

@@ -18,7 +18,7 @@ use crate::events::job::{Activity, JobEvent, Removal};
 use crate::qos::job::command::FrameworkFacts;
 use crate::qos::job::judge::Verdict;
 use crate::qos::job::registration::{InvalidField, validate};
-use crate::qos::job::{Command, Effect, JobState, Rejection, Reply, awaited_report};
+use crate::qos::job::{asks_for_a_round, Command, Effect, JobState, Rejection, Reply, awaited_report};
 use crate::qos::units::{Cpus, Span, Timestamp};
 
 /// Virtual time begins here: 2027-01-15.
@@ -205,13 +205,11 @@ impl<'a> World<'a> {
     }
 
     fn follow_up(&mut self, job: usize, events: Vec<JobEvent>) -> Result<(), SimulationError> {
-        let has_decided = events.iter().any(|event| {
-            matches!(event, JobEvent::Registered(_) | JobEvent::Decided(_) | JobEvent::ProgressDecided(_))
-        });
+        let asks_for_a_round = asks_for_a_round(&events);
         if let Some(recorded) = self.recorded.as_mut().filter(|_| !events.is_empty()) {
             recorded.push(Batch { job: self.jobs[job].id, at: self.now, events });
         }
-        if has_decided {
+        if asks_for_a_round {
             self.arbitrate()?;
         }
         self.resize_in_place(job)?;
@@ -238,7 +236,8 @@ impl<'a> World<'a> {
         let command = match effect {
             Effect::AwaitJob => Command::Seen(self.facts(job)),
             Effect::SetCpus { cpus } => match self.jobs[job].model.kind {
-                Kind::Repeated { .. } if self.jobs[job].stage == Stage::Idle => {
+                // As long as its task has not been asked for.
+                Kind::Repeated { .. } if matches!(self.jobs[job].stage, Stage::Idle | Stage::Planned) => {
                     self.jobs[job].resized = true;
                     Command::CpusApplied(cpus)
                 }
