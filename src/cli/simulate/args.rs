@@ -26,7 +26,7 @@ pub struct SimulateArgs {
     pub first_seed: u64,
     /// Who decides about the jobs' CPU, perhaps with settings of its own: step:cpu_increment=0.2,cpu_min_slave=0.5; may be repeated,
     /// and then each is compared with the first
-    #[arg(long = "policy", default_value = "step", value_name = "POLICY")]
+    #[arg(long = "policy", default_values = ["step", "predictive"], value_name = "POLICY")]
     pub policies: Vec<Wanted>,
     /// A setting of [elasticity] for all policies; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
