@@ -95,6 +95,8 @@ struct World<'a> {
     cluster: Cluster,
     jobs: Vec<Job>,
     recorded: Option<Vec<Batch>>,
+    /// What is decided for the arbiter's sake does not ask it again.
+    arbitrating: bool,
 }
 
 /// Runs `scenario` under `candidate` with the luck of `seed`.
@@ -142,7 +144,7 @@ impl<'a> World<'a> {
         for (at, job) in jobs.iter().enumerate() {
             agenda.plan(EPOCH + seconds(scenario.registration_s * job.luck.registration), (at, What::Register));
         }
-        World { scenario, candidate, arbiter, seed, now: EPOCH, agenda, cluster, jobs, recorded }
+        World { scenario, candidate, arbiter, seed, now: EPOCH, agenda, cluster, jobs, recorded, arbitrating: false }
     }
 
     fn run(mut self) -> Result<Self, SimulationError> {
@@ -211,8 +213,10 @@ impl<'a> World<'a> {
         if let Some(recorded) = self.recorded.as_mut().filter(|_| !events.is_empty()) {
             recorded.push(Batch { job: self.jobs[job].id, at: self.now, events });
         }
-        if has_decided {
+        if has_decided && !self.arbitrating {
+            self.arbitrating = true;
             self.arbitrate()?;
+            self.arbitrating = false;
         }
         self.resize_in_place(job)?;
         self.perform(job)?;
