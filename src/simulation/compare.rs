@@ -56,8 +56,14 @@ pub struct JobSummary {
     pub on_time: f64,
     /// From where its deadline counts to its end, s, in the mean.
     pub finished_mean_s: f64,
+    /// The same in 2.5 % of the runs at most.
+    pub finished_low_s: f64,
+    /// The same in 97.5 % of the runs at most.
+    pub finished_high_s: f64,
     /// CPU-seconds kept for it, in the mean.
     pub cpu_seconds_mean: f64,
+    /// Resizes, in the mean.
+    pub rescales_mean: f64,
 }
 
 /// What one candidate does otherwise than another on the same seeds.
@@ -120,15 +126,19 @@ impl Summary {
 fn by_job(runs: &[RunOutcome]) -> Vec<JobSummary> {
     let count = runs.first().map_or(0, |run| run.jobs.len());
     let summary = |at: usize| {
-        let mean = |of: &dyn Fn(&JobOutcome) -> f64| {
-            let values: Vec<f64> = runs.iter().filter_map(|run| run.jobs.get(at)).map(of).collect();
-            Estimate::of(&values).mean
+        let values = |of: &dyn Fn(&JobOutcome) -> f64| -> Vec<f64> {
+            runs.iter().filter_map(|run| run.jobs.get(at)).map(of).collect()
         };
+        let mean = |of: &dyn Fn(&JobOutcome) -> f64| Estimate::of(&values(of)).mean;
+        let finished = values(&|job| job.finished_s);
         JobSummary {
             name: runs[0].jobs[at].name,
             on_time: mean(&|job| f64::from(u8::from(job.on_time))),
-            finished_mean_s: mean(&|job| job.finished_s),
+            finished_mean_s: Estimate::of(&finished).mean,
+            finished_low_s: quantile(&finished, 0.025),
+            finished_high_s: quantile(&finished, 0.975),
             cpu_seconds_mean: mean(&|job| job.reserved),
+            rescales_mean: mean(&|job| f64::from(job.rescales)),
         }
     };
     (0..count).map(summary).collect()

@@ -4,7 +4,7 @@ use crate::source::{Piece, Token, lines_with, tokens};
 use crate::tree::{File, files, none};
 
 /// The parts that are the same on every replay: rules, events and the documents on the wire.
-const PURE: [&str; 4] = ["src/qos/", "src/events/job/", "src/api/", "src/openstack/measurements/"];
+const PURE: [&str; 5] = ["src/qos/", "src/simulation/", "src/events/job/", "src/api/", "src/openstack/measurements/"];
 
 /// What a pure part must not name: runtimes, clients, databases, clocks, chance, the system.
 const IMPURE: [&str; 26] = [
@@ -126,7 +126,11 @@ fn rules_events_and_wire_documents_are_pure() {
 
 #[test]
 fn nothing_unordered_decides() {
-    none(naming(&sources(|path| path.starts_with("src/qos/")), &UNORDERED, "use BTreeMap or BTreeSet"));
+    none(naming(
+        &sources(|path| within(path, &["src/qos/", "src/simulation/"])),
+        &UNORDERED,
+        "use BTreeMap or BTreeSet",
+    ));
 }
 
 #[test]

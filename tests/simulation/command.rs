@@ -51,7 +51,7 @@ fn settings_and_options_reach_the_rules_and_the_model() {
 
 #[test]
 fn the_bound_stands_beside_the_policies_and_other_worlds_under_their_names() {
-    let document = document(&["--seeds", "2", "--perturbed", "--bound", "--json"]);
+    let document = document(&["--seeds", "2", "--policy", "step", "--perturbed", "--bound", "--json"]);
     let results = document["results"].as_array().unwrap();
     assert_eq!(results.len(), 22);
     assert_eq!(results[1]["policy"], "bound: each alone on 2 CPU");
@@ -98,7 +98,7 @@ fn the_published_figures_are_drawn_for_every_job() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("out.svg");
     let file = path.to_str().unwrap();
-    simulate(&["--seeds", "1", "--cases", "i,iii", "--plot", file]).assert().success();
+    simulate(&["--seeds", "1", "--policy", "step", "--cases", "i,iii", "--plot", file]).assert().success();
     let svg = std::fs::read_to_string(&path).unwrap();
     assert!(svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>"));
     for text in ["openmpLinpack1", "openmpLinpack6", "/openmplinpack1", "prediction minus deadline", "progress ratio"] {

@@ -7,6 +7,7 @@
 )]
 
 mod command;
+mod hook;
 mod reference;
 mod same_bytes;
 mod support;

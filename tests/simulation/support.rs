@@ -2,17 +2,21 @@
 
 use mesos_qos::config::Settings;
 use mesos_qos::events::job::RescaleMode;
-use mesos_qos::qos::policy::{Policy, PolicySettings, Step};
+use mesos_qos::qos::policy::PolicyName;
 use mesos_qos::qos::units::Cpus;
 use mesos_qos::simulation::{Candidate, NoArbiter, RunOutcome, Scenario, simulate};
 use mesos_qos::supervise;
 
-/// The published policy as a supervisor's default settings make it.
-pub fn step() -> Candidate {
+/// A policy as a supervisor's default settings make it.
+pub fn policy(name: PolicyName) -> Candidate {
     let mut defaults = supervise::defaults(&Settings::default());
-    let PolicySettings { sleeping_time, deployment_time, .. } = defaults.policy;
-    defaults.policy = PolicySettings::newest(Policy::Step(Step::default()), sleeping_time, deployment_time);
-    Candidate { name: "step".into(), defaults, submitted: None }
+    defaults.policies.configured = name;
+    Candidate { name: name.as_str().into(), defaults, submitted: None }
+}
+
+/// The published policy.
+pub fn step() -> Candidate {
+    policy(PolicyName::Step)
 }
 
 /// As [`step`], resizing while the job runs.
@@ -22,15 +26,9 @@ pub fn step_in_place() -> Candidate {
     candidate
 }
 
-/// A step of no size: the submitted CPU stays.
+/// This much CPU from the first iteration to the last.
 pub fn fixed(milli: u32) -> Candidate {
-    let mut candidate = step();
-    let nothing = Cpus::from_milli(0);
-    let PolicySettings { sleeping_time, deployment_time, .. } = candidate.defaults.policy;
-    let step = Step { increment: nothing, decrement: nothing, ..Step::default() };
-    candidate.defaults.policy = PolicySettings::newest(Policy::Step(step), sleeping_time, deployment_time);
-    candidate.submitted = Some(Cpus::from_milli(milli));
-    candidate
+    Candidate { submitted: Some(Cpus::from_milli(milli)), ..policy(PolicyName::Fixed) }
 }
 
 /// The runs of the first `count` seeds.

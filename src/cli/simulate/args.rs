@@ -26,7 +26,7 @@ pub struct SimulateArgs {
     pub first_seed: u64,
     /// Who decides about the jobs' CPU, perhaps with settings of its own: step:cpu_increment=0.2,cpu_min_slave=0.5; may be repeated,
     /// and then each is compared with the first
-    #[arg(long = "policy", default_value = "step", value_name = "POLICY")]
+    #[arg(long = "policy", default_values = ["step", "predictive"], value_name = "POLICY")]
     pub policies: Vec<Wanted>,
     /// A setting of [elasticity] for all policies; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
@@ -49,6 +49,9 @@ pub struct SimulateArgs {
     /// Which of the nodes with room takes a container [default: random; with --chain best-fit]
     #[arg(long, value_name = "random|spread|best-fit")]
     placement: Option<Placement>,
+    /// Seconds within which the jobs register
+    #[arg(long, default_value_t = 30.0, value_name = "S")]
+    registration: f64,
     /// Seconds in which each job is to finish [default: 1800; case iii 480]
     #[arg(long, value_name = "S")]
     deadline: Option<f64>,
@@ -163,6 +166,7 @@ impl SimulateArgs {
             gap_s: self.gap.0,
             chain_gap_s: self.chain.then_some(self.chain_gap.0),
             in_place: self.rescale() == RescaleMode::InPlace,
+            registration_s: self.registration,
             deadline_s: self.deadline,
             deviation: self.deviation,
             submitted: self.cpus.unwrap_or(published.submitted),

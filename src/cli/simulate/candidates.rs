@@ -6,8 +6,6 @@ use std::str::FromStr;
 use super::args::SimulateArgs;
 use crate::config::Choice as _;
 use crate::config::{ConfigError, ENV_PREFIX, Layers, PolicyName, RescaleMode, Settings};
-use crate::qos::policy::{Policy, PolicySettings, Step};
-use crate::qos::units::Cpus;
 use crate::simulation::Candidate;
 use crate::simulation::model::{JobModel, Scenario};
 use crate::supervise;
@@ -64,12 +62,9 @@ pub fn candidates(args: &SimulateArgs) -> anyhow::Result<Vec<Candidate>> {
 pub fn alone(scenario: &Scenario, candidates: &[Candidate]) -> (Scenario, Candidate) {
     let nodes = u32::try_from(JobModel::of(scenario).len()).unwrap_or(u32::MAX).max(scenario.nodes);
     let all = scenario.node_cpus;
-    let nothing = Cpus::from_milli(0);
-    let fixed = Policy::Step(Step { increment: nothing, decrement: nothing, cpu_min: all, cpu_max: all });
-    let mut defaults =
-        candidates.first().map_or_else(|| supervise::defaults(&Settings::default()), |first| first.defaults.clone());
-    let PolicySettings { sleeping_time, deployment_time, .. } = defaults.policy;
-    defaults.policy = PolicySettings::newest(fixed, sleeping_time, deployment_time);
+    let configured = || supervise::defaults(&Settings::default());
+    let mut defaults = candidates.first().map_or_else(configured, |first| first.defaults.clone());
+    defaults.policies.configured = PolicyName::Fixed;
     let name = format!("bound: each alone on {all} CPU");
     (Scenario { nodes, ..scenario.clone() }, Candidate { name, defaults, submitted: Some(all) })
 }

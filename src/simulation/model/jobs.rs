@@ -82,6 +82,7 @@ impl JobModel {
             arguments_version: Some(1),
             start_at: None,
             callback_window: None,
+            dry_run: None,
         }
     }
 }

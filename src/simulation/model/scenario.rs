@@ -140,6 +140,9 @@ impl Scenario {
         };
         range("--gap", self.gap_s, 0.0)?;
         range("--straggler-factor", self.straggler_factor, 0.1)?;
+        range("--chain-gap", self.chain_gap_s.unwrap_or_default(), 0.0)?;
+        range("--downtime", self.restart_s, 0.0)?;
+        number("--registration", self.registration_s, 0.0, 1e6)?;
         number("--nodes", f64::from(self.nodes), 1.0, 100_000.0)?;
         number("--noise", self.noise, 0.0, 2.0)?;
         number("--stragglers", self.stragglers, 0.0, 1.0)?;
