@@ -2,10 +2,21 @@
 
 use serde::Serialize;
 
+use super::choice::choice;
 use super::reader::Section;
 use super::render;
 use crate::qos::policy::Predictive;
 use crate::qos::units::{Cpus, Span};
+
+choice! {
+    /// What keeps a task to its CPU, as the agents of the cluster are set up.
+    CpuLimits {
+        /// A quota: it never gets more than it has reserved (`--cgroups_enable_cfs` of Mesos).
+        Hard = "hard",
+        /// Shares: it also gets what its neighbours leave.
+        Soft = "soft",
+    }
+}
 
 /// Parameters of the policy `predictive`. Fractions are of 1.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -31,9 +42,8 @@ pub struct PredictiveSettings {
     /// The serial fraction that is assumed until it is measured.
     #[serde(rename = "predictive_serial_share")]
     pub serial_share: f64,
-    /// Limits are shares of what a node has.
-    #[serde(skip)]
-    pub soft: bool,
+    /// What keeps a task to its CPU.
+    pub cpu_limits: CpuLimits,
     /// The relative standard deviation that is assumed until it is measured.
     #[serde(rename = "predictive_spread")]
     pub spread: f64,
@@ -57,7 +67,7 @@ impl PredictiveSettings {
             least_reduction: s.cpus("predictive_least_reduction", d.least_reduction),
             stragglers: s.real("predictive_stragglers", share(d.stragglers), 0.0..=0.5),
             serial_share: s.real("predictive_serial_share", share(d.serial_share), 0.0..=0.99),
-            soft: s.choice("cpu_limits", CpuLimits::Hard) == CpuLimits::Soft,
+            cpu_limits: s.choice("cpu_limits", CpuLimits::Hard),
             spread: s.real("predictive_spread", share(d.spread), 0.001..=10.0),
             own_history: s.whole("predictive_own_history", d.own_history, 1..=32),
             resize_downtime: s.span("resize_downtime", d.resize_downtime.seconds(), 0.0..=86_400.0),
@@ -78,7 +88,7 @@ impl PredictiveSettings {
             least_reduction: self.least_reduction,
             stragglers: share(self.stragglers),
             serial_share: share(self.serial_share),
-            soft: self.soft,
+            soft: self.cpu_limits == CpuLimits::Soft,
             spread: share(self.spread),
             own_history: self.own_history,
             resize_downtime: self.resize_downtime,

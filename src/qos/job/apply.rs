@@ -121,6 +121,7 @@ impl JobState {
                     prediction: decided.prediction,
                     bounds: decided.bounds,
                     wish: decided.wish.unwrap_or(decided.to),
+                    to: decided.to,
                 });
             }
             JobEvent::Rescaled(rescaled) => {

@@ -1,7 +1,7 @@
 //! The decision about a repeated batch job: after a counted iteration, and with some policies at its registration.
 
 use super::FOLD_VERSION;
-use super::hold::{Hold, max_rescales, told};
+use super::hold::{Hold, max_rescales, restless, told};
 use super::state::JobState;
 use crate::events::job::{Decided, DecisionInputs};
 use crate::qos::policy::{Repeated, UnknownVersion};
@@ -18,7 +18,7 @@ pub fn decide_cpus(state: &JobState, at: Timestamp) -> Result<Option<Decided>, U
     let cap = state.grant.as_ref().and_then(|grant| Some((grant.cap?, grant.standing)));
     let capped = cap.filter(|(cap, _)| *cap < wished);
     let allowed = capped.map_or(wished, |(cap, _)| cap);
-    let hold = max_rescales(state, from, allowed);
+    let hold = max_rescales(state, from, allowed).or_else(|| restless(state, from, allowed, cap.map(|(_, standing)| standing)));
     let to = if hold.is_some() { from } else { allowed };
     let hold = hold.or(capped.map(|(cap, standing)| Hold::Shared { cap, standing }));
     Ok(Some(Decided {

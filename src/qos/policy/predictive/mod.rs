@@ -101,4 +101,6 @@ fn seconds(span: Span) -> String {
 }
 
 #[cfg(test)]
+mod rate_tests;
+#[cfg(test)]
 mod tests;

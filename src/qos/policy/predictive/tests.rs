@@ -96,8 +96,9 @@ fn the_least_cpu_that_keeps_the_deadline_is_chosen() {
     let forecast = IterationForecast::of(&policy, &job.asked());
     let target = T0 + job.declared.deadline.per_million(policy.target);
     // With a margin it is kept, with one step less it would not be as surely.
-    assert!(forecast.keeps(answer.wish.cpus, target, 1000), "{answer:?}");
-    assert!(!forecast.keeps(answer.wish.cpus.saturating_sub(policy.cpu_grid), target, policy.lowering), "{answer:?}");
+    let confidence = f64::from(policy.confidence) / 1e6;
+    assert!(forecast.chance(answer.wish.cpus, target) >= confidence, "{answer:?}");
+    assert!(forecast.chance(answer.wish.cpus.saturating_sub(policy.cpu_grid), target) < confidence, "{answer:?}");
     assert!(answer.wish.cpus < cpus(2.0) && answer.wish.performance == Performance::OverPerformant, "{answer:?}");
 }
 
@@ -137,7 +138,9 @@ fn one_straggler_of_three_times_the_time_does_not_change_the_decision_by_much() 
     let mut wild = Job::after(&[(1.4, 1.0), (1.4, 1.01), (1.4, 3.0), (1.4, 1.0), (1.4, 1.0)]);
     // The same instant: only what the straggler says of the others differs.
     wild.now = calm.now;
-    let [calm, wild] = [calm, wild].map(|job| job.within(2600.0).decided().wish.cpus);
+    // Too little as it is, so that the CPU that is needed is the CPU that is chosen.
+    let needed = |job: Job| Job { from: cpus(0.5), ..job.within(2600.0) }.decided().wish.cpus;
+    let [calm, wild] = [calm, wild].map(needed);
     assert!(wild.saturating_sub(calm) <= cpus(0.2) && wild >= calm, "{calm} {wild}");
 }
 
