@@ -78,7 +78,7 @@ fn decided(late_by: i64) -> JobEvent {
         from: Cpus::from_milli(1000),
         to: Cpus::from_milli(1400),
         wish: None,
-            reason: String::new(),
+        reason: String::new(),
         model: None,
     })
 }

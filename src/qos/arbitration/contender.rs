@@ -51,7 +51,9 @@ impl Contender {
     /// The sizes between two bounds, the largest first.
     pub fn falling(&self, from: Cpus, to: Cpus) -> impl Iterator<Item = Cpus> + '_ {
         let inside = move |cpus: &Cpus| *cpus >= to && *cpus < from;
-        std::iter::once(from).filter(move |_| from >= to).chain(self.prospects.iter().rev().map(|p| p.cpus).filter(inside))
+        std::iter::once(from)
+            .filter(move |_| from >= to)
+            .chain(self.prospects.iter().rev().map(|p| p.cpus).filter(inside))
     }
 
     /// How late it is expected to be with `cpus`, in seconds.

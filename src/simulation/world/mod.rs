@@ -18,7 +18,7 @@ use crate::events::job::{Activity, JobEvent, Removal};
 use crate::qos::job::command::FrameworkFacts;
 use crate::qos::job::judge::Verdict;
 use crate::qos::job::registration::{InvalidField, validate};
-use crate::qos::job::{asks_for_a_round, Command, Effect, JobState, Rejection, Reply, awaited_report};
+use crate::qos::job::{Command, Effect, JobState, Rejection, Reply, asks_for_a_round, awaited_report};
 use crate::qos::units::{Cpus, Span, Timestamp};
 
 /// Virtual time begins here: 2027-01-15.

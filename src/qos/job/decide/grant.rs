@@ -27,8 +27,7 @@ pub fn grant(state: &JobState, grant: GrantReceived, now: Timestamp) -> Result<R
     if let Some(decided) = decide_cpus(&after, ready_since(&after))? {
         // What is intended already, and has not reached the framework yet, is what another intention takes the place of.
         let intended = after.resizing_to.unwrap_or(decided.from);
-        let rescaled =
-            Acting::of(&decided.policy).and_then(|act| act.rescale(intended, decided.to, after.version + 1));
+        let rescaled = Acting::of(&decided.policy).and_then(|act| act.rescale(intended, decided.to, after.version + 1));
         events.push(decided.into());
         events.extend(rescaled);
     }

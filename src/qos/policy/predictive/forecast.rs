@@ -125,9 +125,8 @@ impl Forecast for IterationForecast {
             stragglers: self.stragglers,
         };
         let seconds = (by.since(self.at) - cost).seconds();
-        let weighed = |sum: f64, (weight, fitted): &(f64, Fitted)| {
-            sum + weight * chance(fitted, &left, cpus.as_f64(), seconds)
-        };
+        let weighed =
+            |sum: f64, (weight, fitted): &(f64, Fitted)| sum + weight * chance(fitted, &left, cpus.as_f64(), seconds);
         self.hypotheses.iter().fold(0.0, weighed)
     }
 
