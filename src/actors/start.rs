@@ -186,10 +186,11 @@ pub async fn start(startup: Startup) -> Result<Running, StartError> {
         let revive = Revive { state: Box::new(state), pending: keys_of(pending.get(&job)) };
         registry.send(revive).await.map_err(|_| StartError::Actors)?;
         let Some(entry) = directory.get(job) else { continue };
+        let advice_only = configured.dry_run;
         let changed = Some(Command::SetPolicy(configured));
         // The supervisor may have ended between the request and its answer.
         let reason = "it may have been under way when the supervisor ended".to_owned();
-        let unanswered = resizing_to.map(|cpus| Command::CpusUnanswered { cpus, reason });
+        let unanswered = resizing_to.filter(|_| !advice_only).map(|cpus| Command::CpusUnanswered { cpus, reason });
         for command in changed.into_iter().chain(unanswered) {
             if let Ok(Err(error)) = entry.actor.send(Submit::plain(command)).await {
                 tracing::warn!(%job, %error, "what the start found could not be recorded");

@@ -19,14 +19,15 @@ use super::submit::{Answer, Receipt, Submit, SubmitError};
 use super::view::job_view;
 use super::webhook::WebhookStatus;
 use crate::api::agent::AllocationReply;
-use crate::api::register::RegisterRequest;
+use crate::api::register::{AdmissionReply, AdmissionView, RegisterRequest};
 use crate::api::view::JobView;
 use crate::clock::Clock;
 use crate::events::store::{EventLog, JobCursor, JobFilter, ReadError};
 use crate::qos::ids::{Framework, JobId};
 use crate::qos::job::command::SampleFacts;
-use crate::qos::job::registration::{Defaults, InvalidField, validate};
+use crate::qos::job::registration::{Defaults, InvalidField, least_deadline, validate};
 use crate::qos::job::{Command, JobState, Rejection, Reply};
+use crate::qos::units::Span;
 
 /// Takes commands and answers questions; cheap to clone.
 #[derive(Clone)]
@@ -77,6 +78,16 @@ impl Supervisor {
             Err(SubmitError::Rejected(Rejection::AlreadyRegistered)) => Err(SubmitError::Conflict.into()),
             answer => Ok(answer?),
         }
+    }
+
+    /// What a registration with this request would be told. Changes nothing.
+    ///
+    /// # Errors
+    /// When a field cannot be accepted.
+    pub fn admission(&self, request: &RegisterRequest) -> Result<AdmissionReply, RegisterError> {
+        let registered = validate(request, self.clock.now(), &self.defaults).map_err(RegisterError::Invalid)?;
+        let admission = AdmissionView::from(&registered.admission);
+        Ok(AdmissionReply { admission, least_deadline: least_deadline(&registered).map(Span::seconds) })
     }
 
     /// Submits a command to a job; a finished job answers from its history.

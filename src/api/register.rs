@@ -68,6 +68,16 @@ pub struct RegisterReply {
     pub duplicate: bool,
 }
 
+/// The answer to `POST /api/v1/admission`: what a registration with the same body would be told. Nothing is registered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AdmissionReply {
+    /// Whether the deadline can be kept.
+    pub admission: AdmissionView,
+    /// The least deadline, in seconds, that is not called infeasible; absent when no deadline is long enough.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub least_deadline: Option<f64>,
+}
+
 /// Whether a deadline can be kept, and with how much CPU.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AdmissionView {

@@ -96,7 +96,7 @@ impl ElasticitySettings {
     pub(super) fn read(reader: &mut Reader) -> Self {
         let mut s = reader.section("elasticity");
         ElasticitySettings {
-            policy: s.choice("policy", PolicyName::Step),
+            policy: s.choice("policy", PolicyName::Predictive),
             cpu_max_slave: s.cpus("cpu_max_slave", Cpus::from_milli(2000)),
             cpu_min_slave: s.cpus("cpu_min_slave", Cpus::from_milli(100)),
             cpu_increment: s.cpus("cpu_increment", Cpus::from_milli(400)),

@@ -151,6 +151,27 @@ fn the_database_is_the_business_of_the_event_log() {
     none(sql(&others));
 }
 
+/// The one place that makes a resize from a decision, and where the event itself is.
+const MAKES_RESIZES: [&str; 2] = ["src/qos/job/acting.rs", "src/events/job/"];
+
+/// Every place in `files` that makes the event of a resize, by its fields.
+fn resizes(files: &[File]) -> Vec<String> {
+    let mut findings = Vec::new();
+    for file in files {
+        for pair in tokens(&file.text).windows(2) {
+            if pair[0].piece == Piece::Word("Rescaled".into()) && pair[1].piece == Piece::Sign('{') {
+                findings.push(format!("{}:{}: only who may act makes a resize", file.path, pair[0].line));
+            }
+        }
+    }
+    findings
+}
+
+#[test]
+fn a_resize_is_made_in_one_place_which_a_policy_that_only_recommends_cannot_reach() {
+    none(resizes(&sources(|path| !within(path, &MAKES_RESIZES) && !is_tests(path) && !path.ends_with("/tests.rs"))));
+}
+
 #[test]
 fn files_stay_small() {
     none(too_long(&sources(|_| true), &LONGER));
@@ -212,6 +233,12 @@ mod each_rule_can_fail {
             fn f() { say("UPDATED"); say("the DELETE waits"); say("select one"); }"#,
         )));
         assert_eq!(naming(&source("use rusqlite::Connection;"), &["rusqlite"], "x").len(), 1);
+    }
+
+    #[test]
+    fn resizes_are_found() {
+        assert_eq!(resizes(&source("fn f() { events.push(Rescaled { from, to, decision }.into()); }")).len(), 1);
+        none(resizes(&source("fn f(r: Rescaled) { match e { JobEvent::Rescaled(r) => {} } } // Rescaled {}")));
     }
 
     #[test]

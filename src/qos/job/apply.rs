@@ -119,6 +119,7 @@ impl JobState {
                     performance: decided.performance,
                     prediction: decided.prediction,
                     bounds: decided.bounds,
+                    to: decided.to,
                 });
             }
             JobEvent::Rescaled(rescaled) => {

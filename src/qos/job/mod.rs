@@ -17,6 +17,7 @@ pub mod judge;
 mod patience;
 mod prediction;
 mod progress;
+mod recompute;
 pub mod registration;
 pub mod state;
 
@@ -24,6 +25,8 @@ pub use command::{Command, Rejection, Reply, Ruling};
 pub use decide::decide;
 pub use effect::{Effect, EffectChange, EffectKey, react};
 pub use patience::{AwaitedReport, awaited_report, longest_wait_for_start, report_due};
+pub use prediction::asked_about;
+pub use recompute::{RecomputeError, recompute, recompute_progress};
 pub use state::{Attempt, Ending, Flag, JobState, Phase, Recorded, Run, Work};
 
 /// Version of the fold from events to state, and of what a decision makes of it; a changed meaning is a new version.

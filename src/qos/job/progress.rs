@@ -1,6 +1,5 @@
 //! The decision about a long-running job, from its CPU time.
 
-use super::FOLD_VERSION;
 use super::execution::Execution;
 use super::hold::{Hold, max_rescales, told};
 use super::state::{Flag, JobState};
@@ -12,13 +11,14 @@ use crate::qos::units::{Cpus, Span, Timestamp};
 /// For so many monitoring periods a job does not ask again for a CPU for which no node had room.
 const NO_ROOM_PERIODS: i64 = 10;
 
-/// Decides for `state` as it is after `sample`. `None` while the job's CPU is unknown.
+/// Decides for `state` as it is after `sample`, as version `fold` did. `None` while the job's CPU is unknown.
 pub fn decide_progress(
     state: &JobState,
-    execution: &Execution,
     sample: &CpuSample,
     free: Option<Cpus>,
+    fold: u16,
 ) -> Result<Option<ProgressDecided>, UnknownVersion> {
+    let Some(execution) = &state.execution else { return Ok(None) };
     let Some(job) = asked_about(state, execution, sample) else { return Ok(None) };
     let (from, policy) = (job.from, &state.policy);
     let wish = policy.rule()?.long_running(&job);
@@ -33,7 +33,9 @@ pub fn decide_progress(
     let ceiling = ceiling(state, free);
     let kept = if hold.is_some() { from } else { wish.cpus };
     // What its node has no longer is taken back, whatever the job needs: somebody else has reserved it.
-    let to = ceiling.map_or(kept, |ceiling| kept.min(ceiling));
+    // Version 1 left a job what it had.
+    let least = if fold == 1 { from } else { Cpus::from_milli(0) };
+    let to = ceiling.map_or(kept, |ceiling| kept.min(ceiling.max(least)));
     let taken_back = to < kept.min(from);
     let hold = if taken_back { Some(Hold::TakenBack(to)) } else { hold };
     Ok(Some(ProgressDecided {
@@ -46,7 +48,7 @@ pub fn decide_progress(
             ceiling,
         },
         policy: policy.clone(),
-        fold: FOLD_VERSION,
+        fold,
         ratio_millionths: (job.ratio * 1e6).round() as i64,
         performance: wish.performance,
         from,

@@ -190,6 +190,8 @@ pub struct LatestDecision {
     pub prediction: Timestamp,
     /// What was on plan.
     pub bounds: Bounds,
+    /// The CPU that was decided on.
+    pub to: Cpus,
 }
 
 /// What an operator should know about a job.
@@ -256,6 +258,13 @@ impl JobState {
     /// Whether its agent changes the job's CPU while it runs.
     pub fn resizes_in_place(&self) -> bool {
         self.registered.framework == Framework::Marathon && self.registered.supervision.rescale == RescaleMode::InPlace
+    }
+
+    /// The CPU that the latest decision would give the job, where the policy only recommends.
+    pub fn recommended(&self) -> Option<Cpus> {
+        let progress = self.execution.as_ref().and_then(|execution| execution.progress);
+        let decided = self.decision.map(|decision| decision.to).or(progress.map(|progress| progress.to));
+        decided.filter(|_| self.policy.dry_run)
     }
 
     /// The CPU that the job may use now: the limit of its agent, or what its framework has reserved.

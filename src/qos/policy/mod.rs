@@ -1,5 +1,7 @@
 //! Policies: from what is known of a job to its next CPU. One file a policy; all answer the same questions ([`Decide`]).
 
+#[cfg(test)]
+mod controller_tests;
 mod error;
 mod fixed;
 mod name;

@@ -2,6 +2,7 @@
 
 use super::telemetry::{Telemetry, telemetry};
 use crate::events::job::{JobEvent, RescaleApplied, RescaleFailed, TelemetryLost};
+use crate::qos::job::FOLD_VERSION;
 use crate::qos::job::acting::Acting;
 use crate::qos::job::command::{LookFacts, Rejection, Ruling};
 use crate::qos::job::execution::{Execution, Segment};
@@ -35,7 +36,7 @@ pub fn look(state: &JobState, facts: LookFacts, now: Timestamp) -> Result<Ruling
     // The sample is the next event of the stream, its decision the one after.
     let mut after = state.clone();
     after.apply(&Recorded { version: state.version + 1, at: now, event: sample.clone().into() });
-    if let Some(decided) = decide_progress(&after, execution, &sample, facts.free)? {
+    if let Some(decided) = decide_progress(&after, &sample, facts.free, FOLD_VERSION)? {
         let rescaled =
             Acting::of(&decided.policy).and_then(|act| act.rescale(decided.from, decided.to, after.version + 1));
         events.push(decided.into());

@@ -17,7 +17,9 @@ use super::patience::{allowed, report_due};
 use super::prediction::decide_cpus;
 use super::state::{JobState, Recorded, Work};
 use crate::api::register::AdmissionView;
-use crate::events::job::{JobEvent, Overdue, PolicyChanged, Registered, RescaleApplied, RescaleFailed};
+use crate::events::job::{
+    JobEvent, Overdue, PolicyChanged, Registered, RescaleApplied, RescaleFailed, RescaleUnanswered,
+};
 use crate::qos::ids::Framework;
 use crate::qos::policy::PolicySettings;
 use crate::qos::units::Timestamp;
@@ -104,5 +106,16 @@ fn set_policy(state: &JobState, policy: PolicySettings) -> Ruling {
     if state.policy == policy || state.ending().is_some() {
         return Ruling::nothing();
     }
-    Ruling::done([PolicyChanged { policy }.into()])
+    let advice_only = policy.dry_run;
+    let mut events: Vec<JobEvent> = vec![PolicyChanged { policy }.into()];
+    if let Some(cpus) = state.resizing_to.filter(|_| advice_only) {
+        // It may have been asked for already, by a supervisor that ended before the answer.
+        if !state.resizes_in_place() && !state.unanswered {
+            let reason = "it may have been under way when dry_run was switched on".to_owned();
+            events.push(RescaleUnanswered { cpus, reason }.into());
+        }
+        let reason = "dry_run was switched on before it was made".to_owned();
+        events.push(RescaleFailed { cpus, reason, no_room: false }.into());
+    }
+    Ruling::done(events)
 }

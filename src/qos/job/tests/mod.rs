@@ -3,6 +3,7 @@
 mod limits;
 mod marathon;
 mod marathon_defects;
+mod policies;
 mod properties;
 mod scenarios;
 mod segments;

@@ -53,11 +53,11 @@ impl Default for Predictive {
             cpu_max: Cpus::from_milli(2000),
             cpu_grid: Cpus::from_milli(100),
             target: 970_000,
-            margin: 1000,
-            lowering: 2000,
+            margin: 2000,
+            lowering: 2500,
             least_reduction: Cpus::from_milli(200),
             straggler: 300_000,
-            serial_share: 300_000,
+            serial_share: 400_000,
             spread: 50_000,
             own_history: 2,
             resize_downtime: Span::from_secs(20),
@@ -89,5 +89,7 @@ fn seconds(span: Span) -> String {
     if seconds < 20.0 { format!("{seconds:.1} s") } else { format!("{seconds:.0} s") }
 }
 
+#[cfg(test)]
+mod rate_tests;
 #[cfg(test)]
 mod tests;
