@@ -4,6 +4,7 @@
 //! state, [`job::react`] names what must happen outside.
 
 pub mod admission;
+pub mod arbitration;
 pub mod chronos;
 pub mod declared;
 pub mod ids;

@@ -154,6 +154,7 @@ mod tests {
             performance: Performance::UnderPerformant,
             from: Cpus::from_milli(1000),
             to: Cpus::from_milli(1400),
+            wish: None,
             reason: String::new(),
             model: None,
         })

@@ -22,7 +22,7 @@ pub mod statistics;
 mod supervised;
 pub mod world;
 
-pub use arbiter::{Arbiter, NoArbiter};
+pub use arbiter::{Arbiter, NoArbiter, Sharing};
 pub use candidate::Candidate;
 pub use model::Scenario;
 pub use outcome::{JobOutcome, RunOutcome};

@@ -104,7 +104,8 @@ impl Supervised {
 /// The directions of the last resizes.
 #[derive(Debug, Default)]
 struct Resizes {
-    decisions: u32,
+    periods: u32,
+    cpus: Option<Cpus>,
     last: VecDeque<(u32, bool)>,
     zigzags: u32,
 }
@@ -112,8 +113,14 @@ struct Resizes {
 impl Resizes {
     fn note(&mut self, event: &JobEvent) {
         match event {
-            JobEvent::Decided(_) | JobEvent::ProgressDecided(_) => self.decisions += 1,
-            JobEvent::Rescaled(rescaled) => self.resized(rescaled.from, rescaled.to),
+            JobEvent::IterationFinished(_) | JobEvent::ProgressDecided(_) => self.periods += 1,
+            JobEvent::Registered(registered) => self.cpus = registered.cpus,
+            // Only what took effect counts: a job may be decided about several times before its next iteration.
+            JobEvent::RescaleApplied(applied) => {
+                if let Some(from) = self.cpus.replace(applied.cpus).filter(|from| *from != applied.cpus) {
+                    self.resized(from, applied.cpus);
+                }
+            }
             _ => {}
         }
     }
@@ -122,7 +129,7 @@ impl Resizes {
         if self.last.len() == 3 {
             self.last.pop_front();
         }
-        self.last.push_back((self.decisions, to > from));
+        self.last.push_back((self.periods, to > from));
         if let [(first, a), (_, b), (third, c)] = self.last.make_contiguous()
             && *a == *c
             && *a != *b

@@ -2,6 +2,7 @@
 
 mod decision;
 mod ending;
+mod grant;
 mod iteration;
 mod marathon;
 mod progress;
@@ -12,6 +13,7 @@ mod start;
 
 pub use decision::{Decided, DecisionInputs, PolicyChanged};
 pub use ending::{Cancelled, Completed, Failed, Removal, Removed, Withdrawn};
+pub use grant::GrantReceived;
 pub use iteration::{IterationFinished, IterationLost, IterationStarted, LossReason, Outcome, RunKey};
 pub use marathon::{MarathonEnded, MarathonStarted};
 pub use progress::{ProgressDecided, ProgressInputs};
@@ -127,6 +129,8 @@ job_events! {
     RescaleUnanswered = 1,
     /// Somebody else changed the job's CPU.
     CpuObserved = 1,
+    /// The arbitration over all jobs has said how much this one may have.
+    GrantReceived = 1,
     /// The configured policy changed under a running job.
     PolicyChanged = 2,
     /// All iterations are done.

@@ -39,6 +39,9 @@ pub struct ProgressDecided {
     pub from: Cpus,
     /// CPU wished for; the same when nothing changes. With a policy that only recommends (`dry_run`) nothing follows from it.
     pub to: Cpus,
+    /// The CPU that the policy wished for, when it is another than what came of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wish: Option<Cpus>,
     /// One sentence for people.
     pub reason: String,
     /// What the policy has learned and used; none for a policy that learns nothing, and in events of schema 1.

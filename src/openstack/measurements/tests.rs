@@ -77,6 +77,7 @@ fn decided(late_by: i64) -> JobEvent {
         performance: Performance::UnderPerformant,
         from: Cpus::from_milli(1000),
         to: Cpus::from_milli(1400),
+        wish: None,
         reason: String::new(),
         model: None,
     })

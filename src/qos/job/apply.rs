@@ -48,6 +48,7 @@ impl JobState {
             surplus_runs: 0,
             last: None,
             decision: None,
+            grant: None,
             flags,
             removed: false,
             execution: None,
@@ -119,6 +120,7 @@ impl JobState {
                     performance: decided.performance,
                     prediction: decided.prediction,
                     bounds: decided.bounds,
+                    wish: decided.wish.unwrap_or(decided.to),
                     to: decided.to,
                 });
             }
@@ -153,6 +155,7 @@ impl JobState {
                 self.cpus = Some(observed.cpus);
                 self.flags.insert(Flag::CpuChangedOutside);
             }
+            JobEvent::GrantReceived(grant) => self.grant = Some(grant.clone()),
             JobEvent::PolicyChanged(changed) => self.policy = changed.policy.clone(),
             JobEvent::Completed(completed) => self.end(Ending::Completed {
                 finished_at: completed.finished_at,

@@ -14,11 +14,13 @@ pub mod effect;
 pub mod execution;
 mod hold;
 pub mod judge;
+mod outlook;
 mod patience;
 mod prediction;
 mod progress;
 mod recompute;
 pub mod registration;
+mod round;
 pub mod state;
 
 pub use command::{Command, Rejection, Reply, Ruling};
@@ -27,6 +29,7 @@ pub use effect::{Effect, EffectChange, EffectKey, react};
 pub use patience::{AwaitedReport, awaited_report, longest_wait_for_start, report_due};
 pub use prediction::asked_about;
 pub use recompute::{RecomputeError, recompute, recompute_progress};
+pub use round::{asks_for_a_round, round};
 pub use state::{Attempt, Ending, Flag, JobState, Phase, Recorded, Run, Work};
 
 /// Version of the fold from events to state, and of what a decision makes of it; a changed meaning is a new version.

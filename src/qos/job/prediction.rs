@@ -1,7 +1,7 @@
 //! The decision about a repeated batch job: after a counted iteration, and with some policies at its registration.
 
 use super::FOLD_VERSION;
-use super::hold::{max_rescales, told};
+use super::hold::{Hold, max_rescales, restless, told};
 use super::state::JobState;
 use crate::events::job::{Decided, DecisionInputs};
 use crate::qos::policy::{Repeated, UnknownVersion};
@@ -15,8 +15,13 @@ pub fn decide_cpus(state: &JobState, at: Timestamp) -> Result<Option<Decided>, U
     let policy = &state.policy;
     let answer = policy.rule()?.repeated(&job);
     let (from, wished) = (job.from, answer.wish.cpus);
-    let hold = max_rescales(state, from, wished);
-    let to = if hold.is_some() { from } else { wished };
+    let cap = state.grant.as_ref().and_then(|grant| Some((grant.cap?, grant.standing)));
+    let capped = cap.filter(|(cap, _)| *cap < wished);
+    let allowed = capped.map_or(wished, |(cap, _)| cap);
+    let hold = max_rescales(state, from, allowed)
+        .or_else(|| restless(state, from, allowed, cap.map(|(_, standing)| standing)));
+    let to = if hold.is_some() { from } else { allowed };
+    let hold = hold.or(capped.map(|(cap, standing)| Hold::Shared { cap, standing }));
     Ok(Some(Decided {
         inputs: DecisionInputs { event: state.version, at, remaining: job.remaining },
         policy: policy.clone(),
@@ -26,6 +31,7 @@ pub fn decide_cpus(state: &JobState, at: Timestamp) -> Result<Option<Decided>, U
         performance: answer.wish.performance,
         from,
         to,
+        wish: capped.map(|_| wished),
         reason: told(&answer.wish, hold.as_ref(), from, to, policy.dry_run),
         model: answer.wish.model,
     }))

@@ -53,6 +53,7 @@ pub fn decide_progress(
         performance: wish.performance,
         from,
         to,
+        wish: None,
         reason: told(&wish, hold.as_ref(), from, to, policy.dry_run),
         model: wish.model,
     }))

@@ -6,7 +6,7 @@ use rpds::RedBlackTreeMapSync;
 use serde::{Deserialize, Serialize};
 
 use super::execution::Execution;
-use crate::events::job::{JobEvent, Registered, RescaleMode, RunKey};
+use crate::events::job::{GrantReceived, JobEvent, Registered, RescaleMode, RunKey};
 use crate::qos::chronos::Bounds;
 use crate::qos::ids::Framework;
 use crate::qos::model::History;
@@ -68,6 +68,8 @@ pub struct JobState {
     pub last: Option<LastIteration>,
     /// The latest decision.
     pub decision: Option<LatestDecision>,
+    /// What the arbitration over all jobs has said last.
+    pub grant: Option<GrantReceived>,
     /// What an operator should know.
     pub flags: BTreeSet<Flag>,
     /// The framework no longer has the job: nothing is left to do.
@@ -190,6 +192,8 @@ pub struct LatestDecision {
     pub prediction: Timestamp,
     /// What was on plan.
     pub bounds: Bounds,
+    /// The CPU that its policy wished for.
+    pub wish: Cpus,
     /// The CPU that was decided on.
     pub to: Cpus,
 }

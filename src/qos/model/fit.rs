@@ -14,11 +14,17 @@ const HUBER: f64 = 1.5;
 /// Rounds of reweighting; the weights have settled well before.
 const ROUNDS: usize = 6;
 
-/// What the declared duration counts, against an observation: it is wrong by a third where an observation is by 5 %.
-const DECLARED_WEIGHT: f64 = 0.02;
+/// Declared durations are wrong by this relative standard deviation (the published ones by 13 to 20 %).
+const DECLARED_DEVIATION: f64 = 0.25;
 
-/// What the assumed serial share counts, against an observation.
-const SHARE_WEIGHT: f64 = 0.1;
+/// Assumed serial shares are wrong by this standard deviation.
+const SHARE_DEVIATION: f64 = 0.15;
+
+/// A straggler takes so many times as long as it should, before anything else is known.
+const STRAGGLER: f64 = 1.4;
+
+/// With more observations than this, a straggler among them stands out and counts little anyway.
+const FEW: usize = 4;
 
 /// So many residuals the assumed spread counts.
 const SPREAD_WEIGHT: f64 = 4.0;
@@ -45,6 +51,30 @@ pub struct Fitted {
     pub spread: f64,
     /// How many observations support it.
     pub observations: u32,
+    /// How uncertain the two parts of the law are.
+    pub covariance: Covariance,
+}
+
+/// Variances and covariance of the serial and the parallel part of a law, in square seconds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Covariance {
+    /// Of the serial part.
+    pub serial: f64,
+    /// Of the parallel part.
+    pub parallel: f64,
+    /// Of both together.
+    pub both: f64,
+}
+
+impl Fitted {
+    /// The standard deviation of the law's own value at `cpus`, in seconds: how wrong the fit may be, apart from how much single
+    /// measurements scatter.
+    pub fn uncertainty(&self, cpus: f64) -> f64 {
+        let (serial, parallel) = Speed::factors(cpus);
+        let Covariance { serial: ss, parallel: pp, both: sp } = self.covariance;
+        let variance = serial * serial * ss + parallel * parallel * pp + 2.0 * serial * parallel * sp;
+        variance.max(0.0).sqrt()
+    }
 }
 
 /// One row of the least-squares problem: `x . (serial, parallel) = y`.
@@ -54,22 +84,55 @@ struct Row {
     weight: f64,
 }
 
+/// What may be the law, each with its probability. While there are few observations, the slowest of them may have been a straggler:
+/// nothing else would tell it from a job that is as slow as that.
+pub fn hypotheses(observed: &[Observation], prior: &Prior, stragglers: f64) -> Vec<(f64, Fitted)> {
+    let usable = usable(observed);
+    let plain = fit_usable(&usable, prior);
+    let ratio = |(cpus, seconds): &(f64, f64)| seconds / positive(plain.speed.seconds(*cpus));
+    let slowest = (0..usable.len()).max_by(|a, b| ratio(&usable[*a]).total_cmp(&ratio(&usable[*b])));
+    let Some(slowest) = slowest.filter(|_| usable.len() <= FEW && stragglers > 0.0) else { return vec![(1.0, plain)] };
+    let mut without = usable.clone();
+    without[slowest].1 /= STRAGGLER;
+    let other = fit_usable(&without, prior);
+    let odds = libm::exp(evidence(&without, &other, prior) - evidence(&usable, &plain, prior));
+    let odds = (odds * stragglers * usable.len() as f64).min(1e9);
+    vec![(1.0 / (1.0 + odds), plain), (odds / (1.0 + odds), other)]
+}
+
+/// The logarithm of how well a law explains the observations and the declaration, up to a constant.
+fn evidence(usable: &[(f64, f64)], fitted: &Fitted, prior: &Prior) -> f64 {
+    let declared = fitted.speed.seconds(prior.cpus.as_f64()) / positive(prior.duration.seconds()) - 1.0;
+    let square = |residual: f64, deviation: f64| residual * residual / (deviation * deviation);
+    let residual = |(cpus, seconds): &(f64, f64)| seconds / positive(fitted.speed.seconds(*cpus)) - 1.0;
+    let measured = usable.iter().fold(0.0, |sum, one| sum + square(residual(one), prior.spread));
+    -0.5 * (square(declared, DECLARED_DEVIATION) + measured)
+}
+
 /// The law that fits `observed` (oldest first) and what was believed before best.
 pub fn fit(observed: &[Observation], prior: &Prior) -> Fitted {
-    let usable: Vec<(f64, f64)> = observed
-        .iter()
-        .map(|one| (one.cpus.as_f64(), one.duration.seconds()))
-        .filter(|(cpus, seconds)| *cpus > 0.0 && *seconds > 0.0)
-        .collect();
-    let mut speed = first_guess(&usable, prior);
+    fit_usable(&usable(observed), prior)
+}
+
+/// CPUs and seconds of each observation that a law can be fitted to.
+fn usable(observed: &[Observation]) -> Vec<(f64, f64)> {
+    let numbers = |one: &Observation| (one.cpus.as_f64(), one.duration.seconds());
+    observed.iter().map(numbers).filter(|(cpus, seconds)| *cpus > 0.0 && *seconds > 0.0).collect()
+}
+
+fn fit_usable(usable: &[(f64, f64)], prior: &Prior) -> Fitted {
+    let mut speed = first_guess(usable, prior);
     let mut spread = prior.spread;
+    let mut normal = Normal::default();
     for _ in 0..ROUNDS {
         let residuals: Vec<f64> =
             usable.iter().map(|(cpus, seconds)| seconds / positive(speed.seconds(*cpus)) - 1.0).collect();
         spread = deviation(&residuals, prior.spread, SPREAD_WEIGHT);
-        speed = solve(&rows(&usable, &residuals, spread, &speed, prior)).unwrap_or(speed);
+        normal = Normal::of(&rows(usable, &residuals, spread, &speed, prior));
+        speed = normal.solve().unwrap_or(speed);
     }
-    Fitted { speed, spread, observations: u32::try_from(usable.len()).unwrap_or(u32::MAX) }
+    let observations = u32::try_from(usable.len()).unwrap_or(u32::MAX);
+    Fitted { speed, spread, observations, covariance: normal.covariance() }
 }
 
 fn positive(value: f64) -> f64 {
@@ -87,41 +150,76 @@ fn first_guess(usable: &[(f64, f64)], prior: &Prior) -> Speed {
     Speed::of_share(median(&wholes), prior.serial_share)
 }
 
+/// The rows, weighted by the inverse of their variance.
 fn rows(usable: &[(f64, f64)], residuals: &[f64], spread: f64, speed: &Speed, prior: &Prior) -> Vec<Row> {
     let mut rows = Vec::with_capacity(usable.len() + 2);
     let mut age = 1.0;
     for ((cpus, seconds), residual) in usable.iter().zip(residuals).rev() {
         let near = HUBER * spread;
         let huber = if residual.abs() <= near { 1.0 } else { near / residual.abs() };
-        let expected = positive(speed.seconds(*cpus));
+        let expected = positive(speed.seconds(*cpus)) * spread;
         rows.push(Row { x: Speed::factors(*cpus), y: *seconds, weight: age * huber / (expected * expected) });
         age *= DECAY;
     }
     let declared = positive(prior.duration.seconds());
-    let x = Speed::factors(prior.cpus.as_f64());
-    rows.push(Row { x, y: declared, weight: DECLARED_WEIGHT / (declared * declared) });
-    let whole = positive(speed.whole());
+    let off = declared * DECLARED_DEVIATION;
+    rows.push(Row { x: Speed::factors(prior.cpus.as_f64()), y: declared, weight: 1.0 / (off * off) });
     let share = (prior.serial_share - 1.0, prior.serial_share);
-    rows.push(Row { x: share, y: 0.0, weight: SHARE_WEIGHT / (whole * whole) });
+    let off = positive(speed.whole()) * SHARE_DEVIATION;
+    rows.push(Row { x: share, y: 0.0, weight: 1.0 / (off * off) });
     rows
 }
 
-/// The non-negative least-squares solution.
-fn solve(rows: &[Row]) -> Option<Speed> {
-    let sum = |of: &dyn Fn(&Row) -> f64| rows.iter().fold(0.0, |sum, row| sum + row.weight * of(row));
-    let (ss, sp, pp) = (sum(&|r| r.x.0 * r.x.0), sum(&|r| r.x.0 * r.x.1), sum(&|r| r.x.1 * r.x.1));
-    let (sy, py) = (sum(&|r| r.x.0 * r.y), sum(&|r| r.x.1 * r.y));
-    let determinant = ss * pp - sp * sp;
-    let both = Speed { serial: (sy * pp - py * sp) / determinant, parallel: (py * ss - sy * sp) / determinant };
-    let solution = if both.parallel < 0.0 {
-        Speed { serial: sy / ss, parallel: 0.0 }
-    } else if both.serial < 0.0 {
-        Speed { serial: 0.0, parallel: py / pp }
-    } else {
-        both
-    };
-    let sound = |part: f64| part.is_finite() && part >= 0.0;
-    (sound(solution.serial) && sound(solution.parallel) && solution.whole() > 0.0).then_some(solution)
+/// The normal equations of a least-squares problem with two unknowns.
+#[derive(Debug, Clone, Copy, Default)]
+struct Normal {
+    ss: f64,
+    sp: f64,
+    pp: f64,
+    sy: f64,
+    py: f64,
+}
+
+impl Normal {
+    fn of(rows: &[Row]) -> Self {
+        rows.iter().fold(Normal::default(), |sum, row| {
+            let ((s, p), weight) = (row.x, row.weight);
+            Normal {
+                ss: sum.ss + weight * s * s,
+                sp: sum.sp + weight * s * p,
+                pp: sum.pp + weight * p * p,
+                sy: sum.sy + weight * s * row.y,
+                py: sum.py + weight * p * row.y,
+            }
+        })
+    }
+
+    fn determinant(&self) -> f64 {
+        self.ss * self.pp - self.sp * self.sp
+    }
+
+    /// The non-negative solution.
+    fn solve(&self) -> Option<Speed> {
+        let Normal { ss, sp, pp, sy, py } = *self;
+        let determinant = self.determinant();
+        let both = Speed { serial: (sy * pp - py * sp) / determinant, parallel: (py * ss - sy * sp) / determinant };
+        let solution = if both.parallel < 0.0 {
+            Speed { serial: sy / ss, parallel: 0.0 }
+        } else if both.serial < 0.0 {
+            Speed { serial: 0.0, parallel: py / pp }
+        } else {
+            both
+        };
+        let sound = |part: f64| part.is_finite() && part >= 0.0;
+        (sound(solution.serial) && sound(solution.parallel) && solution.whole() > 0.0).then_some(solution)
+    }
+
+    /// The inverse of the matrix: with rows weighted by the inverse of their variance, the covariance of the solution.
+    fn covariance(&self) -> Covariance {
+        let determinant = self.determinant();
+        let part = |value: f64| if determinant > 0.0 { value / determinant } else { 0.0 };
+        Covariance { serial: part(self.pp), parallel: part(self.ss), both: part(-self.sp) }
+    }
 }
 
 #[cfg(test)]

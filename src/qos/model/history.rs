@@ -92,6 +92,11 @@ impl Default for History {
 }
 
 impl History {
+    /// The CPU of the run that is under way, or was asked for last.
+    pub const fn run_cpus(&self) -> Option<Cpus> {
+        self.run_cpus
+    }
+
     /// A start was asked for while the framework had `cpus` for the job; `first` when nothing else was tried for its iteration.
     pub fn asked(&mut self, first: bool, cpus: Option<Cpus>, at: Timestamp) {
         self.run_cpus = cpus;

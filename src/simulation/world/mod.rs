@@ -19,8 +19,8 @@ use super::cluster::Cluster;
 use super::engine::Agenda;
 use super::model::{JobModel, Kind, Scenario};
 use super::outcome::{Batch, RunOutcome};
-use crate::qos::job::registration::{InvalidField, validate};
 use crate::qos::job::Command;
+use crate::qos::job::registration::{InvalidField, validate};
 use crate::qos::units::{Span, Timestamp};
 
 /// Virtual time begins here: 2027-01-15.
@@ -52,8 +52,6 @@ struct World<'a> {
     cluster: Cluster,
     jobs: Vec<Job>,
     recorded: Option<Vec<Batch>>,
-    /// What is decided for the arbiter's sake does not ask it again.
-    arbitrating: bool,
 }
 
 /// Runs `scenario` under `candidate` with the luck of `seed`.
@@ -101,7 +99,7 @@ impl<'a> World<'a> {
         for (at, job) in jobs.iter().enumerate() {
             agenda.plan(EPOCH + seconds(scenario.registration_s * job.luck.registration), (at, What::Register));
         }
-        World { scenario, candidate, arbiter, seed, now: EPOCH, agenda, cluster, jobs, recorded, arbitrating: false }
+        World { scenario, candidate, arbiter, seed, now: EPOCH, agenda, cluster, jobs, recorded }
     }
 
     fn run(mut self) -> Result<Self, SimulationError> {

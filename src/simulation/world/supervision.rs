@@ -5,7 +5,7 @@ use super::{EPOCH, SimulationError, What, World};
 use crate::events::job::{Activity, JobEvent, Removal};
 use crate::qos::job::command::FrameworkFacts;
 use crate::qos::job::judge::Verdict;
-use crate::qos::job::{Command, Effect, JobState, Rejection, Reply, awaited_report};
+use crate::qos::job::{Command, Effect, JobState, Rejection, Reply, asks_for_a_round, awaited_report};
 use crate::qos::units::{Cpus, Span, Timestamp};
 use crate::simulation::model::Kind;
 use crate::simulation::outcome::Batch;
@@ -24,16 +24,12 @@ impl World<'_> {
     }
 
     pub(super) fn follow_up(&mut self, job: usize, events: Vec<JobEvent>) -> Result<(), SimulationError> {
-        let has_decided = events.iter().any(|event| {
-            matches!(event, JobEvent::Registered(_) | JobEvent::Decided(_) | JobEvent::ProgressDecided(_))
-        });
+        let asks_for_a_round = asks_for_a_round(&events);
         if let Some(recorded) = self.recorded.as_mut().filter(|_| !events.is_empty()) {
             recorded.push(Batch { job: self.jobs[job].id, at: self.now, events });
         }
-        if has_decided && !self.arbitrating {
-            self.arbitrating = true;
+        if asks_for_a_round {
             self.arbitrate()?;
-            self.arbitrating = false;
         }
         self.resize_in_place(job)?;
         self.perform(job)?;
@@ -59,7 +55,8 @@ impl World<'_> {
         let command = match effect {
             Effect::AwaitJob => Command::Seen(self.facts(job)),
             Effect::SetCpus { cpus } => match self.jobs[job].model.kind {
-                Kind::Repeated { .. } if self.jobs[job].stage == Stage::Idle => {
+                // As long as its task has not been asked for.
+                Kind::Repeated { .. } if matches!(self.jobs[job].stage, Stage::Idle | Stage::Planned) => {
                     self.jobs[job].resized = true;
                     Command::CpusApplied(cpus)
                 }

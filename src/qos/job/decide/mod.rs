@@ -2,6 +2,7 @@
 
 mod ending;
 mod framework;
+mod grant;
 mod look;
 mod marathon;
 mod reports;
@@ -69,6 +70,7 @@ pub fn decide(state: Option<&JobState>, command: Command, now: Timestamp) -> Res
         Command::JobRemoved(how) => ending::removed(state, how),
         Command::ReportAwaited { due } => Ok(report_awaited(state, due, now)),
         Command::SetPolicy(policy) => Ok(set_policy(state, policy)),
+        Command::Grant(grant) => grant::grant(state, grant, now),
     }
 }
 

@@ -101,6 +101,7 @@ fn any_event() -> impl Strategy<Value = JobEvent> {
             performance: Performance::OnPlan,
             from,
             to,
+            wish: None,
             reason: String::new(),
             model: None,
         }
@@ -154,6 +155,7 @@ fn any_event() -> impl Strategy<Value = JobEvent> {
             performance: Performance::OnPlan,
             from,
             to,
+            wish: None,
             reason: String::new(),
             model: None,
         }

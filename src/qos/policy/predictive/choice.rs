@@ -43,15 +43,14 @@ pub fn candidates(policy: &Predictive) -> impl Iterator<Item = Cpus> {
     std::iter::once(min).chain(inner).chain(ends).map(Cpus::from_milli)
 }
 
-/// The least CPU that keeps the target with `margins` (in thousandths) of room, and is not below `floor`.
-pub fn least(
-    policy: &Predictive,
-    forecast: &impl Forecast,
-    target: Timestamp,
-    margins: u32,
-    floor: Cpus,
-) -> Option<Cpus> {
-    candidates(policy).find(|cpus| *cpus >= floor && forecast.keeps(*cpus, target, margins))
+/// The least CPU that is likely enough to end by `target`.
+pub fn least(policy: &Predictive, forecast: &impl Forecast, target: Timestamp) -> Option<Cpus> {
+    let confidence = share(policy.confidence);
+    candidates(policy).find(|cpus| forecast.chance(*cpus, target) >= confidence)
+}
+
+fn share(millionths: u32) -> f64 {
+    f64::from(millionths) / 1e6
 }
 
 /// The CPU for the job.
@@ -59,14 +58,13 @@ pub fn choose(policy: &Predictive, forecast: &impl Forecast, now: &Situation<'_>
     let unsupported = now.observations < policy.own_history;
     // A declaration alone never takes away what was submitted.
     let floor = if unsupported { now.submitted.min(policy.cpu_max) } else { policy.cpu_min };
-    let needed = least(policy, forecast, now.target, 1000, policy.cpu_min);
-    if !forecast.keeps(now.from, now.target, 1000) {
+    let needed = least(policy, forecast, now.target);
+    if forecast.chance(now.from, now.target) < share(policy.enough) {
         let cpus = needed.unwrap_or(policy.cpu_max).max(now.from);
         return Choice { needed, cpus, performance: Performance::UnderPerformant, stays: None };
     }
     let keep = |performance, stays| Choice { needed, cpus: now.from, performance, stays };
-    let spare = least(policy, forecast, now.target, policy.lowering, policy.cpu_min)
-        .filter(|cpus| cpus.saturating_add(policy.least_reduction) <= now.from);
+    let spare = needed.filter(|cpus| cpus.saturating_add(policy.least_reduction) <= now.from);
     let Some(lower) = spare else { return keep(Performance::OnPlan, None) };
     let allowed = lower.max(floor);
     if allowed.saturating_add(policy.least_reduction) > now.from {

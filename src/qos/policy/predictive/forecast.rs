@@ -1,12 +1,9 @@
 //! When a job ends with how much CPU, and how sure that is. What an arbitration over several jobs asks, too.
 
 use super::Predictive;
-use crate::qos::model::{Fitted, Prior, deviation, fit, middle};
+use crate::qos::model::{Fitted, Left, Observation, Prior, chance, deviation, fit, hypotheses, middle, normal};
 use crate::qos::policy::view::{LongRunning, Repeated};
 use crate::qos::units::{Cpus, Span, Timestamp};
-
-/// Room for a straggler is full while no more than so many iterations are left, and shrinks beyond: the others can make up for it.
-const FEW_ITERATIONS: f64 = 3.0;
 
 /// The relative standard deviation of gaps that is assumed until it is measured; what it counts, in gaps.
 const GAP_SPREAD: (f64, f64) = (0.15, 4.0);
@@ -19,8 +16,8 @@ pub trait Forecast {
     /// Time from now to the end with `cpus`, without any margin.
     fn left(&self, cpus: Cpus) -> Span;
 
-    /// What one margin is with `cpus`.
-    fn margin(&self, cpus: Cpus) -> Span;
+    /// The probability, from 0 to 1, that it ends by `by` with `cpus`.
+    fn chance(&self, cpus: Cpus, by: Timestamp) -> f64;
 
     /// The instant that the forecast is made at.
     fn at(&self) -> Timestamp;
@@ -29,15 +26,6 @@ pub trait Forecast {
     fn finish(&self, cpus: Cpus) -> Timestamp {
         self.at() + self.left(cpus)
     }
-
-    /// Whether it ends by `target` with `cpus`, with `margins` (in thousandths) of room.
-    fn keeps(&self, cpus: Cpus, target: Timestamp, margins: u32) -> bool {
-        self.finish(cpus) + times(self.margin(cpus), margins) <= target
-    }
-}
-
-fn times(span: Span, thousandths: u32) -> Span {
-    Span::from_micros(rounded(span.micros() as f64 * f64::from(thousandths) / 1000.0))
 }
 
 fn rounded(micros: f64) -> i64 {
@@ -62,8 +50,8 @@ pub struct IterationForecast {
     remaining: u32,
     from: Cpus,
     resize_cost: Span,
-    deviations: f64,
-    straggler: f64,
+    stragglers: f64,
+    hypotheses: Vec<(f64, Fitted)>,
 }
 
 impl IterationForecast {
@@ -79,8 +67,12 @@ impl IterationForecast {
         let gap = middle(gaps, job.deployment_time);
         let whole = gap.seconds().max(1e-6);
         let residuals: Vec<f64> = gaps.iter().map(|one| one.seconds() / whole - 1.0).collect();
+        let stragglers = f64::from(policy.stragglers) / 1e6;
+        let observed: Vec<Observation> =
+            job.history.iterations.as_slice().iter().map(|one| really_had(policy, *one)).collect();
+        let hypotheses = hypotheses(&observed, &prior, stragglers);
         IterationForecast {
-            fitted: fit(job.history.iterations.as_slice(), &prior),
+            fitted: likeliest(&hypotheses).unwrap_or_else(|| fit(&[], &prior)),
             gap,
             gap_spread: deviation(&residuals, GAP_SPREAD.0, GAP_SPREAD.1),
             pause: job.sleeping_time,
@@ -88,9 +80,28 @@ impl IterationForecast {
             remaining: job.remaining,
             from: job.from,
             resize_cost: job.resize_cost,
-            deviations: f64::from(policy.margin) / 1000.0,
-            straggler: f64::from(policy.straggler) / 1e6,
+            stragglers,
+            hypotheses,
         }
+    }
+
+    /// The same job in the middle of an iteration with `cpus` that began at `since`, as it is at `now`: what can still be chosen is the
+    /// CPU of the iterations after it.
+    pub fn after_the_present(self, since: Timestamp, cpus: Cpus, now: Timestamp) -> Self {
+        let (one, elapsed) = (self.iteration(cpus), now.since(since));
+        // One that takes longer than it should takes some time more.
+        let still = (one - elapsed).max(Span::from_micros(one.micros() / 30));
+        IterationForecast { at: now + still, remaining: self.remaining.saturating_sub(1), ..self }
+    }
+
+    /// The same job as it is at `at` at the earliest.
+    pub fn starting_from(self, at: Timestamp) -> Self {
+        IterationForecast { at: self.at.max(at), ..self }
+    }
+
+    /// Iterations whose CPU can still be chosen.
+    pub const fn remaining(&self) -> u32 {
+        self.remaining
     }
 
     /// What one iteration takes with `cpus`.
@@ -105,13 +116,18 @@ impl Forecast for IterationForecast {
         cost + (self.iteration(cpus) + self.pause + self.gap) * i64::from(self.remaining)
     }
 
-    fn margin(&self, cpus: Cpus) -> Span {
-        let iteration = self.fitted.speed.seconds(cpus.as_f64());
-        let remaining = f64::from(self.remaining);
-        let (one, gap) = (self.fitted.spread * iteration, self.gap_spread * self.gap.seconds());
-        let scatter = ((one * one + gap * gap) * remaining).sqrt();
-        let straggler = self.straggler * iteration * (FEW_ITERATIONS / remaining.max(1.0)).min(1.0);
-        span(self.deviations * scatter + straggler)
+    fn chance(&self, cpus: Cpus, by: Timestamp) -> f64 {
+        let cost = if cpus == self.from { Span::ZERO } else { self.resize_cost };
+        let left = Left {
+            iterations: f64::from(self.remaining),
+            between: (self.gap + self.pause).seconds(),
+            between_deviation: self.gap_spread * self.gap.seconds(),
+            stragglers: self.stragglers,
+        };
+        let seconds = (by.since(self.at) - cost).seconds();
+        let weighed =
+            |sum: f64, (weight, fitted): &(f64, Fitted)| sum + weight * chance(fitted, &left, cpus.as_f64(), seconds);
+        self.hypotheses.iter().fold(0.0, weighed)
     }
 
     fn at(&self) -> Timestamp {
@@ -132,7 +148,6 @@ pub struct RateForecast {
     restarts: bool,
     at: Timestamp,
     from: Cpus,
-    deviations: f64,
 }
 
 impl RateForecast {
@@ -152,7 +167,6 @@ impl RateForecast {
             restarts: job.restarts,
             at: job.at,
             from: job.from,
-            deviations: f64::from(policy.margin) / 1000.0,
         }
     }
 
@@ -177,14 +191,30 @@ impl Forecast for RateForecast {
         self.cost(cpus) + self.running(cpus)
     }
 
-    fn margin(&self, cpus: Cpus) -> Span {
+    fn chance(&self, cpus: Cpus, by: Timestamp) -> f64 {
+        if self.work == Span::ZERO {
+            return 1.0;
+        }
         // The rate of a run is the same for as long as it runs: what is unknown of it does not average out.
-        let scatter = self.deviations * self.fitted.spread * self.running(cpus).seconds();
+        let running = self.running(cpus).seconds();
+        let law = self.work.seconds() * self.fitted.uncertainty(cpus.as_f64());
         let unseen = if self.unseen { self.cost(cpus).seconds() * UNSEEN_DOWNTIME } else { 0.0 };
-        span(scatter + unseen)
+        let scatter = self.fitted.spread * running;
+        let deviation = (scatter * scatter + law * law + unseen * unseen).sqrt().max(1e-6);
+        normal((by.since(self.at) - self.cost(cpus)).seconds() - running, deviation)
     }
 
     fn at(&self) -> Timestamp {
         self.at
     }
+}
+
+/// With soft limits nobody knows what an iteration really had, between what was reserved for it and all that it may use: the middle.
+fn really_had(policy: &Predictive, one: Observation) -> Observation {
+    let most = if policy.soft { policy.cpu_max.max(one.cpus) } else { one.cpus };
+    Observation { cpus: Cpus::from_milli(one.cpus.milli().midpoint(most.milli())), ..one }
+}
+
+fn likeliest(hypotheses: &[(f64, Fitted)]) -> Option<Fitted> {
+    hypotheses.iter().max_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, fitted)| *fitted)
 }

@@ -1,8 +1,8 @@
-//! The least CPU whose predicted finish, with a margin, is inside the deadline.
+//! The least CPU with which the job is almost surely done by its deadline.
 //!
 //! What an iteration takes with how much CPU is learned from the job's own iterations (`qos::model`); before there are any, the
-//! declaration stands in. The margin comes from how much the measurements scatter. CPU is added at once, and taken away only when the
-//! deadline would still be kept with a larger margin. Parameters and what they trade: `docs/policies.md`.
+//! declaration stands in. How likely that is follows from how much the measurements scatter, how little is known yet, and stragglers. CPU is added when the job is
+//! no longer likely enough to be on time, and taken away where less is as safe. Parameters and what they trade: `docs/policies.md`.
 
 mod choice;
 mod forecast;
@@ -28,16 +28,19 @@ pub struct Predictive {
     pub cpu_grid: Cpus,
     /// The share of the deadline that may be used up.
     pub target: u32,
-    /// The margin, in standard deviations of what is left to do.
-    pub margin: u32,
-    /// So many times the margin must remain where CPU is taken away.
-    pub lowering: u32,
+    /// A CPU is chosen so that the job is on time with this probability.
+    pub confidence: u32,
+    /// CPU is added once that probability is less than this.
+    pub enough: u32,
     /// Less than this is not taken away.
     pub least_reduction: Cpus,
-    /// Room for one straggler near the end, as a share of an iteration.
-    pub straggler: u32,
+    /// The share of iterations that take much longer than the others.
+    pub stragglers: u32,
     /// The serial share that is assumed until it is measured.
     pub serial_share: u32,
+    /// Limits are shares: a task also gets what its neighbours leave of its node, up to `cpu_max`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub soft: bool,
     /// The relative standard deviation that is assumed until it is measured.
     pub spread: u32,
     /// So many measurements are needed before a job gets less than was submitted.
@@ -51,17 +54,25 @@ impl Default for Predictive {
         Predictive {
             cpu_min: Cpus::from_milli(100),
             cpu_max: Cpus::from_milli(2000),
-            cpu_grid: Cpus::from_milli(100),
-            target: 970_000,
-            margin: 2000,
-            lowering: 2500,
-            least_reduction: Cpus::from_milli(200),
-            straggler: 300_000,
+            cpu_grid: Cpus::from_milli(50),
+            target: 1_000_000,
+            confidence: 999_000,
+            enough: 990_000,
+            least_reduction: Cpus::from_milli(100),
+            stragglers: 40_000,
             serial_share: 400_000,
-            spread: 50_000,
-            own_history: 2,
+            soft: false,
+            spread: 100_000,
+            own_history: 1,
             resize_downtime: Span::from_secs(20),
         }
+    }
+}
+
+impl Predictive {
+    /// The CPUs that it chooses from, rising.
+    pub fn sizes(&self) -> impl Iterator<Item = Cpus> {
+        choice::candidates(self)
     }
 }
 

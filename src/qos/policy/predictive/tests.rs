@@ -96,8 +96,9 @@ fn the_least_cpu_that_keeps_the_deadline_is_chosen() {
     let forecast = IterationForecast::of(&policy, &job.asked());
     let target = T0 + job.declared.deadline.per_million(policy.target);
     // With a margin it is kept, with one step less it would not be as surely.
-    assert!(forecast.keeps(answer.wish.cpus, target, 1000), "{answer:?}");
-    assert!(!forecast.keeps(answer.wish.cpus.saturating_sub(policy.cpu_grid), target, policy.lowering), "{answer:?}");
+    let confidence = f64::from(policy.confidence) / 1e6;
+    assert!(forecast.chance(answer.wish.cpus, target) >= confidence, "{answer:?}");
+    assert!(forecast.chance(answer.wish.cpus.saturating_sub(policy.cpu_grid), target) < confidence, "{answer:?}");
     assert!(answer.wish.cpus < cpus(2.0) && answer.wish.performance == Performance::OverPerformant, "{answer:?}");
 }
 
