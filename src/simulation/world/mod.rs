@@ -1,11 +1,16 @@
 //! A run: what happens in which order.
 
+mod error;
 mod job;
 mod long_running;
 mod nodes;
 mod repeated;
+mod supervision;
 mod work;
 
+pub use error::SimulationError;
+
+use error::MOST_STEPS;
 use job::{Job, Stage};
 
 use super::arbiter::Arbiter;
@@ -14,60 +19,12 @@ use super::cluster::Cluster;
 use super::engine::Agenda;
 use super::model::{JobModel, Kind, Scenario};
 use super::outcome::{Batch, RunOutcome};
-use crate::events::job::{Activity, JobEvent, Removal};
-use crate::qos::job::command::FrameworkFacts;
-use crate::qos::job::judge::Verdict;
+use crate::qos::job::Command;
 use crate::qos::job::registration::{InvalidField, validate};
-use crate::qos::job::{Command, Effect, JobState, Rejection, Reply, asks_for_a_round, awaited_report};
-use crate::qos::units::{Cpus, Span, Timestamp};
+use crate::qos::units::{Span, Timestamp};
 
 /// Virtual time begins here: 2027-01-15.
 pub const EPOCH: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
-
-/// A run of the published cases takes some hundreds of steps; one that takes so many will never end.
-const MOST_STEPS: u64 = 10_000_000;
-
-/// An alarm that rang and led to nothing rings again after this time, as in production.
-const RING_AGAIN: Span = Span::from_secs(1);
-
-/// Why a run did not come to its end.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum SimulationError {
-    /// The rules do not take the job.
-    #[error("{name} cannot be registered: {field}: {problem}")]
-    Registration {
-        /// The job.
-        name: &'static str,
-        /// The field.
-        field: &'static str,
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// The rules do not take what happened: the simulator drives them wrongly.
-    #[error("{name}, {seconds:.1} s: a command was refused: {rejection}")]
-    Refused {
-        /// The job.
-        name: &'static str,
-        /// Virtual time.
-        seconds: f64,
-        /// Why.
-        rejection: Rejection,
-    },
-    /// Nothing is to happen, and a job is not done.
-    #[error("{name} waits for {cpus} CPU, and no node has as much: nothing will ever happen again")]
-    Stuck {
-        /// The job.
-        name: &'static str,
-        /// What it waits for.
-        cpus: Cpus,
-    },
-    /// More happens than can be true.
-    #[error("the run does not end: {MOST_STEPS} steps, {seconds:.0} s of virtual time")]
-    Endless {
-        /// Virtual time.
-        seconds: f64,
-    },
-}
 
 /// Something that is to happen to a job.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -193,114 +150,6 @@ impl<'a> World<'a> {
             self.request(job)?;
         }
         Ok(())
-    }
-
-    /// Hands a command to the rules, then does what follows: records, performs effects, asks the arbiter, sets the alarm.
-    fn submit(&mut self, job: usize, command: Command) -> Result<Reply, SimulationError> {
-        let outcome = self.jobs[job].supervised.submit(command, self.now);
-        let outcome = outcome.map_err(|rejection| self.refused(job, rejection))?;
-        let reply = outcome.reply;
-        self.follow_up(job, outcome.events)?;
-        Ok(reply)
-    }
-
-    fn follow_up(&mut self, job: usize, events: Vec<JobEvent>) -> Result<(), SimulationError> {
-        let asks_for_a_round = asks_for_a_round(&events);
-        if let Some(recorded) = self.recorded.as_mut().filter(|_| !events.is_empty()) {
-            recorded.push(Batch { job: self.jobs[job].id, at: self.now, events });
-        }
-        if asks_for_a_round {
-            self.arbitrate()?;
-        }
-        self.resize_in_place(job)?;
-        self.perform(job)?;
-        self.set_alarm(job);
-        Ok(())
-    }
-
-    fn arbitrate(&mut self) -> Result<(), SimulationError> {
-        let cluster = Cpus::from_milli(self.scenario.node_cpus.milli().saturating_mul(self.scenario.nodes));
-        let states: Vec<&JobState> =
-            self.jobs.iter().filter_map(|job| job.supervised.state()).filter(|state| !state.is_finished()).collect();
-        for (id, command) in self.arbiter.arbitrate(self.now, cluster, &states) {
-            if let Some(job) = self.jobs.iter().position(|job| job.id == id) {
-                self.submit(job, command)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Performs effects in their order until one has to wait.
-    fn perform(&mut self, job: usize) -> Result<(), SimulationError> {
-        let Some(effect) = self.jobs[job].supervised.next_effect().cloned() else { return Ok(()) };
-        let command = match effect {
-            Effect::AwaitJob => Command::Seen(self.facts(job)),
-            Effect::SetCpus { cpus } => match self.jobs[job].model.kind {
-                // As long as its task has not been asked for.
-                Kind::Repeated { .. } if matches!(self.jobs[job].stage, Stage::Idle | Stage::Planned) => {
-                    self.jobs[job].resized = true;
-                    Command::CpusApplied(cpus)
-                }
-                Kind::Repeated { .. } => return Ok(()),
-                Kind::LongRunning { .. } => return self.restart(job, cpus),
-            },
-            Effect::StartIteration { not_before, .. } => {
-                self.plan_request(job, not_before);
-                return Ok(());
-            }
-            Effect::LookUp { iteration, attempt } => {
-                let facts = self.facts(job);
-                Command::Judged { iteration, attempt, verdict: Verdict::Active(facts.activity), facts }
-            }
-            Effect::DeleteJob { .. } => {
-                self.jobs[job].stage = Stage::Over;
-                Command::JobRemoved(Removal::Deleted)
-            }
-        };
-        self.submit(job, command).map(|_| ())
-    }
-
-    /// What the framework says of the job.
-    fn facts(&self, job: usize) -> FrameworkFacts {
-        let job = &self.jobs[job];
-        let state = job.supervised.state();
-        FrameworkFacts {
-            cpus: state.and_then(|state| state.cpus).unwrap_or(self.scenario.submitted),
-            success_count: state.map_or(0, |state| u64::from(state.done)),
-            error_count: 0,
-            activity: match job.stage {
-                Stage::Idle | Stage::Planned | Stage::Over => Activity::Idle,
-                Stage::Waiting | Stage::Deploying => Activity::Queued,
-                Stage::Running => Activity::Running,
-            },
-        }
-    }
-
-    fn set_alarm(&mut self, job: usize) {
-        let due = self.jobs[job].supervised.state().and_then(awaited_report).map(|report| report.due);
-        if due != self.jobs[job].alarm {
-            self.jobs[job].alarm = due;
-            if let Some(due) = due {
-                self.agenda.plan(due.max(self.now), (job, What::Alarm { due }));
-            }
-        }
-    }
-
-    fn ring(&mut self, job: usize, due: Timestamp) -> Result<(), SimulationError> {
-        let command = match self.jobs[job].model.kind {
-            Kind::Repeated { .. } => Command::ReportAwaited { due },
-            Kind::LongRunning { .. } => Command::Look(self.look_facts(job)),
-        };
-        self.submit(job, command)?;
-        if self.jobs[job].alarm == Some(due) {
-            self.agenda.plan(self.now + RING_AGAIN, (job, What::Alarm { due }));
-        }
-        Ok(())
-    }
-
-    fn refused(&self, job: usize, rejection: Rejection) -> SimulationError {
-        let name = self.jobs[job].model.name;
-        SimulationError::Refused { name, seconds: self.now.since(EPOCH).seconds(), rejection }
     }
 
     fn stuck(&self) -> SimulationError {
