@@ -17,11 +17,13 @@ pub fn decide_cpus(state: &JobState, at: Timestamp) -> Result<Option<Decided>, U
     let (from, wished) = (job.from, answer.wish.cpus);
     let hold = max_rescales(state, from, wished);
     let to = if hold.is_some() { from } else { wished };
+    // Of the CPU that the job is going to have: it is not predicted to be late when it is just being given what it needs.
+    let prediction = if to == wished && !policy.dry_run { answer.finish } else { answer.prediction };
     Ok(Some(Decided {
         inputs: DecisionInputs { event: state.version, at, remaining: job.remaining },
         policy: policy.clone(),
         fold: FOLD_VERSION,
-        prediction: answer.prediction,
+        prediction,
         bounds: answer.bounds,
         performance: answer.wish.performance,
         from,

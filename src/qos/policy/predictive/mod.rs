@@ -53,7 +53,7 @@ impl Default for Predictive {
             cpu_max: Cpus::from_milli(2000),
             cpu_grid: Cpus::from_milli(100),
             target: 970_000,
-            margin: 2000,
+            margin: 1500,
             lowering: 2500,
             least_reduction: Cpus::from_milli(200),
             straggler: 300_000,
