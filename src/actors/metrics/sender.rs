@@ -1,5 +1,6 @@
 //! Fills batches from the log and sends them.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,7 +9,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::pace::Pace;
-use super::split::send_all;
+use super::split::{Unsent, Wanted, send_all};
 use super::window::Window;
 use super::{MetricsPlan, MetricsStatus};
 use crate::actors::follow::Follower;
@@ -17,7 +18,7 @@ use crate::clock::Clock;
 use crate::events::envelope::Seq;
 use crate::events::store::{Append, EventLog};
 use crate::openstack::measurements::{Measured, Point};
-use crate::openstack::{Metric, Monasca, MonascaError};
+use crate::openstack::{Metric, Monasca};
 use crate::qos::units::{Span, Timestamp};
 
 /// The name under which the log keeps how far the sending has come.
@@ -44,6 +45,10 @@ pub(super) struct Sender {
     pace: Pace,
     /// Read and not acknowledged; at most a page of the log and a batch.
     queue: VecDeque<(Seq, Point)>,
+    /// The last metric that Monasca took: by it is told whether it takes any.
+    proven: Option<Metric>,
+    /// It was found to refuse everything, and so often it was tried since with a single metric.
+    refuses_all: Option<usize>,
     /// When the first of them was read.
     waiting_since: Option<Instant>,
     /// The last event that was read.
@@ -68,6 +73,8 @@ impl Sender {
             window: Window::new(Seq::START, plan.overlap),
             pace: Pace::new(plan.requests_per_second),
             queue: VecDeque::new(),
+            proven: None,
+            refuses_all: None,
             waiting_since: None,
             read: Seq::START,
             noted: (Seq::START, Instant::now()),
@@ -131,16 +138,25 @@ impl Sender {
         self.send_batch().await
     }
 
+    /// Leaves out what Monasca would not take any more: it may have become too old while it waited.
+    fn drop_too_old(&mut self) {
+        let oldest = self.clock.now() - self.plan.max_age;
+        let before = self.queue.len();
+        self.queue.retain(|(_, point)| instant(point) >= oldest);
+        let dropped = before - self.queue.len();
+        if dropped > 0 {
+            tracing::warn!(dropped, "metrics are too old to be sent (metrics.max_age), and are left out");
+            self.status.note_too_old(dropped);
+        }
+    }
+
     /// Reads until there is a batch, or all is read.
     async fn fill(&mut self) -> Result<(), Failure> {
+        self.drop_too_old();
         while self.queue.len() < self.plan.batch_size {
             let page = self.follower.page(self.read).await.map_err(|error| Failure::Log(error.to_string()))?;
-            let oldest = self.clock.now() - self.plan.max_age;
-            let before = page.items.len();
-            let fresh = page.items.into_iter().filter(|(_, point)| instant(point) >= oldest);
-            let known = self.queue.len();
-            self.queue.extend(fresh);
-            self.status.note_too_old(before - (self.queue.len() - known));
+            self.queue.extend(page.items);
+            self.drop_too_old();
             self.read = page.upto;
             if !page.more {
                 break;
@@ -160,22 +176,35 @@ impl Sender {
     async fn send_batch(&mut self) -> Result<(), Failure> {
         let size = self.queue.len().min(self.plan.batch_size);
         let metrics: Vec<Metric> = self.queue.iter().take(size).map(|(_, point)| metric(point)).collect();
+        if let Some(tries) = self.refuses_all {
+            self.try_one(tries).await?;
+        }
         let (monasca, status, pace) = (&self.monasca, &self.status, &mut self.pace);
-        let send = async |part: std::ops::Range<usize>| {
+        let proven = self.proven.clone().filter(|one| one.timestamp >= oldest(&*self.clock, &self.plan));
+        let last = Cell::new(None);
+        let send = async |wanted: Wanted| {
             sleep(pace.wait(Instant::now())).await;
             status.note_request();
-            let part = &metrics[part];
-            monasca.send_metrics(part).await?;
-            status.note_sent(part.len());
+            let Wanted::Part(part) = wanted else { return monasca.send_metrics(proven.as_slice()).await };
+            let sent = &metrics[part.clone()];
+            monasca.send_metrics(sent).await?;
+            status.note_sent(sent.len());
+            last.set(part.last());
             Ok(())
         };
-        let refused = |one: usize, error: &MonascaError| {
+        let sent = send_all(size, proven.is_some(), send).await;
+        if let Some(last) = last.get() {
+            self.proven = Some(metrics[last].clone());
+        }
+        if matches!(sent, Err(Unsent::AllRefused(_))) {
+            self.refuses_all = Some(0);
+        }
+        for (one, error) in sent? {
             let Metric { name, dimensions, timestamp, value } = &metrics[one];
             let what = format!("{name} {dimensions:?} at {timestamp} = {value}: {error}");
             tracing::error!("Monasca refuses a metric, which is left out: {what}");
-            status.note_rejected(what);
-        };
-        send_all(size, send, refused).await.map_err(Failure::Monasca)?;
+            self.status.note_rejected(what);
+        }
         if self.status.monasca().worked() {
             tracing::info!(waiting = self.queue.len(), "Monasca takes metrics again");
         }
@@ -187,6 +216,21 @@ impl Sender {
         self.status.set_acknowledged(upto);
         self.status.set_oldest(self.queue.front().map(|(_, point)| instant(point)));
         self.note_sometimes(now).await;
+        Ok(())
+    }
+
+    /// While Monasca refuses everything it gets one metric a time: the one that it took before, or without one any of those that wait.
+    async fn try_one(&mut self, tries: usize) -> Result<(), Failure> {
+        let proven = self.proven.clone().filter(|one| one.timestamp >= oldest(&*self.clock, &self.plan));
+        let waiting = || self.queue.get(tries % self.queue.len().max(1)).map(|(_, point)| metric(point));
+        let Some(one) = proven.or_else(waiting) else { return Ok(()) };
+        self.refuses_all = Some(tries.wrapping_add(1));
+        sleep(self.pace.wait(Instant::now())).await;
+        self.status.note_request();
+        self.monasca.send_metrics(std::slice::from_ref(&one)).await.map_err(|error| {
+            if error.is_about_the_content() { Unsent::AllRefused(error) } else { Unsent::Monasca(error) }
+        })?;
+        (self.proven, self.refuses_all) = (Some(one), None);
         Ok(())
     }
 
@@ -248,9 +292,14 @@ impl Sender {
 #[derive(Debug, thiserror::Error)]
 enum Failure {
     #[error(transparent)]
-    Monasca(MonascaError),
+    Monasca(#[from] Unsent),
     #[error("{0}")]
     Log(String),
+}
+
+/// The oldest instant that is sent, in milliseconds since 1970.
+fn oldest(clock: &dyn Clock, plan: &MetricsPlan) -> i64 {
+    (clock.now() - plan.max_age).micros().div_euclid(1000)
 }
 
 fn instant(point: &Point) -> Timestamp {
