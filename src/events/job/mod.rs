@@ -1,5 +1,6 @@
 //! The events of one job. Pure data: what each one means for the job's state is `qos::job`.
 
+mod deadline;
 mod decision;
 mod ending;
 mod iteration;
@@ -10,6 +11,7 @@ mod resize;
 mod segment;
 mod start;
 
+pub use deadline::DeadlinePassed;
 pub use decision::{Decided, DecisionInputs, PolicyChanged};
 pub use ending::{Cancelled, Completed, Failed, Removal, Removed, Withdrawn};
 pub use iteration::{IterationFinished, IterationLost, IterationStarted, LossReason, Outcome, RunKey};
@@ -153,6 +155,8 @@ job_events! {
     TelemetryLost = 2,
     /// The policy was asked about a long-running job.
     ProgressDecided = 1,
+    /// The job was not done at its deadline, as far as was known.
+    DeadlinePassed = 1,
 }
 
 /// The way from every schema that was ever written to the newest.

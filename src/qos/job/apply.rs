@@ -145,11 +145,17 @@ impl JobState {
                 self.flags.insert(Flag::CpuChangedOutside);
             }
             JobEvent::PolicyChanged(changed) => self.policy = changed.policy.clone(),
-            JobEvent::Completed(completed) => self.end(Ending::Completed {
-                finished_at: completed.finished_at,
-                on_time: completed.on_time,
-                margin: completed.margin,
-            }),
+            JobEvent::Completed(completed) => {
+                // Reported late, done in time.
+                if completed.on_time {
+                    self.flags.remove(&Flag::Late);
+                }
+                self.end(Ending::Completed {
+                    finished_at: completed.finished_at,
+                    on_time: completed.on_time,
+                    margin: completed.margin,
+                });
+            }
             JobEvent::Failed(failed) => self.end(Ending::Failed { reason: failed.reason.clone() }),
             JobEvent::Cancelled(cancelled) => self.end(Ending::Cancelled { reason: cancelled.reason.clone() }),
             JobEvent::Withdrawn(withdrawn) => {
@@ -164,6 +170,7 @@ impl JobState {
             }
             JobEvent::MarathonStarted(started) => {
                 self.phase_running();
+                self.execution_begins();
                 self.execution = Some(Execution::started(self.execution.take(), started));
             }
             JobEvent::SegmentStarted(started) => {
@@ -196,6 +203,9 @@ impl JobState {
                     execution.finished_at = Some(ended.finished_at);
                 }
             }
+            JobEvent::DeadlinePassed(_) => {
+                self.flags.insert(Flag::Late);
+            }
         }
     }
 
@@ -215,7 +225,15 @@ impl JobState {
         }
     }
 
+    /// Before the first report of a long-running job, which moves its deadline: the one before was another.
+    fn execution_begins(&mut self) {
+        if self.execution.is_none() {
+            self.flags.remove(&Flag::Late);
+        }
+    }
+
     fn segment_started(&mut self, started: &SegmentStarted) {
+        self.execution_begins();
         self.flags.remove(&Flag::TelemetryLost);
         if started.checkpoints == Some(false) {
             self.flags.insert(Flag::NoCheckpoints);

@@ -100,6 +100,8 @@ pub enum Command {
         /// When the report was due, by the wall clock.
         due: Timestamp,
     },
+    /// The wait for the deadline is over.
+    DeadlineReached,
     /// The configuration changed.
     SetPolicy(PolicySettings),
 }

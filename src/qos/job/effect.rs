@@ -170,7 +170,8 @@ fn react_to(state: &JobState, event: &JobEvent, settled: &mut Vec<EffectChange>,
         | JobEvent::CpuSample(_)
         | JobEvent::SegmentEnded(_)
         | JobEvent::TelemetryLost(_)
-        | JobEvent::ProgressDecided(_) => {}
+        | JobEvent::ProgressDecided(_)
+        | JobEvent::DeadlinePassed(_) => {}
     }
 }
 

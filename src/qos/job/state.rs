@@ -217,6 +217,8 @@ pub enum Flag {
     OverDeclared,
     /// Its agent cannot write checkpoints: a restart would lose its work.
     NoCheckpoints,
+    /// It was not done at its deadline.
+    Late,
 }
 
 impl Flag {
@@ -235,6 +237,7 @@ impl Flag {
             Flag::TelemetryLost => "telemetry_lost",
             Flag::OverDeclared => "over_declared",
             Flag::NoCheckpoints => "no_checkpoints",
+            Flag::Late => "late",
         }
     }
 }
@@ -248,6 +251,12 @@ impl JobState {
     /// The iteration that is, or will be, under way.
     pub fn next_iteration(&self) -> u32 {
         self.done.saturating_add(1)
+    }
+
+    /// When it has to be done. That of a long-running job counts from the start of its execution; before it, from the registration.
+    pub fn deadline_at(&self) -> Timestamp {
+        let Registered { deadline_at, declared, .. } = &self.registered;
+        self.execution.as_ref().map_or(*deadline_at, |execution| execution.started_at + declared.deadline)
     }
 
     /// Whether its agent changes the job's CPU while it runs.
