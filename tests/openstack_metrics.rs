@@ -464,7 +464,7 @@ fn what_becomes_too_old_while_monasca_is_away_is_counted_and_not_sent() {
         app.registered("new").await;
         until("all is sent", async || {
             let (_, text) = app.get("/metrics").await;
-            text.as_str().unwrap().contains("mesos_qos_monasca_lag_events 0\n")
+            text.as_str().unwrap().contains("mesos_qos_monasca_lag_events 0")
         })
         .await;
         let seen = monasca.seen();

@@ -31,6 +31,9 @@ const WINDOW: Span = Span::from_secs(300);
 /// How far ahead of this machine's clock those of the nodes may be.
 const AHEAD: Span = Span::from_secs(60);
 
+/// Seconds that a part of the window has at most, so that several of them are in it.
+const LONGEST_PART: u64 = 75;
+
 /// Parts this many times longer, at most.
 const COARSEST: u64 = 32;
 
@@ -85,7 +88,10 @@ impl MonascaSource {
         self.begin_new(jobs, now).await.map_err(SourceError::of)?;
         let all: Vec<&RunningJob> = jobs.iter().collect();
         let stretch = Stretch::of(jobs.len(), now - WINDOW, now + AHEAD, self.coarser);
+        let stretch = stretch.in_parts_of_at_most(LONGEST_PART);
         let found = self.ask(&all, &stretch).await.map_err(SourceError::of)?;
+        // What is in the answer was measured before it came.
+        let now = self.clock.now();
         let readings = jobs.iter().filter_map(|job| {
             let measured = of(job, &found);
             let (at, ticks) = match self.carried.get_mut(&job.job).filter(|_| job.segment == 0) {
@@ -123,6 +129,7 @@ impl MonascaSource {
         };
         let stretch = Stretch::of(new.len(), recorded.unwrap_or(since), now + AHEAD, self.coarser);
         let after = (self.ask(&new, &stretch).await?, stretch);
+        let now = self.clock.now();
         for job in new {
             let mut carried = Carried::begin(job, self.ticks_per_second, &of(job, &before.0), &before.1);
             for (found, stretch) in [&before, &after] {

@@ -35,6 +35,11 @@ impl Stretch {
         Stretch { from, to, period: shortest.saturating_mul(longer) }
     }
 
+    /// The same, in parts of no more than `longest` seconds: what is in a longer one would be too old before it counts.
+    pub fn in_parts_of_at_most(self, longest: u64) -> Self {
+        Stretch { period: self.period.min(longest), ..self }
+    }
+
     /// The part that begins at `start`, as far as it lies in the stretch.
     pub fn part(&self, start: Timestamp) -> Part {
         let end = start + Span::from_secs(i64::try_from(self.period).unwrap_or(i64::MAX));
@@ -55,7 +60,8 @@ mod tests {
         let period = |jobs, seconds: i64| Stretch::of(jobs, at(100), at(100 + seconds), 1).period;
         assert_eq!((period(1, 360), period(12, 360), period(13, 360)), (1, 1, 2));
         assert_eq!((period(1, 86_400), period(100, 360)), (20, 8));
-        assert_eq!(Stretch::of(13, at(0), at(360), 4).period, 8);
+        let coarser = Stretch::of(13, at(0), at(360), 4);
+        assert_eq!((coarser.period, coarser.in_parts_of_at_most(5).period), (8, 5));
     }
 
     #[test]
