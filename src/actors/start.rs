@@ -126,6 +126,7 @@ pub async fn start(startup: Startup) -> Result<Running, StartError> {
         let actor = ChronosActor::start_in_arbiter(&core.handle(), move |_| actor);
         performers.insert(Framework::Chronos, actor.recipient());
     }
+    let marathon_submit_timeout = startup.marathon.as_ref().map(|(_, patience)| patience.submit_timeout);
     if let Some((client, patience)) = startup.marathon {
         let status = Arc::new(FrameworkStatus::of("Marathon"));
         frameworks.insert(Framework::Marathon, Arc::clone(&status));
@@ -242,6 +243,7 @@ pub async fn start(startup: Startup) -> Result<Running, StartError> {
         figures,
         outbox_depth: depth,
         surplus_not_recorded: Arc::default(),
+        marathon_submit_timeout,
         frameworks,
         cpu_source,
         metrics,

@@ -18,7 +18,7 @@ pub use iteration::{IterationFinished, IterationLost, IterationStarted, LossReas
 pub use marathon::{MarathonEnded, MarathonStarted};
 pub use progress::{ProgressDecided, ProgressInputs};
 pub use registered::{Origin, Registered, RescaleMode, Supervision};
-pub use resize::{CpuObserved, RescaleApplied, RescaleFailed, RescaleUnanswered, Rescaled};
+pub use resize::{CpuObserved, RescaleApplied, RescaleFailed, RescaleTakenBack, RescaleUnanswered, Rescaled};
 pub use segment::{CpuSample, SegmentEnd, SegmentEnded, SegmentStarted, TelemetryLost};
 pub use start::{Activity, LookedUp, Overdue, SeenInFramework, StartAttempted, StartDropped, Starter};
 
@@ -127,6 +127,8 @@ job_events! {
     RescaleFailed = 2,
     /// A request for another CPU may still be carried out by the framework.
     RescaleUnanswered = 1,
+    /// A request for another CPU is about to be taken back.
+    RescaleTakenBack = 1,
     /// Somebody else changed the job's CPU.
     CpuObserved = 1,
     /// The configured policy changed under a running job.

@@ -37,6 +37,8 @@ pub struct JobState {
     pub policy: PolicySettings,
     /// Where the job is in its life.
     pub phase: Phase,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
     /// What its framework is doing for it, as far as the log knows.
     pub work: Work,
     /// Its framework has shown it.
@@ -47,6 +49,8 @@ pub struct JobState {
     pub limit: Option<Cpus>,
     /// A CPU that is intended and whose outcome is not known yet.
     pub resizing_to: Option<Cpus>,
+    /// No node had room for it, and the framework may have been asked to go back.
+    pub taking_back: bool,
     /// The CPU for which no node had room, and when that was found.
     pub no_room: Option<(Cpus, Timestamp)>,
     /// A request for another CPU may still be carried out, long after it was given up here.
@@ -278,6 +282,12 @@ impl JobState {
         // Until the outcome of a resize is known the job may have either.
         let most = self.resizing_to.max(self.limit);
         most.zip(self.cpus).map_or(nothing, |(most, reserved)| most.saturating_sub(reserved))
+    }
+
+    /// Whether its framework has neither shown it nor let it report: its submission may be under way, also when it is over.
+    pub fn may_still_come(&self) -> bool {
+        // A program that has reported was submitted.
+        !self.seen && self.execution.is_none()
     }
 
     /// How the job ended, when it did.

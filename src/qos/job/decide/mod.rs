@@ -60,6 +60,7 @@ pub fn decide(state: Option<&JobState>, command: Command, now: Timestamp) -> Res
             Some(_) => Ok(Ruling::done([RescaleFailed { cpus, reason, no_room }.into()])),
             None => Err(Rejection::Stale("no resize is pending")),
         },
+        Command::CpusTakenBack { cpus, reason } => framework::cpus_taken_back(state, cpus, reason),
         Command::CpusUnanswered { cpus, reason } => framework::cpus_unanswered(state, cpus, reason),
         Command::JobRemoved(how) => ending::removed(state, how),
         Command::ReportAwaited { due } => Ok(report_awaited(state, due, now)),
