@@ -9,6 +9,8 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::pace::Pace;
+use super::points::{instant, metric};
+use super::proof::Proof;
 use super::split::{Unsent, Wanted, send_all};
 use super::window::Window;
 use super::{MetricsPlan, MetricsStatus};
@@ -19,7 +21,7 @@ use crate::events::envelope::Seq;
 use crate::events::store::{Append, EventLog};
 use crate::openstack::measurements::{Measured, Point};
 use crate::openstack::{Metric, Monasca};
-use crate::qos::units::{Span, Timestamp};
+use crate::qos::units::Timestamp;
 
 /// The name under which the log keeps how far the sending has come.
 const CURSOR: &str = "monasca";
@@ -45,10 +47,7 @@ pub(super) struct Sender {
     pace: Pace,
     /// Read and not acknowledged; at most a page of the log and a batch.
     queue: VecDeque<(Seq, Point)>,
-    /// The last metric that Monasca took: by it is told whether it takes any.
-    proven: Option<Metric>,
-    /// It was found to refuse everything, and so often it was tried since with a single metric.
-    refuses_all: Option<usize>,
+    proof: Proof,
     /// When the first of them was read.
     waiting_since: Option<Instant>,
     /// The last event that was read.
@@ -73,8 +72,7 @@ impl Sender {
             window: Window::new(Seq::START, plan.overlap),
             pace: Pace::new(plan.requests_per_second),
             queue: VecDeque::new(),
-            proven: None,
-            refuses_all: None,
+            proof: Proof::default(),
             waiting_since: None,
             read: Seq::START,
             noted: (Seq::START, Instant::now()),
@@ -138,9 +136,14 @@ impl Sender {
         self.send_batch().await
     }
 
+    /// The oldest instant that is sent.
+    fn oldest(&self) -> Timestamp {
+        self.clock.now() - self.plan.max_age
+    }
+
     /// Leaves out what Monasca would not take any more: it may have become too old while it waited.
     fn drop_too_old(&mut self) {
-        let oldest = self.clock.now() - self.plan.max_age;
+        let oldest = self.oldest();
         let before = self.queue.len();
         self.queue.retain(|(_, point)| instant(point) >= oldest);
         let dropped = before - self.queue.len();
@@ -176,11 +179,9 @@ impl Sender {
     async fn send_batch(&mut self) -> Result<(), Failure> {
         let size = self.queue.len().min(self.plan.batch_size);
         let metrics: Vec<Metric> = self.queue.iter().take(size).map(|(_, point)| metric(point)).collect();
-        if let Some(tries) = self.refuses_all {
-            self.try_one(tries).await?;
-        }
+        self.try_one().await?;
+        let proven = self.proof.metric(self.oldest().micros().div_euclid(1000)).cloned();
         let (monasca, status, pace) = (&self.monasca, &self.status, &mut self.pace);
-        let proven = self.proven.clone().filter(|one| one.timestamp >= oldest(&*self.clock, &self.plan));
         let last = Cell::new(None);
         let send = async |wanted: Wanted| {
             sleep(pace.wait(Instant::now())).await;
@@ -194,10 +195,10 @@ impl Sender {
         };
         let sent = send_all(size, proven.is_some(), send).await;
         if let Some(last) = last.get() {
-            self.proven = Some(metrics[last].clone());
+            self.proof.took(metrics[last].clone());
         }
         if matches!(sent, Err(Unsent::AllRefused(_))) {
-            self.refuses_all = Some(0);
+            self.proof.refuses_all();
         }
         for (one, error) in sent? {
             let Metric { name, dimensions, timestamp, value } = &metrics[one];
@@ -219,18 +220,16 @@ impl Sender {
         Ok(())
     }
 
-    /// While Monasca refuses everything it gets one metric a time: the one that it took before, or without one any of those that wait.
-    async fn try_one(&mut self, tries: usize) -> Result<(), Failure> {
-        let proven = self.proven.clone().filter(|one| one.timestamp >= oldest(&*self.clock, &self.plan));
-        let waiting = || self.queue.get(tries % self.queue.len().max(1)).map(|(_, point)| metric(point));
-        let Some(one) = proven.or_else(waiting) else { return Ok(()) };
-        self.refuses_all = Some(tries.wrapping_add(1));
+    /// While Monasca refuses everything it gets one metric a time.
+    async fn try_one(&mut self) -> Result<(), Failure> {
+        let oldest = self.oldest().micros().div_euclid(1000);
+        let queue = &self.queue;
+        let waiting = |tries: usize| queue.get(tries % queue.len().max(1)).map(|(_, point)| metric(point));
+        let Some(one) = self.proof.next_try(oldest, waiting) else { return Ok(()) };
         sleep(self.pace.wait(Instant::now())).await;
         self.status.note_request();
-        self.monasca.send_metrics(std::slice::from_ref(&one)).await.map_err(|error| {
-            if error.is_about_the_content() { Unsent::AllRefused(error) } else { Unsent::Monasca(error) }
-        })?;
-        (self.proven, self.refuses_all) = (Some(one), None);
+        self.monasca.send_metrics(std::slice::from_ref(&one)).await.map_err(Unsent::of_a_proof)?;
+        self.proof.took(one);
         Ok(())
     }
 
@@ -295,27 +294,4 @@ enum Failure {
     Monasca(#[from] Unsent),
     #[error("{0}")]
     Log(String),
-}
-
-/// The oldest instant that is sent, in milliseconds since 1970.
-fn oldest(clock: &dyn Clock, plan: &MetricsPlan) -> i64 {
-    (clock.now() - plan.max_age).micros().div_euclid(1000)
-}
-
-fn instant(point: &Point) -> Timestamp {
-    Timestamp::from_micros(0) + Span::from_micros(point.timestamp.saturating_mul(1000))
-}
-
-fn metric(point: &Point) -> Metric {
-    let dimensions = [
-        ("jobname", point.jobname.clone()),
-        ("framework", point.framework.as_str().to_owned()),
-        ("uuid", point.job.to_string()),
-    ];
-    Metric {
-        name: point.name.to_owned(),
-        dimensions: dimensions.map(|(key, value)| (key.to_owned(), value)).into(),
-        timestamp: point.timestamp,
-        value: point.value,
-    }
 }

@@ -36,6 +36,13 @@ pub(super) enum Unsent {
     AllRefused(MonascaError),
 }
 
+impl Unsent {
+    /// A metric that must be good was not taken.
+    pub fn of_a_proof(error: MonascaError) -> Self {
+        if error.is_about_the_content() { Unsent::AllRefused(error) } else { Unsent::Monasca(error) }
+    }
+}
+
 /// The next step in the search for it.
 pub(super) fn split(part: Range<usize>) -> Refused {
     if part.len() <= 1 {
@@ -88,9 +95,7 @@ async fn prove(
     if !proven {
         return Err(Unsent::AllRefused(error));
     }
-    send(Wanted::Proven)
-        .await
-        .map_err(|error| if error.is_about_the_content() { Unsent::AllRefused(error) } else { Unsent::Monasca(error) })
+    send(Wanted::Proven).await.map_err(Unsent::of_a_proof)
 }
 
 #[cfg(test)]
