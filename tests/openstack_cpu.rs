@@ -244,6 +244,20 @@ fn a_job_without_segments_goes_on_after_a_restart_from_what_was_recorded() {
         pause().await;
         world.publish(&uuid, "h", now(), 61.0, 0.0).await;
         until("it is measured", async || used(&world).await == Some(3.68)).await;
+        // Nor does one after which Monasca has nothing any more of what was before.
+        let data = world.app.stop().await;
+        let stack = Stack::start();
+        let file = stack.file("user", &stack.cluster.keystone_url(), &stack.cluster.monasca_url());
+        let settings = world.settings.iter().map(|(section, key, value)| match key.as_str() {
+            "credentials_openstack" => (section.as_str(), key.as_str(), file.to_str().unwrap()),
+            _ => (section.as_str(), key.as_str(), value.as_str()),
+        });
+        let app = TestApp::start_in(data, &settings.collect::<Vec<_>>()).await;
+        let token = stack.token("user").await;
+        pause().await;
+        publish(&stack, &token, &uuid, "later", now(), 7.0, 0.0).await;
+        let world = World { app, ..world };
+        until("it is measured", async || used(&world).await == Some(3.75)).await;
         let samples = world.events(&uuid, "CpuSample").await;
         let cpu: Vec<i64> = samples.iter().map(|sample| sample["cpu"].as_i64().unwrap()).collect();
         assert!(cpu.is_sorted(), "{cpu:?}");

@@ -453,6 +453,8 @@ fn what_becomes_too_old_while_monasca_is_away_is_counted_and_not_sent() {
         let settings = [
             ("supervisor", "credentials_openstack", file.to_str().unwrap()),
             ("metrics", "max_age", "3600"),
+            // More waits than a request takes.
+            ("metrics", "batch_size", "1"),
             ("metrics", "batch_interval", "0.2"),
         ];
         let app = TestApp::start_at(Arc::new(tempfile::tempdir().unwrap()), &settings, clock.clone()).await;
