@@ -108,7 +108,7 @@ fn keeper_of(agent: &Child) -> Option<i32> {
 }
 
 fn groups_of(job: &Job) -> Vec<PathBuf> {
-    let name = format!("shell_trap-{}", job.uuid.replace('-', ""));
+    let name = format!("shell_trap-{}*", job.uuid.replace('-', ""));
     let find = Command::new("find").args(["/sys/fs/cgroup", "-type", "d", "-name", &name]).output().unwrap();
     String::from_utf8(find.stdout).unwrap().lines().map(|line| Path::new(line).to_owned()).collect()
 }
@@ -142,6 +142,45 @@ fn what_an_agent_left_that_was_killed_with_its_keeper_is_ended_by_the_next_start
         assert!(job.sleepers().is_empty(), "{before:?} became {:?}", job.sleepers());
         assert_eq!(groups_of(&job), Vec::<PathBuf>::new());
     }
+}
+
+#[test]
+fn a_keeper_that_still_ends_the_last_run_leaves_the_next_one_alone() {
+    let job = Job::new(&[]);
+    let mut agent = job.family();
+    job.three_sleep();
+    let keeper = eventually("the keeper", || keeper_of(&agent));
+    // It learns of the end of its agent late.
+    kill(Pid::from_raw(keeper), Signal::SIGSTOP).unwrap();
+    agent.kill().unwrap();
+    agent.wait().unwrap();
+    let last = job.sleepers();
+    let mut next = job.family();
+    let new = eventually("the next run", || {
+        Some(job.sleepers()).filter(|found| found.len() == 3 && found.iter().all(|pid| !last.contains(pid)))
+    });
+    kill(Pid::from_raw(keeper), Signal::SIGCONT).unwrap();
+    eventually("the end of the keeper", || Stat::of(keeper).is_none().then_some(()));
+    assert_eq!(job.sleepers(), new, "the next run was ended with the last");
+    assert!(next.try_wait().unwrap().is_none());
+    kill(pid_of(&next), Signal::SIGTERM).unwrap();
+    assert_eq!(next.wait().unwrap().code(), Some(143));
+    eventually("the end of its groups", || groups_of(&job).is_empty().then_some(()));
+}
+
+#[test]
+fn a_group_that_an_earlier_version_left_is_ended_by_the_next_start() {
+    let job = Job::new(&[]);
+    let cgroups = shell_trap::cgroup::Cgroups::find().unwrap();
+    let own = cgroups.of_process(std::process::id().cast_signed()).unwrap();
+    let group = own.join(format!("shell_trap-{}", job.uuid.replace('-', "")));
+    std::fs::create_dir(&group).unwrap();
+    let mut left = Command::new("sleep").arg(&job.word).spawn().unwrap();
+    std::fs::write(group.join("cgroup.procs"), left.id().to_string()).unwrap();
+    let mut next = job.start("exit 7");
+    assert_eq!(next.wait().unwrap().code(), Some(7));
+    assert!(!left.wait().unwrap().success());
+    assert_eq!(groups_of(&job), Vec::<PathBuf>::new());
 }
 
 #[test]

@@ -69,9 +69,11 @@ impl ProcessJob {
             tracing::warn!(processes = left, "ended what an earlier agent of this job left");
         }
         let before = of_children();
-        let group = Group::make(config.cgroup_parent.as_deref(), name, cores);
+        // Another run's keeper may still be ending that one: nothing of this run has the same name.
+        let mark = traces::own_mark(name);
+        let group = Group::make(config.cgroup_parent.as_deref(), &traces::group_name(&mark), cores);
         let directories = group.as_ref().map(Group::directories).unwrap_or_default();
-        let mut traces = Traces::of(name, directories);
+        let mut traces = Traces::of(mark, directories);
         // Before there is anything to keep.
         let mut keeper = Keeper::start(&traces)?;
         if let Some(lease) = lease {

@@ -1,5 +1,10 @@
 //! Control groups of both versions: where a process is, what its group has used, and the job's own group around it.
 
+#[cfg(test)]
+pub(crate) mod fake;
+mod freeze;
+
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -26,7 +31,7 @@ impl CpuTime {
 /// The two versions of the interface.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Hierarchy {
-    /// Mount points with their controllers.
+    /// Mount points with their controllers: none where version two is mounted beside it, for systemd and for containers.
     V1(Vec<(PathBuf, Vec<String>)>),
     /// The one mount point.
     V2 { root: PathBuf },
@@ -34,7 +39,11 @@ enum Hierarchy {
 
 /// The hierarchy that accounts for CPU time on this node.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cgroups(Hierarchy);
+pub struct Cgroups {
+    hierarchy: Hierarchy,
+    /// `/proc`.
+    processes: PathBuf,
+}
 
 impl Cgroups {
     /// Looks at what is mounted.
@@ -43,18 +52,22 @@ impl Cgroups {
     /// When neither version accounts for CPU time here.
     pub fn find() -> Result<Self> {
         let mounts = fs::read_to_string("/proc/self/mounts").context("/proc/self/mounts")?;
-        Self::among(&mounts).ok_or_else(|| anyhow!("no control group hierarchy with CPU accounting is mounted"))
+        Self::among(&mounts, Path::new("/proc"))
+            .ok_or_else(|| anyhow!("no control group hierarchy with CPU accounting is mounted"))
     }
 
-    fn among(mounts: &str) -> Option<Self> {
+    fn among(mounts: &str, processes: &Path) -> Option<Self> {
+        let found = |hierarchy| Some(Cgroups { hierarchy, processes: processes.to_owned() });
         let lines: Vec<Vec<&str>> = mounts.lines().map(|line| line.split(' ').collect()).collect();
         let of_type = |wanted: &'static str| lines.iter().filter(move |f| f.get(2) == Some(&wanted) && f.len() > 3);
         let controllers = |f: &[&str]| f[3].split(',').map(str::to_owned).collect();
-        let all: Vec<(PathBuf, Vec<String>)> = of_type("cgroup").map(|f| (f[1].into(), controllers(f))).collect();
+        let mut all: Vec<(PathBuf, Vec<String>)> = of_type("cgroup").map(|f| (f[1].into(), controllers(f))).collect();
+        let mut second = of_type("cgroup2").map(|f| PathBuf::from(f[1]));
         if mount_of(&all, "cpuacct").is_some() {
-            return Some(Cgroups(Hierarchy::V1(all)));
+            all.extend(second.map(|root| (root, Vec::new())));
+            return found(Hierarchy::V1(all));
         }
-        of_type("cgroup2").next().map(|f| Cgroups(Hierarchy::V2 { root: f[1].into() }))
+        found(Hierarchy::V2 { root: second.next()? })
     }
 
     /// The directory of the group that process `pid` is in.
@@ -75,79 +88,11 @@ impl Cgroups {
 
     /// The directory of a group in the hierarchy of a controller.
     fn with(&self, group: &str, controller: &str) -> Option<PathBuf> {
-        let root = match &self.0 {
+        let root = match &self.hierarchy {
             Hierarchy::V1(all) => mount_of(all, controller)?,
             Hierarchy::V2 { root } => root,
         };
         Some(root.join(group.trim_start_matches('/')))
-    }
-
-    /// Has a group and all groups below it stand still, at once and without asking anybody else; `false` when there is no
-    /// such group. The kernel cannot freeze what it holds back for its quota, so that is lifted when it takes long.
-    ///
-    /// # Errors
-    /// When the group does not stand still after a second.
-    pub fn freeze(&self, group: &str) -> Result<bool> {
-        let (Some(directory), v1) = (self.with(group, "freezer"), matches!(self.0, Hierarchy::V1(_))) else {
-            return Ok(false);
-        };
-        if !directory.exists() {
-            return Ok(false);
-        }
-        let file = directory.join(if v1 { "freezer.state" } else { "cgroup.freeze" });
-        for attempt in 0..200 {
-            // Version one forgets a wish that it could not fulfil when a process was made meanwhile.
-            let order = if v1 { "FROZEN" } else { "1" };
-            fs::write(&file, order).with_context(|| file.display().to_string())?;
-            let state =
-                fs::read_to_string(if v1 { file.clone() } else { directory.join("cgroup.events") }).unwrap_or_default();
-            if state.lines().any(|line| line == "FROZEN" || line == "frozen 1") {
-                return Ok(true);
-            }
-            if attempt == 10 {
-                self.lift_quotas(group);
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        Err(anyhow!("{} does not stand still", directory.display()))
-    }
-
-    fn lift_quotas(&self, group: &str) {
-        let Some(directory) = self.with(group, "cpu") else { return };
-        for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-            let (name, most) =
-                if matches!(self.0, Hierarchy::V1(_)) { ("cpu.cfs_quota_us", "-1") } else { ("cpu.max", "max") };
-            if entry.path().join(name).exists() {
-                let _ = fs::write(entry.path().join(name), most);
-            }
-        }
-    }
-
-    /// Lets a frozen group go on; whether it had to be.
-    pub fn thaw(&self, group: &str) -> bool {
-        let Some(directory) = self.with(group, "freezer") else { return false };
-        let (name, order) = match &self.0 {
-            Hierarchy::V1(_) => ("freezer.state", "THAWED"),
-            Hierarchy::V2 { .. } => ("cgroup.freeze", "0"),
-        };
-        let file = directory.join(name);
-        let frozen = fs::read_to_string(&file).is_ok_and(|state| !matches!(state.trim(), "THAWED" | "0"));
-        frozen && fs::write(&file, order).is_ok()
-    }
-
-    /// Has the group that process `pid` itself is in stand still.
-    ///
-    /// # Errors
-    /// As [`Cgroups::freeze`].
-    pub fn freeze_process(&self, pid: i32) -> Result<bool> {
-        self.own_group_of(pid, "freezer").map_or(Ok(false), |group| self.freeze(&group))
-    }
-
-    /// Lets the group that process `pid` itself is in go on.
-    pub fn thaw_process(&self, pid: i32) {
-        if let Some(group) = self.own_group_of(pid, "freezer") {
-            self.thaw(&group);
-        }
     }
 
     /// Sets the hard limit of the group that process `pid` itself is in, in cores.
@@ -157,7 +102,7 @@ impl Cgroups {
     pub fn limit_process(&self, pid: i32, cores: f64) -> Result<()> {
         let group = self.own_group_of(pid, "cpu").context("the process is in no group with a CPU limit")?;
         let directory = self.with(&group, "cpu").context("no control group hierarchy limits CPU")?;
-        let (file, period, v1) = match self.0 {
+        let (file, period, v1) = match self.hierarchy {
             Hierarchy::V1(_) => {
                 (directory.join("cpu.cfs_quota_us"), number(&directory.join("cpu.cfs_period_us"))?, true)
             }
@@ -181,8 +126,8 @@ impl Cgroups {
 
     /// The group of a process for a controller.
     fn group_of(&self, pid: i32, controller: &str) -> Option<String> {
-        let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
-        let wanted = if matches!(self.0, Hierarchy::V1(_)) { controller } else { "" };
+        let text = fs::read_to_string(self.processes.join(pid.to_string()).join("cgroup")).ok()?;
+        let wanted = if matches!(self.hierarchy, Hierarchy::V1(_)) { controller } else { "" };
         text.lines().find_map(|line| {
             let mut parts = line.splitn(3, ':').skip(1);
             let (controllers, group) = (parts.next()?, parts.next()?);
@@ -190,12 +135,14 @@ impl Cgroups {
         })
     }
 
-    /// Groups beside `group`, itself included.
+    /// Groups beside `group`, itself included, that are there in any of the hierarchies.
     pub fn siblings(&self, group: &str) -> Vec<String> {
         let Some((base, _)) = group.rsplit_once('/') else { return Vec::new() };
-        let entries = fs::read_dir(self.directory(base)).into_iter().flatten().flatten();
+        let directories = self.roots().into_iter().map(|root| root.join(base.trim_start_matches('/')));
+        let entries = directories.flat_map(|directory| fs::read_dir(directory).into_iter().flatten().flatten());
         let groups = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
-        groups.filter_map(|entry| Some(format!("{base}/{}", entry.file_name().into_string().ok()?))).collect()
+        let names: BTreeSet<String> = groups.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+        names.into_iter().map(|name| format!("{base}/{name}")).collect()
     }
 
     /// Is there a process in the directory of a group, or below it?
@@ -209,7 +156,7 @@ impl Cgroups {
     /// # Errors
     /// When the group is gone, or does not count.
     pub fn cpu_time(&self, directory: &Path) -> Result<CpuTime> {
-        match &self.0 {
+        match &self.hierarchy {
             Hierarchy::V1(_) => {
                 let nanoseconds = |name: &str| number(&directory.join(name)).map(Duration::from_nanos);
                 let total = nanoseconds("cpuacct.usage")?;
@@ -230,17 +177,31 @@ impl Cgroups {
         text.lines().filter_map(|line| line.parse().ok()).collect()
     }
 
-    /// Removes an empty group from all hierarchies; one that is still busy or gone stays as it is.
+    /// Removes an empty group from all hierarchies, with the empty ones below it; one that is still busy stays as it is.
     pub fn remove(&self, group: &str) {
         let group = group.trim_start_matches('/');
-        let roots: Vec<&PathBuf> = match &self.0 {
-            Hierarchy::V1(all) => all.iter().map(|(root, _)| root).collect(),
-            Hierarchy::V2 { root } => vec![root],
-        };
-        for root in roots {
-            let _ = fs::remove_dir(root.join(group));
+        for root in self.roots() {
+            remove_empty(&root.join(group));
         }
     }
+
+    /// Everything that is mounted.
+    fn roots(&self) -> Vec<&PathBuf> {
+        match &self.hierarchy {
+            Hierarchy::V1(all) => all.iter().map(|(root, _)| root).collect(),
+            Hierarchy::V2 { root } => vec![root],
+        }
+    }
+}
+
+fn remove_empty(directory: &Path) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            remove_empty(&entry.path());
+        }
+    }
+    // The kernel refuses what has processes in it.
+    let _ = fs::remove_dir(directory);
 }
 
 fn mount_of<'a>(all: &'a [(PathBuf, Vec<String>)], controller: &str) -> Option<&'a PathBuf> {
@@ -269,10 +230,16 @@ mod tests {
     fn version_one_is_preferred_where_it_accounts_for_cpu_time() {
         let hybrid =
             "cgroup /c/cpu cgroup rw,cpu 0 0\ncgroup /c/acct cgroup rw,cpuacct 0 0\ncgroup2 /c/u cgroup2 rw 0 0\n";
-        assert_eq!(Cgroups::among(hybrid).unwrap().directory("/docker/x"), PathBuf::from("/c/acct/docker/x"));
+        assert_eq!(
+            Cgroups::among(hybrid, Path::new("/proc")).unwrap().directory("/docker/x"),
+            PathBuf::from("/c/acct/docker/x")
+        );
         let unified = "cgroup2 /sys/fs/cgroup cgroup2 rw,nsdelegate 0 0\n";
-        assert_eq!(Cgroups::among(unified).unwrap().directory("a"), PathBuf::from("/sys/fs/cgroup/a"));
-        assert_eq!(Cgroups::among("proc /proc proc rw 0 0\n"), None);
+        assert_eq!(
+            Cgroups::among(unified, Path::new("/proc")).unwrap().directory("a"),
+            PathBuf::from("/sys/fs/cgroup/a")
+        );
+        assert_eq!(Cgroups::among("proc /proc proc rw 0 0\n", Path::new("/proc")), None);
     }
 
     #[test]
@@ -290,42 +257,43 @@ mod tests {
     }
 
     #[test]
-    fn a_frozen_group_stands_still_until_it_is_thawed() {
-        let cgroups = Cgroups::find().unwrap();
-        let name = format!("shell_trap-freeze-{}", std::process::id());
-        assert!(!cgroups.freeze(&name).unwrap(), "there is no such group yet");
-        let child = std::process::Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
-        /// Leaves nothing behind, however the test ends.
-        struct Busy<'a>(std::process::Child, &'a Cgroups, &'a str);
-        impl Drop for Busy<'_> {
-            fn drop(&mut self) {
-                let _ = self.0.kill();
-                self.1.thaw(self.2);
-                let _ = self.0.wait();
-                self.1.remove(self.2);
-            }
+    fn a_group_goes_from_all_hierarchies_also_where_version_two_is_mounted_beside_the_first() {
+        let base = tempfile::tempdir().unwrap();
+        let at = |name: &str| base.path().join(name);
+        let mounts = format!(
+            "cgroup {} cgroup rw,cpuacct 0 0\ncgroup2 {} cgroup2 rw 0 0\n",
+            at("acct").display(),
+            at("unified").display()
+        );
+        let cgroups = Cgroups::among(&mounts, Path::new("/proc")).unwrap();
+        // Of the second an earlier agent has removed the group with the counters only.
+        for group in ["acct/jobs/a-1", "unified/jobs/a-1/container", "unified/jobs/a-2"] {
+            fs::create_dir_all(at(group)).unwrap();
         }
-        let child = Busy(child, &cgroups, &name);
-        for controller in ["cpuacct", "freezer"] {
-            let directory = cgroups.with(&name, controller).unwrap();
-            fs::create_dir_all(&directory).unwrap();
-            fs::write(directory.join("cgroup.procs"), child.0.id().to_string()).unwrap();
-        }
-        assert!(!cgroups.thaw(&name));
-        let used = || cgroups.cpu_time(&cgroups.directory(&name)).unwrap().total;
-        let work = |since: Duration| {
-            (0..2000).any(|_| {
-                std::thread::sleep(Duration::from_millis(10));
-                used() > since + Duration::from_millis(5)
-            })
-        };
-        assert!(work(used()));
-        assert!(cgroups.freeze(&name).unwrap());
-        let before = used();
-        std::thread::sleep(Duration::from_millis(300));
-        assert_eq!(used(), before);
-        assert!(cgroups.thaw(&name));
-        assert!(work(before));
+        let siblings = cgroups.siblings("/jobs/a-1");
+        assert_eq!(siblings, ["/jobs/a-1", "/jobs/a-2"]);
+        siblings.iter().for_each(|group| cgroups.remove(group));
+        let left = |name: &str| fs::read_dir(at(name)).unwrap().count();
+        assert_eq!((left("acct/jobs"), left("unified/jobs")), (0, 0));
+    }
+
+    #[test]
+    fn in_version_two_everything_of_a_group_is_in_one_directory() {
+        let tree = fake::Tree::new();
+        let cgroups = tree.cgroups();
+        let process = tree.group_with_process("/jobs/a-1", 42);
+        assert_eq!(cgroups.of_process(42).unwrap(), process);
+        assert_eq!((cgroups.members(&process), cgroups.populated(&tree.path("/jobs"))), (vec![42], true));
+        fs::write(process.join("cpu.stat"), "usage_usec 5\nuser_usec 3\nsystem_usec 2\n").unwrap();
+        let time = CpuTime { total: Duration::from_micros(5), user: Duration::from_micros(3) };
+        assert_eq!(cgroups.cpu_time(&process).unwrap(), time);
+        fs::write(process.join("cpu.max"), "max 100000\n").unwrap();
+        cgroups.limit_process(42, 1.5).unwrap();
+        assert_eq!(fs::read_to_string(process.join("cpu.max")).unwrap(), "150000 100000");
+        // What is in no group of its own is in the root, which has no limit.
+        tree.process(43, "/");
+        assert!(cgroups.limit_process(43, 1.0).is_err());
+        assert!(cgroups.of_process(44).is_err());
     }
 
     #[test]
