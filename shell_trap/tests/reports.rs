@@ -121,7 +121,7 @@ async fn what_was_not_delivered_is_taken_up_by_the_next_task() {
     let directory = tempfile::tempdir().unwrap();
     let away = config("http://127.0.0.1:9", &[]);
     let reporter = Reporter::start(&away).unwrap();
-    reporter.keep_in(directory.path(), 1);
+    reporter.keep_in(directory.path(), 1).await.unwrap();
     reporter.send(words().start(&start(), 1.0));
     reporter.send(words().sample(Cpu::default(), 1.0));
     // Nobody asks for it: the task may be killed at any moment.
@@ -131,7 +131,7 @@ async fn what_was_not_delivered_is_taken_up_by_the_next_task() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let seen = Seen::default();
     let next = Reporter::start(&config(&format!("http://{}", listener.local_addr().unwrap()), &[])).unwrap();
-    next.keep_in(directory.path(), 2);
+    next.keep_in(directory.path(), 2).await.unwrap();
     let theirs = seen.clone();
     tokio::spawn(async move { serve(listener.accept().await.unwrap().0, 200, theirs).await });
     assert!(next.flush(Instant::now() + Duration::from_secs(60)).await);

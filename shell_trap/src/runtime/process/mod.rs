@@ -11,7 +11,7 @@ use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::time::{TimeVal, TimeValLike as _};
@@ -24,6 +24,7 @@ use self::group::Group;
 use self::keeper::Keeper;
 use self::traces::Traces;
 use super::{Ended, Running};
+use crate::aside::aside;
 use crate::cgroup::CpuTime;
 use crate::config::Config;
 use crate::lease::{Lease, state};
@@ -54,6 +55,8 @@ pub struct ProcessJob {
     renewed_at: Cell<Duration>,
     /// What children of this process had used before it.
     before: CpuTime,
+    /// Nothing is left of it.
+    gone: Cell<bool>,
 }
 
 impl ProcessJob {
@@ -129,6 +132,7 @@ impl ProcessJob {
                 lease.pause_at().saturating_sub(state::pause_at(Duration::ZERO, lease.length()))
             })),
             before,
+            gone: Cell::new(false),
         })
     }
 
@@ -149,17 +153,27 @@ impl ProcessJob {
         let gone = ended.wait_for(Option::is_some);
         if tokio::time::timeout_at(deadline, gone).await.is_err() {
             tracing::warn!("the job does not end in the time that was given: killed");
-            self.kill();
+            self.signal(Signal::SIGKILL);
+            self.traces.signal(Signal::SIGKILL);
         }
         self.ended().await
     }
 
-    /// Kills whatever is left of it.
-    pub fn kill(&self) {
+    /// Kills whatever is left of it and waits for its end.
+    ///
+    /// # Errors
+    /// Which processes do not end: the kernel lets them wait for a device, or a file server.
+    pub async fn kill(&self) -> Result<()> {
         self.signal(Signal::SIGKILL);
-        if !self.traces.end() {
-            tracing::error!(processes = ?self.traces.members(), "processes of the job do not end");
-        }
+        let traces = self.traces.clone();
+        // Looked for by another thread: what waits for a device holds up nothing else here.
+        let ended = aside(move || match traces.end() {
+            true => Ok(()),
+            false => bail!("processes of the job do not end: {:?}", traces.members()),
+        });
+        ended.await?;
+        self.gone.set(true);
+        Ok(())
     }
 
     /// A renewal that is told now began after the one before it was told: counted from there the lease is certainly valid.
@@ -269,7 +283,11 @@ impl Running for ProcessJob {
 
 impl Drop for ProcessJob {
     fn drop(&mut self) {
-        self.kill();
+        if !self.gone.get() {
+            // The keeper, which learns of this in a moment, looks for what is left.
+            self.signal(Signal::SIGKILL);
+            self.traces.signal(Signal::SIGKILL);
+        }
     }
 }
 
