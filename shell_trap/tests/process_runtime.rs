@@ -2,116 +2,22 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[path = "support/process_job.rs"]
+#[expect(dead_code, reason = "shared with the tests of a directory that hangs")]
+mod process_job;
 #[path = "real/support/supervisor.rs"]
 #[expect(dead_code, reason = "shared with the tests of containers")]
 mod supervisor;
 
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use serde_json::json;
+use process_job::{Job, NO_GROUP, eventually, groups_of, keeper_of, pid_of, shared_directory};
 use shell_trap::runtime::process::traces::Stat;
 use supervisor::Supervisor;
-
-/// No control group can be made below a file: the limit is kept by stopping and continuing.
-const NO_GROUP: (&str, &str) = ("SHELL_TRAP_CGROUP_PARENT", "/cgroup.procs/none");
-
-fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let began = Instant::now();
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(began.elapsed() < Duration::from_secs(120), "waited in vain: {what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
-/// One job, whose processes all have a word of their own in their command line.
-struct Job {
-    uuid: String,
-    /// Seconds that nobody else sleeps for.
-    word: String,
-    variables: Vec<(&'static str, String)>,
-    directory: tempfile::TempDir,
-}
-
-impl Job {
-    fn new(variables: &[(&'static str, &str)]) -> Self {
-        let number = uuid::Uuid::new_v4().as_u128();
-        Job {
-            uuid: uuid::Uuid::new_v4().to_string(),
-            word: format!("{}.{}", 3600 + number % 1000, number % 1_000_000_007),
-            variables: variables.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
-            directory: tempfile::tempdir().unwrap(),
-        }
-    }
-
-    fn start(&self, script: &str) -> Child {
-        let spec = json!({"version": 1, "shell": script});
-        let mut command = Command::new(env!("CARGO_BIN_EXE_shell_trap"));
-        command.env("SHELL_TRAP_UUID", &self.uuid).env("SHELL_TRAP_SPEC", spec.to_string());
-        command.env("SHELL_TRAP_RUN_DIR", self.directory.path().join("run")).env("MARATHON_APP_RESOURCE_CPUS", "0.5");
-        command.env("SHELL_TRAP_GRACE_SECONDS", "30").env("SHELL_TRAP_SAMPLE_SECONDS", "1");
-        command.envs(self.variables.iter().map(|(name, value)| (name, value))).spawn().unwrap()
-    }
-
-    /// A family: children in the same session and in one of their own.
-    fn family(&self) -> Child {
-        let word = &self.word;
-        self.start(&format!("setsid sleep {word} & sleep {word} & (sleep {word} & wait) & wait"))
-    }
-
-    /// Its sleeping processes.
-    fn sleepers(&self) -> Vec<i32> {
-        let is_ours = |pid: &i32| {
-            let text = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            text == format!("sleep\0{}\0", self.word).as_bytes() && Stat::of(*pid).is_some()
-        };
-        processes().into_iter().filter(is_ours).collect()
-    }
-
-    fn three_sleep(&self) -> Vec<i32> {
-        eventually("three sleepers", || Some(self.sleepers()).filter(|found| found.len() == 3))
-    }
-}
-
-impl Drop for Job {
-    fn drop(&mut self) {
-        for pid in self.sleepers() {
-            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
-        }
-    }
-}
-
-fn processes() -> Vec<i32> {
-    let entries = std::fs::read_dir("/proc").unwrap().flatten();
-    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
-}
-
-fn pid_of(child: &Child) -> Pid {
-    Pid::from_raw(child.id().cast_signed())
-}
-
-/// The keeper of this agent.
-fn keeper_of(agent: &Child) -> Option<i32> {
-    let is_keeper = |pid: &i32| {
-        let words = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        let mut words = words.split(|byte| *byte == 0).skip(1);
-        let mark = format!(".{}.", agent.id());
-        words.next() == Some(b"keep") && words.next().is_some_and(|w| String::from_utf8_lossy(w).contains(&mark))
-    };
-    processes().into_iter().find(is_keeper)
-}
-
-fn groups_of(job: &Job) -> Vec<PathBuf> {
-    let name = format!("shell_trap-{}*", job.uuid.replace('-', ""));
-    let find = Command::new("find").args(["/sys/fs/cgroup", "-type", "d", "-name", &name]).output().unwrap();
-    String::from_utf8(find.stdout).unwrap().lines().map(|line| Path::new(line).to_owned()).collect()
-}
 
 #[test]
 fn all_processes_of_a_job_end_with_an_agent_that_is_killed() {
@@ -185,10 +91,7 @@ fn a_group_that_an_earlier_version_left_is_ended_by_the_next_start() {
 
 #[test]
 fn a_job_stands_still_while_its_agent_hangs_longer_than_the_lease() {
-    assert!(nix::unistd::geteuid().is_root(), "a shared directory is root's: this test needs root");
-    let shared = tempfile::tempdir().unwrap();
-    let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
-    std::fs::set_permissions(shared.path(), private).unwrap();
+    let shared = shared_directory();
     let directory = shared.path().to_str().unwrap();
     for group in [None, Some(NO_GROUP)] {
         let lease = [("SHELL_TRAP_CHECKPOINT_DIR", directory), ("SHELL_TRAP_LEASE_SECONDS", "5")];

@@ -98,9 +98,7 @@ fn describe(context: &Context) {
     match &context.abilities {
         Ok(abilities) => {
             tracing::info!(criu = %abilities.criu.version, restore = %abilities.restore, dump = ?abilities.dump, "checkpoints can be made");
-            if let Some(warning) = &abilities.criu.warning {
-                tracing::warn!("{warning}");
-            }
+            abilities.criu.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         }
         Err(why) => tracing::warn!("no checkpoints: {why}; the job runs, and a resize loses its work"),
     }

@@ -124,6 +124,7 @@ impl Task<'_> {
             Outcome::Ended(Ended::Lost(why)) => Over::Lost(why),
             Outcome::Superseded => superseded(),
             Outcome::Stop => {
+                tracing::info!(grace_seconds = self.config.grace.as_secs_f64(), "asked to end");
                 let work = self.stop.by(Step::Work).unwrap_or_else(Instant::now);
                 let ending = async { Ok(self.job.end(work).await) };
                 let renewed = async |_| {

@@ -151,7 +151,9 @@ fn a_node_that_cannot_restore_says_so_and_throws_no_work_away() {
     let mut task = other.start(&unable, 1.0);
     let start = other.started(&mut task, 2);
     assert_eq!(start["checkpoints"], false);
-    task.stop();
+    task.signal(Signal::SIGTERM);
+    // Its work is gone: it has neither finished nor a checkpoint.
+    assert_eq!(task.wait().code(), Some(143), "{}", task.log());
     assert_eq!(unable.containers(), Vec::<String>::new());
     let end = supervisor.samples("end").pop().unwrap();
     assert_eq!(end["reason"], json!("killed"));
