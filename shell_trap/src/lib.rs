@@ -23,3 +23,4 @@ pub mod process;
 pub mod report;
 pub mod restore;
 pub mod runtime;
+pub mod stat;

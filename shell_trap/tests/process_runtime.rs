@@ -1,14 +1,16 @@
 //! A job that runs as a process: it does not survive its agent, does not run without a lease, and is counted to its last moment.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+#[path = "../../tests/support/own_kernel.rs"]
+mod own_kernel;
 #[path = "support/process_job.rs"]
-#[expect(dead_code, reason = "shared with the tests of a directory that hangs")]
 mod process_job;
 #[path = "real/support/supervisor.rs"]
 #[expect(dead_code, reason = "shared with the tests of containers")]
 mod supervisor;
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -16,7 +18,8 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use process_job::{Job, NO_GROUP, eventually, groups_of, keeper_of, pid_of, shared_directory};
-use shell_trap::runtime::process::traces::Stat;
+use shell_trap::cgroup::Cgroups;
+use shell_trap::stat::Stat;
 use supervisor::Supervisor;
 
 #[test]
@@ -51,6 +54,30 @@ fn what_an_agent_left_that_was_killed_with_its_keeper_is_ended_by_the_next_start
 }
 
 #[test]
+fn all_processes_of_another_user_s_job_end_as_root_s_do() {
+    const USER: u32 = 61_234;
+    for variables in [&[][..], &[NO_GROUP]] {
+        let mut job = Job::new(variables);
+        job.user = Some(USER);
+        let (mut agent, log) = job.start_with_log(&job.family_script());
+        let sleepers = job.three_sleep();
+        for pid in &sleepers {
+            let process = std::fs::metadata(format!("/proc/{pid}")).unwrap();
+            assert_eq!((process.uid(), process.gid()), (USER, USER));
+        }
+        kill(pid_of(&agent), Signal::SIGTERM).unwrap();
+        assert_eq!(agent.wait().unwrap().code(), Some(143), "{}", std::fs::read_to_string(&log).unwrap());
+        assert!(job.sleepers().is_empty());
+        let mut agent = job.family();
+        job.three_sleep();
+        agent.kill().unwrap();
+        agent.wait().unwrap();
+        eventually("the end of all of them", || job.sleepers().is_empty().then_some(()));
+        eventually("the end of its groups", || groups_of(&job).is_empty().then_some(()));
+    }
+}
+
+#[test]
 fn a_keeper_that_still_ends_the_last_run_leaves_the_next_one_alone() {
     let job = Job::new(&[]);
     let mut agent = job.family();
@@ -77,7 +104,7 @@ fn a_keeper_that_still_ends_the_last_run_leaves_the_next_one_alone() {
 #[test]
 fn a_group_that_an_earlier_version_left_is_ended_by_the_next_start() {
     let job = Job::new(&[]);
-    let cgroups = shell_trap::cgroup::Cgroups::find().unwrap();
+    let cgroups = Cgroups::find().unwrap();
     let own = cgroups.of_process(std::process::id().cast_signed()).unwrap();
     let group = own.join(format!("shell_trap-{}", job.uuid.replace('-', "")));
     std::fs::create_dir(&group).unwrap();
@@ -146,4 +173,48 @@ fn seconds(times: &str) -> f64 {
         minutes.parse::<f64>().unwrap() * 60.0 + seconds.parse::<f64>().unwrap()
     };
     times.lines().next().unwrap().split_whitespace().map(part).sum()
+}
+
+/// Another kernel, because one gives its cpu controller to one version.
+#[test]
+fn it_is_the_same_with_control_groups_of_version_two() {
+    let tests = [
+        "a_group_of_version_two_limits_stands_still_and_is_counted",
+        "all_processes_of_a_job_end_with_an_agent_that_is_killed",
+        "all_processes_of_another_user_s_job_end_as_root_s_do",
+        "a_keeper_that_still_ends_the_last_run_leaves_the_next_one_alone",
+        "a_group_that_an_earlier_version_left_is_ended_by_the_next_start",
+        "a_job_stands_still_while_its_agent_hangs_longer_than_the_lease",
+        "what_an_agent_left_that_was_killed_with_its_keeper_is_ended_by_the_next_start",
+    ];
+    own_kernel::run(&tests, &[]);
+}
+
+#[test]
+#[ignore = "for a kernel of its own"]
+fn a_group_of_version_two_limits_stands_still_and_is_counted() {
+    let cgroups = Cgroups::find().unwrap();
+    let job = Job::new(&[]);
+    let (mut agent, log) = job.start_with_log("while :; do :; done");
+    let said = || std::fs::read_to_string(&log).unwrap();
+    eventually("the start", || said().contains("the job runs as a process").then_some(()));
+    assert!(said().contains("cgroup v2"), "{}", said());
+    let group = groups_of(&job).remove(0);
+    let pid = eventually("the program", || cgroups.members(&group).first().copied());
+    assert_eq!(cgroups.of_process(pid).unwrap(), group);
+    assert_eq!(std::fs::read_to_string(group.join("cpu.max")).unwrap(), "25000 50000\n");
+    cgroups.limit_process(pid, 0.1).unwrap();
+    assert_eq!(std::fs::read_to_string(group.join("cpu.max")).unwrap(), "5000 50000\n");
+    let used = || cgroups.cpu_time(&group).unwrap().total;
+    let works = |since: Duration| eventually("some work", || (used() > since + Duration::from_millis(5)).then_some(()));
+    works(used());
+    assert!(cgroups.freeze_process(pid).unwrap());
+    let before = used();
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(used(), before);
+    cgroups.thaw_process(pid);
+    works(before);
+    kill(pid_of(&agent), Signal::SIGTERM).unwrap();
+    assert_eq!(agent.wait().unwrap().code(), Some(143));
+    assert_eq!(groups_of(&job), Vec::<PathBuf>::new());
 }

@@ -15,6 +15,7 @@ use self::state::{Holder, Record, Verdict, Watcher};
 use crate::aside::{aside, aside_within};
 use crate::checkpoint::secure;
 use crate::clock;
+use crate::stat::Stat;
 
 /// A look at a shared directory that takes longer has failed; its file server may be away.
 const LOOK: Duration = Duration::from_secs(10);
@@ -196,14 +197,9 @@ fn pid_namespace() -> String {
     fs::read_link("/proc/self/ns/pid").map(|link| link.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-/// Field 22 of `/proc/PID/stat`, counted after the name, which may hold anything.
+/// When it was started; a zombie has ended, and its parent just did not look yet.
 fn started(pid: u32) -> Option<u64> {
-    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let (_, fields) = text.rsplit_once(')')?;
-    // A zombie has ended; its parent just did not look yet.
-    let mut fields = fields.split_whitespace();
-    (fields.next()? != "Z").then_some(())?;
-    fields.nth(18)?.parse().ok()
+    Stat::of(i32::try_from(pid).ok()?).map(|stat| stat.started)
 }
 
 /// Only a process whose number means the same here can be called dead.

@@ -170,12 +170,7 @@ pub fn limit(segment_cpus: f64, factor: f64, node_cores: f64) -> f64 {
 
 /// Used by the steps.
 pub fn segment(context: &Context, execution: &super::records::Execution, base: f64) -> Segment {
-    let words = crate::report::messages::Words {
-        uuid: context.config.uuid,
-        execution: execution.execution.clone(),
-        segment: context.epoch,
-        hostname: super::hostname(),
-    };
+    let words = super::words(&context.config, execution, context.epoch);
     let factor = context.config.cpu_factor;
     Segment { words, base, factor, limit: limit(context.config.cpus, factor, context.node.cores) }
 }

@@ -198,12 +198,7 @@ impl Context {
 
     /// A task that was started although the job has ended: says so once more, and ends the same way.
     pub async fn report_again(&self, finished: &Finished, lease: &mut Lease) -> i32 {
-        let words = Words {
-            uuid: self.config.uuid,
-            execution: finished.execution.execution.clone(),
-            segment: finished.segment,
-            hostname: super::hostname(),
-        };
+        let words = super::words(&self.config, &finished.execution, finished.segment);
         say_again(&self.reporter, finished, &words);
         self.tell(lease).await;
         exit_code(finished.exit_code)

@@ -12,14 +12,14 @@ use super::records::{Execution, Finished};
 use super::renewing::renewing;
 use super::scene::release;
 use super::watch::{Outcome, Watch};
-use super::{Segment, TERMINATED, TRY_AGAIN};
+use super::{Segment, TERMINATED, TRY_AGAIN, words};
 use crate::aside::aside;
 use crate::clock;
 use crate::config::Config;
 use crate::lease::{self, Lease};
 use crate::report::Reporter;
-use crate::report::messages::{End, Start, Words};
-use crate::runtime::process::ProcessJob;
+use crate::report::messages::{End, Start};
+use crate::runtime::process::{ProcessJob, account};
 use crate::runtime::{Ended, Running as _};
 
 /// For telling what the supervisor does not wait for: it learns of it by the next task otherwise.
@@ -66,8 +66,7 @@ async fn live(
             return Ok(exit_code(finished.exit_code));
         }
     }
-    let cores = std::thread::available_parallelism().map_or(1.0, |n| n.get() as f64);
-    let limit = super::container::limit(config.cpus, config.cpu_factor, cores);
+    let limit = super::container::limit(config.cpus, config.cpu_factor, account::cores_of_node());
     let job = ProcessJob::start(config, &config.uuid.hex(), limit * config.cpu_factor, lease.as_ref())?;
     tracing::info!(limiter = job.limiter(), limit, "the job runs as a process, without checkpoints");
     let words = words(config, &execution, epoch);
@@ -190,8 +189,4 @@ async fn tell(reporter: &Reporter, patience: Duration, lease: &mut Option<Lease>
     let told = async { Ok(ending::tell(reporter, patience, stop).await) };
     // Only a renewal ends this early: another task has the job, and tells its end.
     let _ = renewing(told, lease.as_mut(), async |_| {}).await;
-}
-
-fn words(config: &Config, execution: &Execution, epoch: u64) -> Words {
-    Words { uuid: config.uuid, execution: execution.execution.clone(), segment: epoch, hostname: super::hostname() }
 }

@@ -168,7 +168,7 @@ impl Scene<'_> {
             return Stopped::Ended(Ended::ByItself(code));
         }
         let left = deadline.saturating_duration_since(Instant::now());
-        let ending = self.context.docker.stop(&self.job.id, left);
+        let ending = self.context.docker.stop(&self.job.id, left.saturating_sub(killing(left)));
         match self.context.stop.within(Step::Kept, left + QUICK, ending).await {
             Some(Ok(())) => {}
             // The removal ends it, too.
@@ -198,7 +198,12 @@ impl Scene<'_> {
     }
 }
 
-pub fn milliseconds(time: Duration) -> u64 {
+/// Of the time that is left, what Docker needs to kill a program that does not end by itself.
+fn killing(left: Duration) -> Duration {
+    (left / 4).min(Duration::from_secs(2))
+}
+
+fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 

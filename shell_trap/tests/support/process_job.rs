@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
-use shell_trap::runtime::process::traces::Stat;
+use shell_trap::stat::Stat;
 
 /// No control group can be made below a file: the limit is kept by stopping and continuing.
 pub const NO_GROUP: (&str, &str) = ("SHELL_TRAP_CGROUP_PARENT", "/cgroup.procs/none");
@@ -28,6 +28,8 @@ pub struct Job {
     pub uuid: String,
     /// Seconds that nobody else sleeps for.
     pub word: String,
+    /// Of the program, by number.
+    pub user: Option<u32>,
     variables: Vec<(&'static str, String)>,
     pub directory: tempfile::TempDir,
 }
@@ -38,6 +40,7 @@ impl Job {
         Job {
             uuid: uuid::Uuid::new_v4().to_string(),
             word: format!("{}.{}", 3600 + number % 1000, number % 1_000_000_007),
+            user: None,
             variables: variables.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
             directory: tempfile::tempdir().unwrap(),
         }
@@ -55,7 +58,8 @@ impl Job {
     }
 
     fn command(&self, script: &str) -> Command {
-        let spec = json!({"version": 1, "shell": script});
+        let user = self.user.map(|user| format!("{user}:{user}"));
+        let spec = json!({"version": 1, "shell": script, "user": user});
         let mut command = Command::new(env!("CARGO_BIN_EXE_shell_trap"));
         command.env("SHELL_TRAP_UUID", &self.uuid).env("SHELL_TRAP_SPEC", spec.to_string());
         command.env("SHELL_TRAP_RUN_DIR", self.directory.path().join("run")).env("MARATHON_APP_RESOURCE_CPUS", "0.5");
@@ -66,8 +70,12 @@ impl Job {
 
     /// A family: children in the same session and in one of their own.
     pub fn family(&self) -> Child {
+        self.start(&self.family_script())
+    }
+
+    pub fn family_script(&self) -> String {
         let word = &self.word;
-        self.start(&format!("setsid sleep {word} & sleep {word} & (sleep {word} & wait) & wait"))
+        format!("setsid sleep {word} & sleep {word} & (sleep {word} & wait) & wait")
     }
 
     /// Its sleeping processes.

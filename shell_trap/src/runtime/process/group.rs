@@ -1,7 +1,7 @@
 //! A control group for one job, of either version.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -33,10 +33,10 @@ impl Group {
     }
 
     fn make_in(cgroups: Cgroups, parent: Option<&str>, name: &str, cores: f64) -> Result<Self> {
-        let own = cgroups.of_process(std::process::id().cast_signed())?;
-        let count = parent.map_or(own, |parent| cgroups.directory(parent)).join(name);
-        let v2 = count.ancestors().any(|directory| directory.join("cgroup.controllers").is_file());
-        let cpu = if v2 { count.clone() } else { sibling(&count, "cpuacct", "cpu")? };
+        let parent = parent.map_or_else(|| cgroups.name_of(std::process::id().cast_signed()), |p| Ok(p.to_owned()))?;
+        let path = format!("{}/{name}", parent.trim_end_matches('/'));
+        let (count, v2) = (cgroups.directory(&path), cgroups.is_second());
+        let cpu = cgroups.with(&path, "cpu").context("no control group hierarchy limits CPU")?;
         let group = Group { cgroups, cpu, count, v2 };
         group.prepare()?;
         group.limit(cores)?;
@@ -105,33 +105,6 @@ impl Drop for Group {
     fn drop(&mut self) {
         self.directories().iter().for_each(|directory| super::traces::remove(directory));
     }
-}
-
-/// Where groups of jobs may be: the hierarchies of version one with the limit and the counters, or that of version two.
-pub fn roots() -> Vec<PathBuf> {
-    let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
-    let lines = mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>());
-    let ours = lines.filter(|fields| match fields.as_slice() {
-        [_, _, "cgroup", options, ..] => options.split(',').any(|option| matches!(option, "cpu" | "cpuacct")),
-        [_, _, kind, ..] => *kind == "cgroup2",
-        _ => false,
-    });
-    ours.map(|fields| PathBuf::from(fields[1])).collect()
-}
-
-/// The same group in another hierarchy of version one, mounted beside this one (or together with it).
-fn sibling(directory: &Path, from: &str, to: &str) -> Result<PathBuf> {
-    let mounts = fs::read_to_string("/proc/self/mounts").context("/proc/self/mounts")?;
-    let mount = |controller: &str| {
-        mounts.lines().find_map(|line| {
-            let fields: Vec<&str> = line.split(' ').collect();
-            let found =
-                fields.get(2) == Some(&"cgroup") && fields.get(3)?.split(',').any(|option| option == controller);
-            found.then(|| PathBuf::from(fields[1]))
-        })
-    };
-    let (from, to) = (mount(from).context("no cpuacct hierarchy")?, mount(to).context("no cpu hierarchy")?);
-    Ok(to.join(directory.strip_prefix(&from).context("the group is elsewhere")?))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! A job as a child process of the agent: for one machine without Docker. Resized in place, never checkpointed.
 
+pub mod account;
 pub mod bucket;
 pub mod duty;
 pub mod group;
@@ -12,9 +13,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::signal::{Signal, killpg};
-use nix::sys::time::{TimeVal, TimeValLike as _};
 use nix::unistd::Pid;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -25,7 +24,7 @@ use self::keeper::Keeper;
 use self::traces::Traces;
 use super::{Ended, Running};
 use crate::aside::aside;
-use crate::cgroup::CpuTime;
+use crate::cgroup::{Cgroups, CpuTime};
 use crate::config::Config;
 use crate::lease::{Lease, state};
 use crate::{clock, process};
@@ -67,11 +66,11 @@ impl ProcessJob {
     /// When it cannot be started.
     pub fn start(config: &Config, name: &str, cores: f64, lease: Option<&Lease>) -> Result<Self> {
         let command = config.spec.command().context("SHELL_TRAP_SPEC: a process needs a command")?;
-        let left = traces::sweep(name, &group::roots());
+        let left = traces::sweep(name, &Cgroups::find().map(|cgroups| cgroups.cpu_roots()).unwrap_or_default());
         if left > 0 {
             tracing::warn!(processes = left, "ended what an earlier agent of this job left");
         }
-        let before = of_children();
+        let before = account::of_children();
         // Another run's keeper may still be ending that one: nothing of this run has the same name.
         let mark = traces::own_mark(name);
         let group = Group::make(config.cgroup_parent.as_deref(), &traces::group_name(&mark), cores);
@@ -113,7 +112,7 @@ impl ProcessJob {
         let (sender, ended) = watch::channel(None);
         tokio::spawn(async move {
             let ended = match child.wait().await {
-                Ok(status) => Ended::ByItself(code(status)),
+                Ok(status) => Ended::ByItself(account::code(status)),
                 Err(error) => Ended::Lost(error.to_string()),
             };
             sender.send_replace(Some(ended));
@@ -121,7 +120,7 @@ impl ProcessJob {
         Ok(ProcessJob {
             session,
             limiter,
-            node_cores: cores_of_node(),
+            node_cores: account::cores_of_node(),
             ended,
             last: Cell::default(),
             held: Cell::new(false),
@@ -212,7 +211,7 @@ impl ProcessJob {
         if self.ended.borrow().is_none() {
             return seen;
         }
-        let collected = of_children().since(self.before);
+        let collected = account::of_children().since(self.before);
         if collected.total > seen.total { collected } else { seen }
     }
 
@@ -289,23 +288,4 @@ impl Drop for ProcessJob {
             self.traces.signal(Signal::SIGKILL);
         }
     }
-}
-
-/// CPU time of this process's children that were collected.
-fn of_children() -> CpuTime {
-    let Ok(usage) = getrusage(UsageWho::RUSAGE_CHILDREN) else { return CpuTime::default() };
-    let time = |value: TimeVal| Duration::from_micros(u64::try_from(value.num_microseconds()).unwrap_or_default());
-    let (user, system) = (time(usage.user_time()), time(usage.system_time()));
-    CpuTime { total: user + system, user }
-}
-
-fn code(status: std::process::ExitStatus) -> i64 {
-    use std::os::unix::process::ExitStatusExt as _;
-    let signalled = || status.signal().map_or(255, |signal| 128 + i64::from(signal));
-    status.code().map_or_else(signalled, i64::from)
-}
-
-fn cores_of_node() -> f64 {
-    // A count of cores is exact as a float.
-    std::thread::available_parallelism().map_or(1.0, |n| n.get() as f64)
 }
