@@ -177,6 +177,7 @@ fn seconds(times: &str) -> f64 {
 
 /// Another kernel, because one gives its cpu controller to one version.
 #[test]
+#[cfg_attr(not(target_arch = "x86_64"), ignore = "user-mode Linux is for x86 only")]
 fn it_is_the_same_with_control_groups_of_version_two() {
     let tests = [
         "a_group_of_version_two_limits_stands_still_and_is_counted",
