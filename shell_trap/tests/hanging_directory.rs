@@ -13,13 +13,12 @@ mod supervisor;
 use std::fs;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Child;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
-use process_job::{Job, eventually, pid_of, shared_directory};
+use process_job::{Agent, Job, eventually, pid_of, shared_directory};
 use supervisor::Supervisor;
 
 /// What [`Job`] gives its tasks.
@@ -43,7 +42,7 @@ fn hangs(path: &Path) {
 }
 
 /// Asks the task to end; how it does, and that it does so in time.
-fn end(agent: &mut Child) -> Option<i32> {
+fn end(agent: &mut Agent) -> Option<i32> {
     let asked = Instant::now();
     kill(pid_of(agent), Signal::SIGTERM).unwrap();
     let status = eventually("the end of the task", || agent.try_wait().unwrap());

@@ -23,6 +23,30 @@ pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
+/// A running agent. Killed when dropped, as one that hangs would stay.
+pub struct Agent(Child);
+
+impl std::ops::Deref for Agent {
+    type Target = Child;
+
+    fn deref(&self) -> &Child {
+        &self.0
+    }
+}
+
+impl std::ops::DerefMut for Agent {
+    fn deref_mut(&mut self) -> &mut Child {
+        &mut self.0
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// One job, whose processes all have a word of their own in their command line.
 pub struct Job {
     pub uuid: String,
@@ -46,15 +70,15 @@ impl Job {
         }
     }
 
-    pub fn start(&self, script: &str) -> Child {
-        self.command(script).spawn().unwrap()
+    pub fn start(&self, script: &str) -> Agent {
+        Agent(self.command(script).spawn().unwrap())
     }
 
     /// What the agent itself says goes into a file.
-    pub fn start_with_log(&self, script: &str) -> (Child, PathBuf) {
+    pub fn start_with_log(&self, script: &str) -> (Agent, PathBuf) {
         let log = self.directory.path().join("log");
         let file = std::fs::File::create(&log).unwrap();
-        (self.command(script).stderr(file).spawn().unwrap(), log)
+        (Agent(self.command(script).stderr(file).spawn().unwrap()), log)
     }
 
     fn command(&self, script: &str) -> Command {
@@ -69,7 +93,7 @@ impl Job {
     }
 
     /// A family: children in the same session and in one of their own.
-    pub fn family(&self) -> Child {
+    pub fn family(&self) -> Agent {
         self.start(&self.family_script())
     }
 
