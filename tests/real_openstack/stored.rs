@@ -16,13 +16,15 @@ type Values = Vec<(i64, f64)>;
 pub type Stored = BTreeMap<String, BTreeMap<String, Values>>;
 
 /// The metrics of a batch job.
-const OF_A_BATCH_JOB: [&str; 7] = [
+const OF_A_BATCH_JOB: [&str; 9] = [
     "deadline",
     "remaining_iterations",
     "timestamp_finished",
     "last_job_duration",
     "prediction_deadline",
     "prediction_vs_deadline",
+    "upper_bound_vs_deadline",
+    "lower_bound_vs_deadline",
     "current_cpu",
 ];
 
@@ -59,6 +61,8 @@ pub fn expected(events: &[Value]) -> BTreeMap<&'static str, Values> {
             "Decided" => vec![
                 ("prediction_deadline", seconds("prediction")),
                 ("prediction_vs_deadline", (micros("prediction") - deadline) as f64 / 1e6),
+                ("upper_bound_vs_deadline", (data["bounds"]["upper"].as_i64().unwrap() - deadline) as f64 / 1e6),
+                ("lower_bound_vs_deadline", (data["bounds"]["lower"].as_i64().unwrap() - deadline) as f64 / 1e6),
                 ("current_cpu", cpus.unwrap()),
             ],
             "RescaleApplied" => {
