@@ -14,12 +14,6 @@ const HUBER: f64 = 1.5;
 /// Rounds of reweighting; the weights have settled well before.
 const ROUNDS: usize = 6;
 
-/// What the declared duration counts, against an observation: it is wrong by a third where an observation is by 5 %.
-const DECLARED_WEIGHT: f64 = 0.02;
-
-/// What the assumed serial share counts, against an observation.
-const SHARE_WEIGHT: f64 = 0.1;
-
 /// So many residuals the assumed spread counts.
 const SPREAD_WEIGHT: f64 = 4.0;
 
@@ -34,6 +28,16 @@ pub struct Prior {
     pub serial_share: f64,
     /// The relative standard deviation of a measurement.
     pub spread: f64,
+    /// What the duration and the serial share each count, against an observation.
+    pub weights: (f64, f64),
+}
+
+impl Prior {
+    /// Weights of a declared duration, which is wrong by a third where an observation is by 5 %, and of an assumed share.
+    pub const DECLARED: (f64, f64) = (0.02, 0.1);
+
+    /// Weights where the duration is known from what a CPU is, and the share follows from the observations all the sooner.
+    pub const KNOWN: (f64, f64) = (0.2, 0.02);
 }
 
 /// A law and how well it fits.
@@ -99,10 +103,10 @@ fn rows(usable: &[(f64, f64)], residuals: &[f64], spread: f64, speed: &Speed, pr
     }
     let declared = positive(prior.duration.seconds());
     let x = Speed::factors(prior.cpus.as_f64());
-    rows.push(Row { x, y: declared, weight: DECLARED_WEIGHT / (declared * declared) });
+    rows.push(Row { x, y: declared, weight: prior.weights.0 / (declared * declared) });
     let whole = positive(speed.whole());
     let share = (prior.serial_share - 1.0, prior.serial_share);
-    rows.push(Row { x: share, y: 0.0, weight: SHARE_WEIGHT / (whole * whole) });
+    rows.push(Row { x: share, y: 0.0, weight: prior.weights.1 / (whole * whole) });
     rows
 }
 

@@ -74,6 +74,7 @@ impl IterationForecast {
             cpus: job.submitted,
             serial_share: f64::from(policy.serial_share) / 1e6,
             spread: f64::from(policy.spread) / 1e6,
+            weights: Prior::DECLARED,
         };
         let gaps = job.history.gaps.as_slice();
         let gap = middle(gaps, job.deployment_time);
@@ -143,6 +144,7 @@ impl RateForecast {
             cpus: Cpus::from_milli(1000),
             serial_share: f64::from(policy.serial_share) / 1e6,
             spread: f64::from(policy.spread) / 1e6,
+            weights: Prior::KNOWN,
         };
         RateForecast {
             fitted: fit(job.history.rates.as_slice(), &prior),
