@@ -11,7 +11,7 @@ use actix::Actor;
 use actix_web::dev::ServerHandle;
 
 use crate::actors::{
-    self, ChronosPatience, ContainerMetric, CpuSource, KeptTokens, MarathonPatience, MesosSource, MetricsPlan,
+    self, ChronosPatience, Cluster, ContainerMetric, CpuSource, KeptTokens, MarathonPatience, MesosSource, MetricsPlan,
     MetricsStartup, MonascaSource, PrometheusSource, Running, StartError, Startup, Supervisor, TokenActor, Webhook,
 };
 use crate::clients::chronos::{ChronosClient, ChronosError};
@@ -20,7 +20,7 @@ use crate::clients::mesos::{MesosClient, MesosError};
 use crate::clients::prometheus::{PrometheusClient, PrometheusError};
 use crate::clients::transport::{TransportError, TransportOptions};
 use crate::clock::Clock;
-use crate::config::{self, AuthMode, CpuSourceKind, Settings};
+use crate::config::{self, Arbitration, AuthMode, CpuSourceKind, Settings};
 use crate::credentials::{CredentialsError, FrameworkCredentials, Loaded, OpenStackCredentials};
 use crate::events::job::RescaleMode;
 use crate::events::store::{EventLog, StoreOptions};
@@ -30,6 +30,7 @@ use crate::http::routes::Frameworks;
 use crate::http::server::{ServerParts, serve};
 use crate::http::tls::{TlsError, server_config};
 use crate::openstack::{Keystone, KeystoneError, Monasca, MonascaError, Tokens};
+use crate::qos::arbitration::{Aim, Nodes};
 use crate::qos::job::registration::Defaults;
 use crate::qos::policy::{Policies, Step};
 use crate::qos::units::Span;
@@ -160,6 +161,7 @@ pub async fn start(
         cpu_source,
         metrics,
         webhook: webhook(settings)?,
+        cluster: cluster(settings),
     })
     .await?;
     let gate = gate(settings)?;
@@ -192,6 +194,22 @@ pub async fn start(
         running,
     };
     Ok((supervising, server))
+}
+
+/// What is sacrificed when the cluster cannot serve all jobs.
+pub fn aim(settings: &Settings) -> Aim {
+    match settings.elasticity.arbitration {
+        Arbitration::MostOnTime => Aim::MostOnTime,
+        Arbitration::LeastLateness => Aim::LeastLateness,
+    }
+}
+
+/// What is shared among the jobs; nothing as long as nobody says how large the cluster is.
+fn cluster(settings: &Settings) -> Option<Cluster> {
+    let elasticity = &settings.elasticity;
+    let node = elasticity.node_cpus.unwrap_or(elasticity.cpu_max_slave);
+    let count = elasticity.cluster_cpus?.milli().checked_div(node.milli())?;
+    Some(Cluster { aim: aim(settings), nodes: Nodes { count, cpus: node } })
 }
 
 fn note_head(log: &EventLog) {

@@ -18,6 +18,7 @@
 
 mod aside;
 mod chronos;
+mod cluster;
 pub(crate) mod commit;
 mod cpu;
 mod directory;
@@ -43,6 +44,7 @@ pub mod view;
 mod webhook;
 
 pub use chronos::ChronosPatience;
+pub use cluster::Cluster;
 pub use cpu::{ContainerMetric, CpuSource, MesosSource, MonascaSource, PrometheusSource};
 pub use figures::Figures;
 pub use marathon::MarathonPatience;

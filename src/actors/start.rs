@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 
 use super::aside::Aside;
 use super::chronos::{ChronosActor, ChronosPatience};
+use super::cluster::{Arbitrate, Cluster, ClusterActor, ClusterHead};
 use super::cpu::{CpuSource, Nodes, Poll};
 use super::directory::Directory;
 use super::figures::Figures;
@@ -27,6 +28,7 @@ use crate::clients::chronos::ChronosClient;
 use crate::clients::marathon::MarathonClient;
 use crate::clock::Clock;
 use crate::credentials::flag_of;
+use crate::events::cluster::ArbitrationRound;
 use crate::events::envelope::StoredEvent;
 use crate::events::job::{self, JobEvent, Registered};
 use crate::events::store::{EventLog, EventStore, OpenError, OutboxRow, ReadError, Replay, StoreOptions};
@@ -60,6 +62,8 @@ pub struct Startup {
     pub metrics: Option<MetricsStartup>,
     /// Who is told of what cannot wait, if anybody.
     pub webhook: Option<Webhook>,
+    /// What is shared among the jobs, when it is known how much that is.
+    pub cluster: Option<Cluster>,
 }
 
 /// Metrics that are sent.
@@ -113,7 +117,8 @@ pub async fn start(startup: Startup) -> Result<Running, StartError> {
     let store = EventStore::open(&startup.data_dir, startup.store)?;
     let log = store.log();
     let replay_from = log.clone();
-    let revived = tokio::task::spawn_blocking(move || replay(&replay_from)).await.map_err(|_| StartError::Actors)??;
+    let Replayed { jobs: revived, cluster: head } =
+        tokio::task::spawn_blocking(move || replay(&replay_from)).await.map_err(|_| StartError::Actors)??;
 
     let core = Arbiter::new();
     let directory = Directory::default();
@@ -158,7 +163,12 @@ pub async fn start(startup: Startup) -> Result<Running, StartError> {
         status
     });
     let figures = Figures::default();
+    let cluster = startup.cluster.map(|cluster| {
+        let (log, clock, directory) = (log.clone(), Arc::clone(&startup.clock), directory.clone());
+        ClusterActor::start_in_arbiter(&core.handle(), move |_| ClusterActor::new(cluster, head, log, clock, directory))
+    });
     let context = JobContext {
+        cluster: cluster.clone(),
         nodes,
         log: log.clone(),
         clock: Arc::clone(&startup.clock),
@@ -214,6 +224,10 @@ pub async fn start(startup: Startup) -> Result<Running, StartError> {
             "jobs wait for {framework}, and this supervisor has no credentials for it: start it with {flag} to go on with them"
         );
     }
+    if let Some(cluster) = &cluster {
+        // What the last round may not have told any more, the first one tells.
+        cluster.do_send(Arbitrate);
+    }
     let aside = Aside::start();
     let metrics = startup.metrics.map(|MetricsStartup { monasca, plan }| {
         let status = Arc::new(MetricsStatus::default());
@@ -264,19 +278,37 @@ impl Running {
     }
 }
 
-/// The states of all jobs that are not over.
-fn replay(log: &EventLog) -> Result<BTreeMap<JobId, JobState>, StartError> {
+/// What the log adds up to.
+#[derive(Default)]
+struct Replayed {
+    /// The states of all jobs that are not over.
+    jobs: BTreeMap<JobId, JobState>,
+    /// The end of the cluster's stream.
+    cluster: ClusterHead,
+}
+
+fn replay(log: &EventLog) -> Result<Replayed, StartError> {
     let upcasters = job::upcasters();
-    let mut states: BTreeMap<JobId, JobState> = BTreeMap::new();
+    let mut replayed = Replayed::default();
     log.for_each_event(Replay::ActiveJobs, |stored| -> Result<(), StartError> {
-        let Some(id) = stored.stream.job() else { return Ok(()) };
+        let Some(id) = stored.stream.job() else {
+            replayed.cluster = ClusterHead { version: stored.version, round: round_of(stored)? };
+            return Ok(());
+        };
         let data = upcasters.newest(stored)?;
         let event =
             JobEvent::decode(&stored.kind, &data).map_err(|source| StartError::Decode { seq: stored.seq.0, source })?;
-        fold(&mut states, id, stored, event);
+        fold(&mut replayed.jobs, id, stored, event);
         Ok(())
     })?;
-    Ok(states)
+    Ok(replayed)
+}
+
+/// The number of the arbitration round that an event of the cluster's stream is.
+fn round_of(stored: &StoredEvent) -> Result<u64, StartError> {
+    let round: Result<ArbitrationRound, _> = serde_json::from_slice(&stored.data);
+    let malformed = |source| job::DecodeError::Malformed { kind: ArbitrationRound::KIND, source };
+    Ok(round.map_err(|source| StartError::Decode { seq: stored.seq.0, source: malformed(source) })?.number)
 }
 
 fn fold(states: &mut BTreeMap<JobId, JobState>, id: JobId, stored: &StoredEvent, event: JobEvent) {

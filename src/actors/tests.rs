@@ -30,6 +30,7 @@ async fn started(dir: &tempfile::TempDir) -> Running {
         cpu_source: None,
         metrics: None,
         webhook: None,
+        cluster: None,
     };
     start(startup).await.unwrap()
 }

@@ -36,7 +36,7 @@ pub use layers::{ENV_PREFIX, FlagValue, Layers, OTHER_VARIABLES};
 pub use marathon::MarathonSettings;
 pub use openstack::OpenStackSettings;
 pub use outside::{ChronosSettings, CpuSourceKind, CpuSourceSettings, MetricsSettings};
-pub use predictive::PredictiveSettings;
+pub use predictive::{CpuLimits, PredictiveSettings};
 pub use prometheus::PrometheusSettings;
 pub use supervisor::{AuthMode, AuthSettings, LogFormat, SupervisorSettings, TlsSettings};
 pub use value::Source;

@@ -25,8 +25,8 @@ impl Arbiter for Sharing {
     fn arbitrate(&self, now: Timestamp, _cluster: Cpus, jobs: &[&JobState]) -> Vec<(JobId, Command)> {
         let newest = jobs.iter().filter_map(|state| state.grant.as_ref()).map(|grant| grant.round).max();
         let number = newest.map_or(1, |newest| newest.saturating_add(1));
-        let grants = round(self.aim, self.nodes, number, now, jobs);
-        grants.into_iter().map(|(job, grant)| (job, Command::Grant(grant))).collect()
+        let round = round(self.aim, self.nodes, number, now, jobs);
+        round.told().map(|(job, grant)| (job, Command::Grant(grant))).collect()
     }
 }
 

@@ -11,7 +11,7 @@ use mesos_qos::supervise;
 pub fn policy(name: PolicyName) -> Candidate {
     let mut defaults = supervise::defaults(&Settings::default());
     defaults.policies.configured = name;
-    Candidate { name: name.as_str().into(), defaults, submitted: None }
+    Candidate { name: name.as_str().into(), defaults, submitted: None, aim: None }
 }
 
 /// The published policy.

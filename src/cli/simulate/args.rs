@@ -94,6 +94,9 @@ pub struct SimulateArgs {
     /// When the job of case iii is looked at first: at a random phase of the period, or one period after its start
     #[arg(long, default_value = "random")]
     first_look: FirstLookArg,
+    /// Every job decides for itself, also when the wishes of all do not fit the cluster
+    #[arg(long)]
+    pub no_arbitration: bool,
     /// Also what no policy can beat: each job alone on a node, with all of its CPU
     #[arg(long)]
     pub bound: bool,
@@ -138,6 +141,11 @@ impl std::fmt::Display for Range {
 }
 
 impl SimulateArgs {
+    /// Whether limits are shares.
+    pub fn soft_limits(&self) -> bool {
+        matches!(self.limits, LimitsArg::Soft)
+    }
+
     /// Each case once.
     pub fn cases(&self) -> Vec<Case> {
         super::distinct(&self.cases)

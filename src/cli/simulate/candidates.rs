@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use super::args::SimulateArgs;
 use crate::config::Choice as _;
-use crate::config::{ConfigError, ENV_PREFIX, Layers, PolicyName, RescaleMode, Settings};
+use crate::config::{ConfigError, CpuLimits, ENV_PREFIX, Layers, PolicyName, RescaleMode, Settings};
 use crate::simulation::Candidate;
 use crate::simulation::model::{JobModel, Scenario};
 use crate::supervise;
@@ -46,14 +46,16 @@ pub fn candidates(args: &SimulateArgs) -> anyhow::Result<Vec<Candidate>> {
         let own = [("policy".to_owned(), wanted.policy.as_str().to_owned())];
         let rescale = (args.rescale() == RescaleMode::InPlace)
             .then(|| ("rescale".to_owned(), RescaleMode::InPlace.as_str().to_owned()));
-        let all = own.into_iter().chain(rescale).chain(common.clone()).chain(wanted.settings.clone());
+        let limits = args.soft_limits().then(|| ("cpu_limits".to_owned(), CpuLimits::Soft.as_str().to_owned()));
+        let all = own.into_iter().chain(rescale).chain(limits).chain(common.clone()).chain(wanted.settings.clone());
         let variables = all.map(|(key, value)| -> (OsString, OsString) {
             (format!("{ENV_PREFIX}ELASTICITY_{}", key.to_uppercase()).into(), value.into())
         });
         // Nothing but these: the figures are the same in every directory and every environment.
         let layers = Layers::collect(Vec::new(), variables, None).map_err(|problem| ConfigError(vec![problem]))?;
-        let defaults = supervise::defaults(&Settings::from_layers(&layers)?);
-        Ok(Candidate { name: wanted.text.clone(), defaults, submitted: None })
+        let settings = Settings::from_layers(&layers)?;
+        let aim = (!args.no_arbitration).then(|| supervise::aim(&settings));
+        Ok(Candidate { name: wanted.text.clone(), defaults: supervise::defaults(&settings), submitted: None, aim })
     };
     Ok(args.policies.iter().map(of).collect::<Result<_, _>>()?)
 }
@@ -66,5 +68,5 @@ pub fn alone(scenario: &Scenario, candidates: &[Candidate]) -> (Scenario, Candid
     let mut defaults = candidates.first().map_or_else(configured, |first| first.defaults.clone());
     defaults.policies.configured = PolicyName::Fixed;
     let name = format!("bound: each alone on {all} CPU");
-    (Scenario { nodes, ..scenario.clone() }, Candidate { name, defaults, submitted: Some(all) })
+    (Scenario { nodes, ..scenario.clone() }, Candidate { name, defaults, submitted: Some(all), aim: None })
 }

@@ -17,7 +17,7 @@ use crate::simulation::compare::{Difference, Summary};
 use crate::simulation::model::Scenario;
 use crate::simulation::perturbed::perturbations;
 use crate::simulation::report::{self, Block};
-use crate::simulation::{Candidate, NoArbiter, RunOutcome, plot, simulate_recorded};
+use crate::simulation::{Candidate, RunOutcome, plot, simulate_recorded};
 use runs::Seeds;
 
 /// Runs `mesos-qos simulate`; the figures go to `out`.
@@ -65,13 +65,13 @@ fn block(
     let case = scenario.case;
     let mut all: Vec<(&str, Vec<RunOutcome>)> = Vec::new();
     for candidate in candidates {
-        all.push((&candidate.name, runs::run_all(&scenario, candidate, &NoArbiter, seeds)?));
+        all.push((&candidate.name, runs::run_all(&scenario, candidate, &*candidate.arbiter(&scenario), seeds)?));
     }
     let mut summaries: Vec<Summary> =
         all.iter().map(|(name, runs)| Summary::of(case, name, args.first_seed, runs)).collect();
     if args.bound {
         let (alone, fixed) = candidates::alone(&scenario, candidates);
-        let runs = runs::run_all(&alone, &fixed, &NoArbiter, seeds)?;
+        let runs = runs::run_all(&alone, &fixed, &*fixed.arbiter(&alone), seeds)?;
         summaries.push(Summary::of(case, &fixed.name, args.first_seed, &runs));
     }
     let differences = match all.split_first() {
@@ -104,7 +104,7 @@ fn files(args: &SimulateArgs, candidates: &[Candidate]) -> anyhow::Result<()> {
         let mut runs = Vec::new();
         for case in args.cases() {
             let scenario = args.scenario(case)?;
-            let (_, events) = simulate_recorded(&scenario, candidate, &NoArbiter, args.first_seed)?;
+            let (_, events) = simulate_recorded(&scenario, candidate, &*candidate.arbiter(&scenario), args.first_seed)?;
             runs.push((case, events));
         }
         if let Some(path) = &args.plot {

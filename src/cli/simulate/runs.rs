@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn the_number_of_threads_changes_nothing() {
         let defaults = crate::supervise::defaults(&Settings::default());
-        let candidate = Candidate { name: "step".into(), defaults, submitted: None };
+        let candidate = Candidate { name: "step".into(), defaults, submitted: None, aim: None };
         let scenario = Scenario::published(Case::Two);
         let seeds = Seeds { first: 3, count: 7 };
         let on = |threads| run_on(threads, &scenario, &candidate, &NoArbiter, seeds).unwrap();

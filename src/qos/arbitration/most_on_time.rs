@@ -15,7 +15,7 @@ const HOPE: f64 = 0.3;
 const WORTH_SAVING: f64 = 0.5;
 
 /// A job with less than this chance gains nothing from more than a modest CPU.
-const NOTHING_TO_WIN: f64 = 0.02;
+const NOTHING_TO_WIN: f64 = 0.05;
 
 /// What a job gets when there is room for everyone: its wish, unless no CPU makes it likely enough to be on time; then what it would
 /// need of it is spared.

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::qos::units::Cpus;
 
 /// The nodes of a cluster.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Nodes {
     /// How many there are.
     pub count: u32,
@@ -57,14 +59,11 @@ impl Sizes {
         let others = |size: &Cpus, count: &u32| u64::from(*count) - u64::from(*size == cpus);
         let alone: u64 =
             self.tasks.iter().filter(|(size, _)| **size > spare).map(|(size, count)| others(size, count)).sum();
-        let together: u64 = self
-            .tasks
-            .iter()
-            .filter(|(size, _)| **size <= spare)
-            .map(|(size, count)| u64::from(size.milli()) * others(size, count))
-            .sum();
-        // So many groups of more than `spare` each can be made of `together` at most. With nothing to spare, no task is that small.
-        let groups = together.checked_div(u64::from(spare.milli()) + 1).unwrap_or(0);
+        let small = || self.tasks.iter().filter(|(size, _)| **size <= spare);
+        let together: u64 = small().map(|(size, count)| u64::from(size.milli()) * others(size, count)).sum();
+        let tasks: u64 = small().map(|(size, count)| others(size, count)).sum();
+        // A group needs more than `spare` CPUs and, as each of these is no larger than that, two tasks at least.
+        let groups = (together / (u64::from(spare.milli()) + 1)).min(tasks / 2);
         Some(alone + groups)
     }
 }

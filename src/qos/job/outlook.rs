@@ -5,7 +5,10 @@ use super::state::{JobState, Work};
 use crate::qos::arbitration::{Contender, Prospect};
 use crate::qos::ids::Framework;
 use crate::qos::policy::{Forecast, IterationForecast, Policy, Predictive};
-use crate::qos::units::{Span, Timestamp};
+use crate::qos::units::{Cpus, Span, Timestamp};
+
+/// What of the submitted CPU is kept for a job that gives way under soft limits, in millionths.
+const SOFT_SHARE: u32 = 300_000;
 
 /// The job as a contender for CPU at `now`; none when nobody can give it another: it decides by a policy that forecasts nothing, is only
 /// advised, is a long-running job, or has begun its last iteration.
@@ -26,7 +29,9 @@ pub fn contender(state: &JobState, now: Timestamp) -> Option<Contender> {
         wish: state.decision.map(|decision| decision.wish).or(state.cpus)?,
         floor: policy.cpu_min,
         least: if supported { policy.cpu_min } else { submitted.clamp(policy.cpu_min, policy.cpu_max) },
-        modest: submitted.clamp(policy.cpu_min, policy.cpu_max),
+        // With soft limits it also gets what its neighbours leave: less has to be kept for it.
+        modest: if policy.soft { submitted.per_million(SOFT_SHARE) } else { submitted }
+            .clamp(policy.cpu_min, policy.cpu_max),
         prospects: policy.sizes().map(prospect).collect(),
     })
 }
@@ -49,8 +54,8 @@ pub fn ready_since(state: &JobState) -> Timestamp {
 }
 
 /// What a job asks of the cluster that nobody decides about.
-pub fn occupies(state: &JobState) -> Option<crate::qos::units::Cpus> {
-    if state.ending().is_some() { None } else { state.cpus }
+pub fn occupies(state: &JobState) -> Option<Cpus> {
+    state.cpus.filter(|_| state.ending().is_none())
 }
 
 impl IterationForecast {

@@ -1,41 +1,58 @@
 //! One round of the arbitration over all jobs.
 
+use std::collections::BTreeMap;
+
 use super::outlook::{contender, occupies};
 use super::state::JobState;
+use crate::events::cluster::{ArbitrationRound, RoundGrant, RoundInput};
 use crate::events::job::{GrantReceived, JobEvent};
-use crate::qos::arbitration::{Aim, Nodes, Share, Sizes, Standing, share};
+use crate::qos::arbitration::{Aim, Contender, Nodes, Share, Sizes, Standing, share};
 use crate::qos::ids::JobId;
-use crate::qos::units::{Cpus, Timestamp};
+use crate::qos::units::Timestamp;
 
-/// What round `number` tells which jobs, in the order of `jobs`: all that are registered and not over, by their registration. Only jobs for
-/// which something changes are told.
-pub fn round(aim: Aim, nodes: Nodes, number: u64, now: Timestamp, jobs: &[&JobState]) -> Vec<(JobId, GrantReceived)> {
+/// Round `number` at `now` over `jobs`: all that are registered and not over, by their registration. Its grants are those that change
+/// something.
+pub fn round(aim: Aim, nodes: Nodes, number: u64, now: Timestamp, jobs: &[&JobState]) -> ArbitrationRound {
+    let living: Vec<&&JobState> = jobs.iter().filter(|state| state.ending().is_none()).collect();
+    let contending: Vec<Option<Contender>> = living.iter().map(|state| contender(state, now)).collect();
     let mut others = Sizes::default();
-    let mut contenders = Vec::new();
-    let mut unconcerned = Vec::new();
-    for state in jobs {
-        match contender(state, now) {
-            Some(contender) => contenders.push(contender),
-            None => {
-                occupies(state).into_iter().for_each(|cpus| others.add(cpus));
-                unconcerned.push(state);
-            }
-        }
+    let mut inputs = Vec::with_capacity(living.len());
+    for (state, contender) in living.iter().zip(&contending) {
+        let occupied = occupies(state).filter(|_| contender.is_none());
+        occupied.into_iter().for_each(|cpus| others.add(cpus));
+        inputs.push(RoundInput {
+            job: state.registered.job,
+            version: state.version,
+            occupied,
+            wish: contender.as_ref().map(|one| one.wish),
+            // A chance is at most 1.
+            best_chance: contender.as_ref().map(|one| (one.best_chance() * 1e6).round() as u32),
+        });
     }
+    let contenders: Vec<Contender> = contending.into_iter().flatten().collect();
     let shares = share(aim, nodes, &others, &contenders);
-    let granted = contenders.iter().zip(shares).map(|(one, share)| (one.job, share));
-    // Who is no contender any more keeps what it has; its cap would be out of date when it becomes one again.
-    let lifted = unconcerned.iter().filter(|state| state.ending().is_none()).map(|state| (state.registered.job, FREE));
-    let known =
-        |job: JobId| jobs.iter().find(|state| state.registered.job == job).and_then(|state| state.grant.as_ref());
-    granted
-        .chain(lifted)
-        .map(|(job, share)| (job, GrantReceived { round: number, cap: cap(share), standing: share.standing }))
-        .filter(|(job, grant)| match known(*job) {
-            Some(known) => (known.cap, known.standing) != (grant.cap, grant.standing),
-            None => grant.standing != Standing::Unlimited,
-        })
-        .collect()
+    let shared: BTreeMap<JobId, Share> = contenders.iter().map(|one| one.job).zip(shares).collect();
+    let grant = |state: &&&JobState| {
+        let job = state.registered.job;
+        // Who is no contender any more keeps what it has; its cap would be out of date when it becomes one again.
+        let share = shared.get(&job).copied().filter(|share| share.standing != Standing::Unlimited);
+        let (cap, standing) = share.map_or((None, Standing::Unlimited), |share| (Some(share.cpus), share.standing));
+        let changes = match &state.grant {
+            Some(known) => (known.cap, known.standing) != (cap, standing),
+            None => cap.is_some(),
+        };
+        changes.then_some(RoundGrant { job, cap, standing })
+    };
+    let grants = living.iter().filter_map(grant).collect();
+    ArbitrationRound { number, aim, nodes, inputs, grants }
+}
+
+impl ArbitrationRound {
+    /// What each job is told.
+    pub fn told(&self) -> impl Iterator<Item = (JobId, GrantReceived)> + '_ {
+        let of = |grant: &RoundGrant| GrantReceived { round: self.number, cap: grant.cap, standing: grant.standing };
+        self.grants.iter().map(move |grant| (grant.job, of(grant)))
+    }
 }
 
 /// Whether what was recorded of a job calls for a new round: its wish is another, or it is over. What follows from a grant does not.
@@ -56,10 +73,4 @@ pub fn asks_for_a_round(events: &[JobEvent]) -> bool {
         )
     };
     !from_a_grant && events.iter().any(changes)
-}
-
-const FREE: Share = Share { cpus: Cpus::MAX, standing: Standing::Unlimited };
-
-fn cap(share: Share) -> Option<Cpus> {
-    (share.standing != Standing::Unlimited).then_some(share.cpus)
 }

@@ -127,7 +127,9 @@ fn fit_usable(usable: &[(f64, f64)], prior: &Prior) -> Fitted {
     for _ in 0..ROUNDS {
         let residuals: Vec<f64> =
             usable.iter().map(|(cpus, seconds)| seconds / positive(speed.seconds(*cpus)) - 1.0).collect();
-        spread = deviation(&residuals, prior.spread, SPREAD_WEIGHT);
+        // One or two measurements fit a law of two parts whatever they are: they say nothing about how much measurements scatter.
+        let scattered = if residuals.len() < 3 { &[] } else { residuals.as_slice() };
+        spread = deviation(scattered, prior.spread, SPREAD_WEIGHT);
         normal = Normal::of(&rows(usable, &residuals, spread, &speed, prior));
         speed = normal.solve().unwrap_or(speed);
     }
