@@ -1,10 +1,12 @@
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use mesos_qos::credentials::OpenStackCredentials;
-use serde_json::Value;
+use mesos_qos::openstack::Keystone;
+use reqwest::header::HeaderValue;
+use serde_json::{Value, json};
 use tokio::sync::{OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// The real Keystone and Monasca, which all tests of this program share.
@@ -17,6 +19,7 @@ pub struct Rig {
     pipes: Mutex<Pipes>,
     disturbed: RwLock<()>,
     short: OnceCell<()>,
+    token: OnceCell<HeaderValue>,
 }
 
 /// As in the rig's programs.
@@ -68,6 +71,7 @@ pub fn rig() -> &'static Rig {
             pipes: Mutex::new(pipes),
             disturbed: RwLock::new(()),
             short: OnceCell::new(),
+            token: OnceCell::new(),
         }
     })
 }
@@ -118,5 +122,32 @@ impl Rig {
     /// Of the account that may send and read.
     pub fn user(&self) -> OpenStackCredentials {
         self.credentials("user_monasca", "123456")
+    }
+
+    /// Writes a credentials file of this account into `dir`.
+    pub fn credentials_file(&self, dir: &Path, username: &str, password: &str) -> PathBuf {
+        self.credentials_file_by(dir, (&self.keystone, &self.monasca), username, password)
+    }
+
+    /// The same, by other ways to Keystone and Monasca.
+    pub fn credentials_file_by(&self, dir: &Path, by: (&str, &str), username: &str, password: &str) -> PathBuf {
+        let file = dir.join(format!("{username}.json"));
+        let content = json!({"keystone_url": by.0, "monasca_client_url": by.1, "username": username,
+            "password": password, "project_name": "myproject"});
+        std::fs::write(&file, content.to_string()).unwrap();
+        file
+    }
+
+    /// What monasca-api answers to this path below `/v2.0`, asked for as anybody would.
+    pub async fn get(&self, path: &str) -> Value {
+        let login = async || Keystone::new(&self.user(), &Default::default()).unwrap().login().await.unwrap().token;
+        let token = self.token.get_or_init(login).await;
+        let client = reqwest::Client::builder().no_proxy().timeout(std::time::Duration::from_secs(30)).build().unwrap();
+        let request = client.get(format!("{}/v2.0/{path}", self.monasca)).header("X-Auth-Token", token);
+        let answer = request.send().await.unwrap();
+        let status = answer.status();
+        let body: Value = answer.json().await.unwrap();
+        assert_eq!(status, 200, "{path}: {body}");
+        body
     }
 }
