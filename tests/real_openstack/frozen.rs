@@ -3,11 +3,11 @@
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
+use chrono::DateTime;
 use futures_util::future::join;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::helpers::on_actix;
+use crate::helpers::{now, on_actix};
 use crate::rig::rig;
 use crate::stored::{compare, events};
 use crate::world::World;
@@ -44,19 +44,22 @@ fn p95(times: &[f64]) -> f64 {
     sorted[(sorted.len() - 1) * 95 / 100]
 }
 
-fn same(what: &str, answering: &[f64], hanging: &[f64]) {
+/// What was measured, in a line.
+fn same(what: &str, answering: &[f64], hanging: &[f64]) -> String {
     let (usual, now) = (p95(answering), p95(hanging));
-    println!(
-        "{what}: p95 {usual:.3} s of {} while Monasca answers, {now:.3} s of {} while it hangs",
-        answering.len(),
-        hanging.len()
-    );
     assert!(now <= usual * RATIO + FLOOR, "{what}: p95 is {now:.3} s while Monasca hangs, and {usual:.3} s else");
+    let counts = (answering.len(), hanging.len());
+    format!("{what}: p95 {usual:.3} s while Monasca answers, {now:.3} s while it hangs, of {counts:?}")
+}
+
+/// When an event was recorded, seconds since 1970.
+fn recorded_at(event: &Value) -> f64 {
+    DateTime::parse_from_rfc3339(event["at"].as_str().unwrap()).unwrap().timestamp_micros() as f64 / 1e6
 }
 
 /// Reports and samples until `enough` says so after a round.
 async fn turn(world: &World, steady: &str, since: Instant, times: &mut Times, enough: impl AsyncFn(usize) -> bool) {
-    let (began, over) = (Utc::now(), Cell::new(false));
+    let (began, over) = (now(), Cell::new(false));
     let Times { reports, samples, between_decisions } = times;
     let rounds = async {
         let mut rounds = 0;
@@ -76,16 +79,12 @@ async fn turn(world: &World, steady: &str, since: Instant, times: &mut Times, en
         }
     };
     join(rounds, sampling).await;
-    let decided: Vec<DateTime<Utc>> = events(&world.app, steady)
-        .await
-        .iter()
-        .filter(|event| event["kind"] == "ProgressDecided")
-        .map(|event| event["at"].as_str().unwrap().parse().unwrap())
-        .filter(|at| *at >= began)
-        .collect();
-    // The last one counts too, which may still be waiting for its successor.
-    let ends = decided.iter().skip(1).copied().chain([Utc::now()]);
-    between_decisions.extend(decided.iter().zip(ends).map(|(from, to)| (to - from).as_seconds_f64()));
+    let events = events(&world.app, steady).await;
+    let decided = events.iter().filter(|event| event["kind"] == "ProgressDecided").map(recorded_at);
+    let decided: Vec<f64> = decided.filter(|at| *at >= began).collect();
+    // The last one counts too: its successor may be kept waiting.
+    let ends = decided.iter().skip(1).copied().chain([now()]);
+    between_decisions.extend(decided.iter().zip(ends).map(|(from, to)| to - from));
 }
 
 #[test]
@@ -124,10 +123,15 @@ fn decisions_take_no_longer_while_monasca_hangs_and_afterwards_nothing_is_missin
             rig.tell("resume monasca-api").await;
             world.until_monasca_is_back().await;
         }
-        same("the answer to a batch job's report", &answering.reports, &hanging.reports);
-        same("the answer to an agent's sample", &answering.samples, &hanging.samples);
         assert!(answering.between_decisions.len() >= 2 * TURNS, "{:?}", answering.between_decisions);
-        same("from one decision to the next", &answering.between_decisions, &hanging.between_decisions);
+        let pairs = [
+            ("the answer to a batch job's report", &answering.reports, &hanging.reports),
+            ("the answer to an agent's sample", &answering.samples, &hanging.samples),
+            ("from one decision to the next", &answering.between_decisions, &hanging.between_decisions),
+        ];
+        for (what, answering, hanging) in pairs {
+            println!("{}", same(what, answering, hanging));
+        }
         world.until_all_sent().await;
         assert!(compare(rig, &world.app, &world.jobs).await > 1000);
         world.stop().await;
