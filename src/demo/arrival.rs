@@ -102,22 +102,18 @@ impl Arrival {
 
     /// For people.
     pub fn sentence(&self) -> String {
-        let Arrival { expected, arrived, surplus, by_agents, trouble } = self;
-        let mut sentence = if arrived == expected && *surplus == 0 {
-            format!("Metrics: all {expected} values that follow from the event log are in Monasca, and no others")
-        } else {
-            let mut text =
-                format!("Metrics: {arrived} of {expected} values that follow from the event log are in Monasca");
-            if *surplus > 0 {
-                text.push_str(&format!(", and {surplus} that do not"));
-            }
-            if let Some(trouble) = trouble {
-                text.push_str(&format!(" ({trouble})"));
-            }
-            text
-        };
-        sentence.push_str(&format!("; the nodes' agents have published {by_agents}."));
-        sentence
+        let Arrival { expected, arrived, surplus, trouble, .. } = self;
+        if arrived == expected && *surplus == 0 {
+            return format!(
+                "Metrics: all {expected} values that follow from the event log are in Monasca, and no others."
+            );
+        }
+        let mut text = format!("Metrics: {arrived} of {expected} values that follow from the event log are in Monasca");
+        if *surplus > 0 {
+            text.push_str(&format!(", and {surplus} that do not"));
+        }
+        let reason = trouble.as_ref().map(|trouble| format!(" ({trouble})")).unwrap_or_default();
+        text + &reason + "."
     }
 }
 
@@ -174,7 +170,7 @@ mod tests {
     #[test]
     fn what_is_missing_or_too_much_is_told_with_its_reason() {
         let mut arrival = Arrival { expected: 7, arrived: 7, surplus: 0, by_agents: 4, trouble: None };
-        let all = "Metrics: all 7 values that follow from the event log are in Monasca, and no others; the nodes' agents have published 4.";
+        let all = "Metrics: all 7 values that follow from the event log are in Monasca, and no others.";
         assert_eq!(arrival.sentence(), all);
         arrival.arrived = 5;
         arrival.trouble = Some("no connection".to_owned());
