@@ -74,7 +74,8 @@ impl Publisher {
             value: value as f64,
         };
         let metrics = [metric("container.cpu.user_time", ticks - system), metric("container.cpu.system_time", system)];
-        self.monasca.send_metrics(&metrics).await.unwrap();
+        // What a busy machine does not take in time is published with the next figure, which contains it.
+        let _ = self.monasca.send_metrics(&metrics).await;
     }
 
     /// That this `CpuSample` of the log is a figure that was published, of that segment.
