@@ -26,10 +26,12 @@ async fn running(world: &World, uuid: &str) -> Pace {
     let started = world.events(uuid, "SegmentStarted").await;
     let ended = world.events(uuid, "SegmentEnded").await.len();
     let Some(newest) = started.last().filter(|_| started.len() > ended) else {
-        return Pace { segment: 0, ticks_per_second: 0.0 };
+        return Pace { segment: 0, started_at: 0.0, ticks_per_second: 0.0 };
     };
     let cpus = newest["limit"].as_f64().unwrap() / 1000.0;
-    Pace { segment: newest["segment"].as_u64().unwrap(), ticks_per_second: cpus * TICKS_PER_SECOND as f64 }
+    let started_at = newest["started_at"].as_f64().unwrap() / 1e6;
+    let segment = newest["segment"].as_u64().unwrap();
+    Pace { segment, started_at, ticks_per_second: cpus * TICKS_PER_SECOND as f64 }
 }
 
 #[test]

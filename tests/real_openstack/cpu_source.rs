@@ -35,7 +35,11 @@ fn a_long_running_job_is_supervised_by_what_monasca_has_of_its_containers() {
         let publisher = Publisher::new(rig, &uuid);
         let pace = {
             let (world, uuid) = (Arc::clone(&world), uuid.clone());
-            async move || Pace { segment: world.count(&uuid, "SegmentStarted").await as u64, ticks_per_second: PACE }
+            async move || {
+                let newest = world.events(&uuid, "SegmentStarted").await.pop().unwrap();
+                let started_at = newest["started_at"].as_f64().unwrap() / 1e6;
+                Pace { segment: newest["segment"].as_u64().unwrap(), started_at, ticks_per_second: PACE }
+            }
         };
         let publishing = actix_rt::spawn(Arc::clone(&publisher).run(pace));
         // By its container's it is too slow, and gets more by a new task.

@@ -104,12 +104,12 @@ fn decisions_take_no_longer_while_monasca_hangs_and_afterwards_nothing_is_missin
         world.until_all_sent().await;
         let (mut answering, mut hanging) = (Times::default(), Times::default());
         for _ in 0..TURNS {
-            let began = Instant::now();
+            let (began, taken) = (Instant::now(), world.taken());
             let reachable = async || world.figure("monasca_reachable").await > 0.0;
             let long = Duration::from_secs(REQUEST_TIMEOUT.parse().unwrap());
             turn(&world, &steady, since, &mut answering, async |rounds| rounds >= ROUNDS && began.elapsed() > long)
                 .await;
-            assert!(reachable().await, "Monasca answered all the time");
+            assert!(world.taken() > taken, "Monasca answered meanwhile");
 
             rig.tell("pause monasca-api").await;
             let began = Instant::now();

@@ -12,7 +12,7 @@ fn what_monasca_acknowledged_and_lost_is_sent_again_after_the_outage() {
     on_actix(async {
         let rig = rig();
         let _mine = rig.alone().await;
-        let settings = [("metrics", "batch_interval", "0.2"), ("metrics", "overlap", "60")];
+        let settings = [("metrics", "batch_interval", "0.2"), ("metrics", "overlap", "90")];
         let world = World::start(rig, &rig.keystone, 5, &settings).await;
         for _ in 0..5 {
             world.round().await;

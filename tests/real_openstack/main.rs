@@ -18,9 +18,11 @@ mod helpers;
 #[allow(dead_code, reason = "shared with the Marathon tests, which use more of it")]
 mod marathon_world;
 
+// Tests begin in the order of these names: those that share the rig are neighbours, and the long ones run side by side.
 mod alarms;
 mod case_three;
 mod cpu_source;
+mod credentials;
 mod expected;
 mod frozen;
 mod lost;
@@ -29,5 +31,5 @@ mod revoked;
 mod rig;
 mod stored;
 mod stream;
-mod tokens;
+
 mod world;

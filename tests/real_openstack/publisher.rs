@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix::Actor;
 use mesos_qos::actors::{KeptTokens, TokenActor};
@@ -8,7 +8,7 @@ use mesos_qos::clock::{Clock, SystemClock};
 use mesos_qos::openstack::{Keystone, Metric, Monasca};
 use serde_json::Value;
 
-use crate::rig::Rig;
+use crate::rig::{Rig, patient};
 
 /// In Monasca's agent for Docker, and in the supervisor unless it is told otherwise.
 pub const TICKS_PER_SECOND: i64 = 100;
@@ -16,8 +16,10 @@ pub const TICKS_PER_SECOND: i64 = 100;
 /// How fast the container that runs now uses CPU time.
 #[derive(Clone, Copy, PartialEq)]
 pub struct Pace {
-    /// The job's segment: each has a container of its own. 0 while none runs.
+    /// The job's segment: each has a container of its own, which counts from zero. 0 while none runs.
     pub segment: u64,
+    /// When it began, seconds since 1970.
+    pub started_at: f64,
     /// Ticks in a second of real time.
     pub ticks_per_second: f64,
 }
@@ -33,37 +35,30 @@ pub struct Publisher {
 impl Publisher {
     pub fn new(rig: &Rig, uuid: &str) -> Arc<Publisher> {
         let agent = rig.credentials("agent", "agent of the tests");
-        let keystone = Keystone::new(&agent, &Default::default()).unwrap();
+        let keystone = Keystone::new(&agent, &patient()).unwrap();
         let tokens = Arc::new(KeptTokens::new(TokenActor::new(keystone).start()));
         Arc::new(Publisher {
-            monasca: Monasca::new(&agent, tokens, &Default::default()).unwrap(),
+            monasca: Monasca::new(&agent, tokens, &patient()).unwrap(),
             container: uuid.replace('-', ""),
             published: Mutex::default(),
         })
     }
 
-    /// Publishes once a second, until it is aborted; a container counts from zero.
+    /// Publishes once a second, until it is aborted.
     pub async fn run(self: Arc<Self>, pace: impl AsyncFn() -> Pace) {
-        let (mut of, mut ticks, mut counted) = (0, 0.0, Instant::now());
         loop {
-            let Pace { segment, ticks_per_second } = pace().await;
-            let now = Instant::now();
-            if of == segment {
-                ticks += ticks_per_second * (now - counted).as_secs_f64();
-            } else {
-                (of, ticks) = (segment, 0.0);
-            }
-            counted = now;
-            if segment > 0 && ticks >= 1.0 {
-                self.publish(segment, ticks as i64).await;
+            let Pace { segment, started_at, ticks_per_second } = pace().await;
+            if segment > 0 {
+                let now = SystemClock.now();
+                let ticks = (now.epoch_seconds() - started_at).max(0.0) * ticks_per_second;
+                self.publish(segment, now.micros() / 1000, ticks as i64).await;
             }
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
     }
 
-    async fn publish(&self, segment: u64, ticks: i64) {
+    async fn publish(&self, segment: u64, timestamp: i64, ticks: i64) {
         self.published.lock().unwrap().entry(segment).or_default().insert(ticks);
-        let timestamp = SystemClock.now().micros() / 1000;
         let system = ticks / 4;
         let metric = |name: &str, value: i64| Metric {
             name: name.to_owned(),

@@ -5,6 +5,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use mesos_qos::clients::transport::TransportOptions;
 use mesos_qos::credentials::OpenStackCredentials;
 use mesos_qos::openstack::Keystone;
 use reqwest::header::HeaderValue;
@@ -23,6 +24,12 @@ pub struct Rig {
     short: OnceCell<()>,
     token: OnceCell<HeaderValue>,
     warm: OnceCell<()>,
+}
+
+/// On a busy machine the real ones take their time, which is not what is tested.
+pub fn patient() -> TransportOptions {
+    let request_timeout = Duration::from_secs(60);
+    TransportOptions { request_timeout, ..TransportOptions::default() }
 }
 
 /// As in the rig's programs.
@@ -166,7 +173,7 @@ impl Rig {
 
     async fn try_get(&self, path: &str) -> Result<Value, String> {
         let login = async || {
-            let login = Keystone::new(&self.user(), &Default::default()).unwrap().login().await;
+            let login = Keystone::new(&self.user(), &patient()).unwrap().login().await;
             login.map(|login| login.token).map_err(|error| error.to_string())
         };
         let token = self.token.get_or_try_init(login).await?;

@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use actix::Actor;
 use mesos_qos::actors::{KeptTokens, TokenActor};
-use mesos_qos::clients::transport::TransportOptions;
 use mesos_qos::clock::{Clock, SystemClock};
 use mesos_qos::credentials::OpenStackCredentials;
 use mesos_qos::openstack::{
@@ -14,10 +13,10 @@ use mesos_qos::qos::units::Span;
 use reqwest::header::HeaderValue;
 
 use crate::helpers::on_actix;
-use crate::rig::{Rig, SHORT_LIFE, rig};
+use crate::rig::{Rig, SHORT_LIFE, patient, rig};
 
 pub fn keystone(credentials: &OpenStackCredentials) -> Keystone {
-    Keystone::new(credentials, &TransportOptions::default()).unwrap()
+    Keystone::new(credentials, &patient()).unwrap()
 }
 
 /// Tokens as the supervisor keeps them; notes which it was given, and which were refused. May begin with one of somebody else's.
@@ -66,7 +65,7 @@ impl TokenSource for Watched {
 }
 
 pub fn monasca(credentials: &OpenStackCredentials, tokens: Arc<Watched>) -> Monasca {
-    Monasca::new(credentials, tokens, &TransportOptions::default()).unwrap()
+    Monasca::new(credentials, tokens, &patient()).unwrap()
 }
 
 /// A value of a series that no other test has.
