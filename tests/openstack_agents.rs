@@ -43,7 +43,7 @@ fn cluster(dir: &Path, variables: &[(&str, &str)]) -> LocalCluster {
     let variable =
         |(name, value): &(&str, &str)| NodeVariable { node: None, name: (*name).into(), value: (*value).into() };
     let options = LocalOptions {
-        agent_period: Duration::from_millis(300),
+        monasca_agent_period: Duration::from_millis(300),
         offer_interval: Duration::from_millis(100),
         marathon_limit: CpuLimit::Node,
         node_env: all.iter().chain(variables).map(variable).collect(),

@@ -140,7 +140,7 @@ impl Testbed {
             cpus_per_node: Cpus::from_milli(CPUS_PER_NODE * 1000),
             deployment_delay,
             offer_interval: scaled(OFFERS.0, OFFERS.1),
-            agent_period: scaled(AGENTS.0, AGENTS.1),
+            monasca_agent_period: scaled(AGENTS.0, AGENTS.1),
             visibility_delay: scaled(0.1, 0.01),
             task_kill_grace: kill_grace,
             // The agent holds its job to the limit, which may change while it runs.

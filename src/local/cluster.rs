@@ -105,7 +105,7 @@ impl LocalCluster {
             cluster,
             openstack: Arc::clone(&openstack),
         };
-        let (agent_period, env) = (options.agent_period, options.env.clone());
+        let (monasca_agent_period, env) = (options.monasca_agent_period, options.env.clone());
         let thread = std::thread::Builder::new().name("local-cluster".into()).spawn(move || {
             let system = actix_web::rt::System::new();
             system.block_on(async move {
@@ -120,7 +120,8 @@ impl LocalCluster {
                     }
                 }
                 let ticker = actix_web::rt::spawn(inside.driver.clone().run());
-                let publishing = agents::run(inside.driver.clone(), inside.openstack.clone(), agent_period, env);
+                let publishing =
+                    agents::run(inside.driver.clone(), inside.openstack.clone(), monasca_agent_period, env);
                 let agents = actix_web::rt::spawn(publishing);
                 // Told to stop, or forgotten without a word: both end here.
                 let _ = stop_wanted.await;

@@ -31,5 +31,4 @@ mod revoked;
 mod rig;
 mod stored;
 mod stream;
-
 mod world;
