@@ -36,7 +36,7 @@ pub async fn node(environment: &Environment) -> (String, bool) {
     match criu::Criu::find().await {
         Ok(found) => {
             line("criu", format!("{} at {}", found.version, found.program.display()));
-            found.warning.into_iter().for_each(|warning| line("", warning));
+            found.warnings.into_iter().for_each(|warning| line("", warning));
         }
         Err(error) => line("criu", format!("NO: {error:#}")),
     }

@@ -49,7 +49,8 @@ Environment:
   SHELL_TRAP_LOG                what is logged to standard error (info)
   MARATHON_APP_RESOURCE_CPUS    the allocation (1)
 
-Exit code: the job's own; 0 after a checkpoint; 75 when the job was not run or left, and may be tried again; 1 for errors.
+Exit code: the job's own; 0 after a checkpoint; 143 when the task was asked to end and no checkpoint holds the job's work; 75 when the
+job was not run or left, and may be tried again; 1 for errors.
 ";
 
 /// Whether the running program's own file is named [`PROGRAM`], however it was called: the roles that it starts by itself come

@@ -3,6 +3,7 @@
 //!
 //! The program is `shell_trap`; as a library it is for its own tests, and for `mesos-qos`, whose demo is its own agent.
 
+pub mod aside;
 pub mod cgroup;
 pub mod check;
 pub mod checkpoint;
@@ -22,3 +23,4 @@ pub mod process;
 pub mod report;
 pub mod restore;
 pub mod runtime;
+pub mod stat;

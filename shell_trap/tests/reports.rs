@@ -121,7 +121,7 @@ async fn what_was_not_delivered_is_taken_up_by_the_next_task() {
     let directory = tempfile::tempdir().unwrap();
     let away = config("http://127.0.0.1:9", &[]);
     let reporter = Reporter::start(&away).unwrap();
-    reporter.keep_in(directory.path(), 1);
+    reporter.keep_in(directory.path(), 1).await.unwrap();
     reporter.send(words().start(&start(), 1.0));
     reporter.send(words().sample(Cpu::default(), 1.0));
     // Nobody asks for it: the task may be killed at any moment.
@@ -131,13 +131,30 @@ async fn what_was_not_delivered_is_taken_up_by_the_next_task() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let seen = Seen::default();
     let next = Reporter::start(&config(&format!("http://{}", listener.local_addr().unwrap()), &[])).unwrap();
-    next.keep_in(directory.path(), 2);
+    next.keep_in(directory.path(), 2).await.unwrap();
     let theirs = seen.clone();
     tokio::spawn(async move { serve(listener.accept().await.unwrap().0, 200, theirs).await });
     assert!(next.flush(Instant::now() + Duration::from_secs(60)).await);
     assert_eq!(seen.lock().unwrap()[0].1["kind"], "start");
     next.store().await;
     assert!(std::fs::read_dir(directory.path()).unwrap().next().is_none());
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_report_that_no_kill_may_lose_is_on_disk_when_it_is_accepted_and_else_not_sent() {
+    let directory = tempfile::tempdir().unwrap();
+    let reporter = Reporter::start(&config("http://127.0.0.1:9", &[])).unwrap();
+    reporter.keep_in(directory.path(), 1).await.unwrap();
+    let (draft, outbox) =
+        (directory.path().join("outbox-0000000001.draft"), directory.path().join("outbox-0000000001.json"));
+    // Nothing can be written under this name.
+    std::fs::create_dir(&draft).unwrap();
+    assert!(reporter.send_kept(words().init(1.0)).await.is_err());
+    assert!(reporter.flush(Instant::now() + Duration::from_secs(60)).await, "there is nothing to send");
+    std::fs::remove_dir(&draft).unwrap();
+    reporter.send_kept(words().init(2.0)).await.unwrap();
+    let kept: Value = serde_json::from_slice(&std::fs::read(&outbox).unwrap()).unwrap();
+    assert_eq!((kept.as_array().unwrap().len(), &kept[0]["body"]["started_at"]), (1, &json!(2.0)));
 }
 
 /// A server with a certificate of an authority; the authority's file.

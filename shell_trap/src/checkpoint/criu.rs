@@ -18,7 +18,7 @@ pub struct Criu {
     /// As it says itself.
     pub version: String,
     /// What works with limits, in words.
-    pub warning: Option<String>,
+    pub warnings: Vec<String>,
 }
 
 impl Criu {
@@ -39,8 +39,9 @@ impl Criu {
         process::succeed(call("check"), "criu check", CHECK)
             .await
             .with_context(|| format!("criu {version} does not work here"))?;
-        let warning = warning(&version, &kernel());
-        Ok(Criu { program, version, warning })
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let warnings = [about_sockets(&version, &kernel()), about_users(&status)].into_iter().flatten().collect();
+        Ok(Criu { program, version, warnings })
     }
 }
 
@@ -49,10 +50,22 @@ pub fn kernel() -> String {
     std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned()
 }
 
-fn warning(criu: &str, kernel: &str) -> Option<String> {
+fn about_sockets(criu: &str, kernel: &str) -> Option<String> {
     let old = pair(criu)? < (4, 2) && pair(kernel)? >= (6, 16);
     old.then(|| {
         format!("criu {criu} cannot dump TCP sockets on kernel {kernel}, not even listening ones; criu 4.2 can")
+    })
+}
+
+/// By this process's own capabilities, which its CRIU inherits: the limits of another user's process cannot be read
+/// without `CAP_SYS_RESOURCE`, number 24.
+fn about_users(status: &str) -> Option<String> {
+    let set = status.lines().find_map(|line| line.strip_prefix("CapEff:"))?.trim();
+    let missing = u64::from_str_radix(set, 16).ok()? & (1 << 24) == 0;
+    missing.then(|| {
+        "without CAP_SYS_RESOURCE there are no checkpoints of programs of other users than root: they are left \
+        running, for the next task on this node"
+            .to_owned()
     })
 }
 
@@ -104,9 +117,16 @@ mod tests {
 
     #[test]
     fn the_warning_about_sockets_comes_with_old_criu_on_new_kernels_only() {
-        assert!(warning("4.1.1", "6.18.44-fc").is_some());
-        assert!(warning("4.2", "6.18.44").is_none());
-        assert!(warning("3.17.1", "5.10.0-8-amd64").is_none());
+        assert!(about_sockets("4.1.1", "6.18.44-fc").is_some());
+        assert!(about_sockets("4.2", "6.18.44").is_none());
+        assert!(about_sockets("3.17.1", "5.10.0-8-amd64").is_none());
+    }
+
+    #[test]
+    fn the_warning_about_other_users_comes_where_the_capability_is_missing() {
+        let status = |set: &str| about_users(&format!("CapPrm:\t0\nCapEff:\t{set}\n")).is_some();
+        assert!(status("000001fffeffffff") && !status("000001ffffffffff"));
+        assert_eq!(about_users(""), None, "nothing is known");
     }
 
     #[test]

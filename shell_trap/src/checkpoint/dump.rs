@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 
 use super::criu;
+use crate::aside::aside;
 use crate::docker::Docker;
 use crate::docker::containers::Container;
 use crate::process;
@@ -65,11 +66,14 @@ fn last_errors(work: &Path) -> Option<String> {
 async fn by_engine(docker: &Docker, container: &Container, images: &Path, limit: Duration) -> Result<()> {
     // Docker makes the folder of the checkpoint itself, and wants a name that is not taken.
     let parent = images.with_extension("docker");
-    let _ = fs::remove_dir_all(&parent);
-    super::secure::make(&parent)?;
-    let directory = parent.to_str().context("the checkpoint directory's name is not UTF-8")?;
-    docker.checkpoint(&container.id, "dump", directory, limit).await?;
-    fs::remove_dir(images).with_context(|| images.display().to_string())?;
-    fs::rename(parent.join("dump"), images).with_context(|| images.display().to_string())?;
-    fs::remove_dir_all(&parent).with_context(|| parent.display().to_string())
+    let directory = parent.to_str().context("the checkpoint directory's name is not UTF-8")?.to_owned();
+    let (made, images) = (parent.clone(), images.to_owned());
+    aside(move || super::secure::make(&made)).await?;
+    docker.checkpoint(&container.id, "dump", &directory, limit).await?;
+    aside(move || {
+        fs::remove_dir(&images).with_context(|| images.display().to_string())?;
+        fs::rename(parent.join("dump"), &images).with_context(|| images.display().to_string())?;
+        fs::remove_dir_all(&parent).with_context(|| parent.display().to_string())
+    })
+    .await
 }

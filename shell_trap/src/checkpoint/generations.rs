@@ -2,13 +2,19 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context as _, Result};
 
 use super::manifest::Manifest;
 use super::secure;
+use crate::aside::unattended;
 
 const PREFIX: &str = "gen-";
+/// With this the name of a draft ends.
+const DRAFT: &str = ".tmp";
+/// Drafts that this process has begun.
+static ATTEMPTS: AtomicU32 = AtomicU32::new(1);
 
 /// A published generation that verified.
 #[derive(Debug, Clone)]
@@ -109,21 +115,22 @@ impl Draft {
 
 impl Drop for Draft {
     fn drop(&mut self) {
+        let directory = std::mem::take(&mut self.directory);
         // After publishing there is nothing of this name.
-        let _ = fs::remove_dir_all(&self.directory);
+        unattended(move || drop(fs::remove_dir_all(&directory)));
     }
 }
 
-/// Begins a generation, numbered after the newest.
+/// Begins a generation, numbered after the newest, for the task of this epoch.
 ///
 /// # Errors
 /// When its directories cannot be made.
-pub fn draft(job_dir: &Path) -> Result<Draft> {
+pub fn draft(job_dir: &Path, epoch: u64) -> Result<Draft> {
     let number = numbers(job_dir)?.first().map_or(1, |newest| newest + 1);
-    let directory = job_dir.join(format!("{}.tmp", name(number)));
-    if directory.exists() {
-        fs::remove_dir_all(&directory).with_context(|| directory.display().to_string())?;
-    }
+    // Nobody else ever writes into it: no task that has lost the job and does not know yet, and no attempt of this task
+    // that was cut off and is still being removed.
+    let attempt = ATTEMPTS.fetch_add(1, Ordering::Relaxed);
+    let directory = job_dir.join(format!("{}.{epoch:010}-{attempt}{DRAFT}", name(number)));
     secure::make(&directory)?;
     let draft = Draft { directory, number };
     secure::make(&draft.images())?;
@@ -137,8 +144,7 @@ pub fn draft(job_dir: &Path) -> Result<Draft> {
 pub fn remove_drafts(job_dir: &Path) -> Result<()> {
     for entry in fs::read_dir(job_dir).with_context(|| job_dir.display().to_string())? {
         let entry = entry?;
-        let is_draft =
-            entry.file_name().to_str().is_some_and(|text| text.starts_with(PREFIX) && text.ends_with(".tmp"));
+        let is_draft = entry.file_name().to_str().is_some_and(|text| text.starts_with(PREFIX) && text.ends_with(DRAFT));
         if is_draft {
             let _ = fs::remove_dir_all(entry.path());
         }
@@ -191,7 +197,7 @@ mod tests {
         fs::create_dir(base.path().join("gen-14")).unwrap();
         fs::create_dir(base.path().join("lease")).unwrap();
         assert_eq!(numbers(base.path()).unwrap(), [12, 3, 1]);
-        assert_eq!(draft(base.path()).unwrap().number(), 13);
+        assert_eq!(draft(base.path(), 1).unwrap().number(), 13);
     }
 
     #[test]
@@ -214,15 +220,38 @@ mod tests {
     #[test]
     fn a_draft_is_nothing_until_it_is_published() {
         let base = with(&[1]);
-        drop(draft(base.path()).unwrap());
+        drop(draft(base.path(), 1).unwrap());
         assert_eq!(fs::read_dir(base.path()).unwrap().count(), 1);
-        let draft = draft(base.path()).unwrap();
+        let draft = draft(base.path(), 1).unwrap();
         let mut manifest = open(base.path(), "job", 1).unwrap().manifest;
         fs::write(draft.images().join("pages-1.img"), b"p").unwrap();
         manifest.files = super::super::manifest::stamp_all(draft.directory()).unwrap();
         manifest.generation = 2;
         draft.publish(base.path(), &manifest).unwrap();
         assert_eq!(open(base.path(), "job", 2).unwrap().manifest, manifest);
+    }
+
+    #[test]
+    fn no_two_drafts_are_ever_in_one_directory_and_all_of_them_are_removed() {
+        let base = with(&[]);
+        // Of a task that has lost the job and works on, of the one that has it, and of its next attempt.
+        let drafts: Vec<Draft> = [7, 8, 8].into_iter().map(|epoch| draft(base.path(), epoch).unwrap()).collect();
+        fs::create_dir(base.path().join("gen-000001.tmp")).unwrap();
+        drafts.iter().for_each(|draft| fs::write(draft.images().join("pages-1.img"), "x").unwrap());
+        assert_eq!(fs::read_dir(base.path()).unwrap().count(), 4);
+        assert_eq!(numbers(base.path()).unwrap(), Vec::<u64>::new());
+        remove_drafts(base.path()).unwrap();
+        assert_eq!(fs::read_dir(base.path()).unwrap().count(), 0);
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_draft_that_is_given_up_is_removed_by_another_thread() {
+        let base = with(&[]);
+        // Its removal, and whatever hangs in it, is not waited for here.
+        drop(draft(base.path(), 1).unwrap());
+        while fs::read_dir(base.path()).unwrap().next().is_some() {
+            tokio::task::yield_now().await;
+        }
     }
 
     #[test]

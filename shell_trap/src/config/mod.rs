@@ -1,18 +1,20 @@
 //! What this start of the agent has to do: from the environment, or from the published seven arguments.
 
 pub mod endpoints;
+mod environment;
 pub mod positional;
 pub mod spec;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 
 use self::endpoints::Endpoints;
+pub use self::environment::Environment;
+use self::environment::framework_env;
 use self::positional::Positional;
 use self::spec::Spec;
 use crate::id::JobId;
@@ -96,40 +98,6 @@ pub struct Config {
     pub end_wait: Duration,
     /// Variables of the framework that the job sees too: ports, host, task.
     pub framework_env: BTreeMap<String, String>,
-}
-
-/// Reads variables by name.
-pub struct Environment(BTreeMap<String, String>);
-
-impl Environment {
-    /// Of this process; variables that are not UTF-8 cannot be ours and are left out.
-    pub fn of_process() -> Self {
-        Environment(
-            std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect(),
-        )
-    }
-
-    /// Of given variables.
-    pub fn of(variables: impl IntoIterator<Item = (String, String)>) -> Self {
-        Environment(variables.into_iter().collect())
-    }
-
-    fn text(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
-    }
-
-    fn parsed<T: FromStr>(&self, name: &str) -> Result<Option<T>>
-    where
-        T::Err: fmt::Display,
-    {
-        self.text(name).map(|text| text.trim().parse().map_err(|e| anyhow!("{name}={text:?}: {e}"))).transpose()
-    }
-
-    fn seconds(&self, name: &str, default: f64, range: std::ops::RangeInclusive<f64>) -> Result<Duration> {
-        let value = self.parsed::<f64>(name)?.unwrap_or(default);
-        ensure!(range.contains(&value), "{name}={value}: must be {} to {} seconds", range.start(), range.end());
-        Ok(Duration::from_secs_f64(value))
-    }
 }
 
 impl Config {
@@ -242,17 +210,6 @@ impl Config {
 fn docker_socket(environment: &Environment) -> PathBuf {
     let host = environment.text("DOCKER_HOST").and_then(|host| host.strip_prefix("unix://"));
     environment.text("SHELL_TRAP_DOCKER_SOCKET").or(host).unwrap_or("/var/run/docker.sock").into()
-}
-
-/// What Marathon and Mesos tell a task about its place; our own variables, above all the token, are not the job's business.
-fn framework_env(environment: &Environment) -> BTreeMap<String, String> {
-    let wanted = |name: &str| {
-        let port = name
-            .strip_prefix("PORT")
-            .is_some_and(|rest| rest.is_empty() || rest == "S" || rest.starts_with('_') || rest.parse::<u16>().is_ok());
-        port || name == "HOST" || name == "MESOS_TASK_ID" || name.starts_with("MARATHON_APP_")
-    };
-    environment.0.iter().filter(|(name, _)| wanted(name)).map(|(k, v)| (k.clone(), v.clone())).collect()
 }
 
 #[cfg(test)]

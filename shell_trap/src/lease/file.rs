@@ -190,7 +190,7 @@ mod tests {
                 std::thread::spawn(move || lease.take(&record(1)).unwrap() != Take::TooLate)
             })
             .collect();
-        assert_eq!(takers.into_iter().filter(|_| true).map(|t| t.join().unwrap()).filter(|&won| won).count(), 1);
+        assert_eq!(takers.into_iter().map(|t| t.join().unwrap()).filter(|&won| won).count(), 1);
         assert_eq!(lease.newest().unwrap(), Some(record(1)));
         assert_eq!(fs::read_dir(lease.path()).unwrap().count(), 1);
     }

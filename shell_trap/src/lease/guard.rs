@@ -15,7 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::sleep;
 
 use super::file::LeaseDir;
-use crate::cgroup::Cgroups;
+use crate::cgroup::{self, Cgroups};
 use crate::docker::Docker;
 use crate::process;
 use crate::runtime::docker::end_groups;
@@ -129,23 +129,12 @@ pub fn run(arguments: &[OsString]) -> Result<()> {
         node: node.clone(),
         group: group.clone(),
     };
-    leave_task_groups();
+    cgroup::leave_task_groups();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let done = runtime.block_on(watch(&post));
     // A look at a shared directory that hangs must not keep it.
     runtime.shutdown_background();
     done
-}
-
-/// The framework ends a task by its control groups; the guard must outlive it.
-fn leave_task_groups() {
-    let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
-    for fields in mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>()) {
-        if let [_, directory, "cgroup" | "cgroup2", ..] = fields[..] {
-            // Where that is not allowed it stays, and the group's own end takes the container with it or not.
-            let _ = fs::write(Path::new(directory).join("cgroup.procs"), "0");
-        }
-    }
 }
 
 async fn watch(post: &Post) -> Result<()> {

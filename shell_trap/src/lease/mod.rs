@@ -5,14 +5,17 @@ pub mod guard;
 pub mod state;
 
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
-use tokio::time::timeout;
+use anyhow::Result;
 
 use self::file::{LeaseDir, Superseded, Take};
 use self::state::{Holder, Record, Verdict, Watcher};
+use crate::aside::{aside, aside_within};
+use crate::checkpoint::secure;
 use crate::clock;
+use crate::stat::Stat;
 
 /// A look at a shared directory that takes longer has failed; its file server may be away.
 const LOOK: Duration = Duration::from_secs(10);
@@ -125,10 +128,10 @@ impl Lease {
     /// [`Superseded`] when somebody took over; else the failure of the shared directory, to be tried again.
     pub async fn renew(&mut self) -> Result<()> {
         let began = clock::since_boot();
-        let record = Record { renewals: self.record.renewals + 1, ..self.record.clone() };
-        let draft = record.clone();
-        blocking(&self.directory, move |directory| directory.renew(&draft)).await?;
-        self.record = record;
+        // Counted before it is done: one that nobody waited for to its end may have been seen, and the next must look new.
+        self.record.renewals += 1;
+        let record = self.record.clone();
+        blocking(&self.directory, move |directory| directory.renew(&record)).await?;
         self.renewed_at = began;
         Ok(())
     }
@@ -143,6 +146,24 @@ impl Lease {
     }
 }
 
+/// Waits until the job with this directory is free and takes it; the directory is made when it is missing.
+///
+/// # Errors
+/// When the shared directory fails, or is not root's.
+pub async fn take_job(
+    job_dir: &Path,
+    holder: Holder,
+    length: Duration,
+    grace: Duration,
+) -> Result<(Lease, Option<Predecessor>)> {
+    let job_dir = job_dir.to_owned();
+    let directory = aside(move || {
+        secure::make(&job_dir)?;
+        LeaseDir::open(&job_dir)
+    });
+    Lease::take(directory.await?, holder, length, grace).await
+}
+
 /// Did somebody take over?
 pub fn is_superseded(error: &anyhow::Error) -> bool {
     error.downcast_ref::<Superseded>().is_some()
@@ -153,8 +174,7 @@ async fn blocking<T: Send + 'static>(
     work: impl FnOnce(&LeaseDir) -> Result<T> + Send + 'static,
 ) -> Result<T> {
     let directory = directory.clone();
-    let task = tokio::task::spawn_blocking(move || work(&directory));
-    timeout(LOOK, task).await.context("the shared directory does not answer")?.context("the look was cut off")?
+    aside_within(LOOK, move || work(&directory)).await
 }
 
 /// This process, as a holder on `node`.
@@ -177,14 +197,9 @@ fn pid_namespace() -> String {
     fs::read_link("/proc/self/ns/pid").map(|link| link.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-/// Field 22 of `/proc/PID/stat`, counted after the name, which may hold anything.
+/// When it was started; a zombie has ended, and its parent just did not look yet.
 fn started(pid: u32) -> Option<u64> {
-    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let (_, fields) = text.rsplit_once(')')?;
-    // A zombie has ended; its parent just did not look yet.
-    let mut fields = fields.split_whitespace();
-    (fields.next()? != "Z").then_some(())?;
-    fields.nth(18)?.parse().ok()
+    Stat::of(i32::try_from(pid).ok()?).map(|stat| stat.started)
 }
 
 /// Only a process whose number means the same here can be called dead.

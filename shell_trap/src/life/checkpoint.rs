@@ -7,8 +7,10 @@ use anyhow::{Context as _, Result, bail, ensure};
 use tokio::time::{Instant, timeout_at};
 
 use super::container::Context;
+use super::grace::Step;
 use super::records::Execution;
 use super::{Segment, output};
+use crate::aside::aside;
 use crate::cgroup::CpuTime;
 use crate::checkpoint::manifest::{self, Manifest};
 use crate::checkpoint::{criu, dump, generations};
@@ -16,6 +18,9 @@ use crate::clock;
 use crate::layer::pack;
 use crate::runtime::Running as _;
 use crate::runtime::docker::ContainerJob;
+
+/// For the copy of the output; it is also in the task's sandbox.
+const ARCHIVING: Duration = Duration::from_secs(2);
 
 /// A published checkpoint.
 #[derive(Debug, Clone, Copy)]
@@ -61,15 +66,15 @@ impl Context {
         let time = job.cpu_time().unwrap_or_default();
         let container = self.docker.inspect(&job.id).await?;
         let upper = container.upper_dir().context("Docker tells no directory of the writable layer")?;
-        let job_dir = self.job_dir.clone();
-        let draft = tokio::task::spawn_blocking(move || generations::draft(&job_dir)).await??;
+        let (job_dir, epoch) = (self.job_dir.clone(), self.epoch);
+        let draft = aside(move || generations::draft(&job_dir, epoch)).await?;
         // Its own end comes first, so that the error is its own.
         let left = deadline.saturating_duration_since(Instant::now());
         let limit = left.saturating_sub(Duration::from_millis(100)).max(Duration::from_millis(50));
         dump::images(&self.docker, &container, abilities.dump, &draft.images(), &self.local.join("dump"), limit)
             .await?;
         let layer = draft.layer();
-        tokio::task::spawn_blocking(move || pack::pack(&upper, &layer)).await?.context("saving the writable layer")?;
+        aside(move || pack::pack(&upper, &layer)).await.context("saving the writable layer")?;
         let generation = draft.number();
         let mut manifest = Manifest {
             version: manifest::VERSION,
@@ -85,7 +90,7 @@ impl Context {
             files: std::collections::BTreeMap::new(),
         };
         let (job_dir, seal) = (self.job_dir.clone(), seal.clone());
-        tokio::task::spawn_blocking(move || -> Result<Published> {
+        aside(move || {
             manifest.files = manifest::stamp_all(draft.directory())?;
             seal.publish(Published { generation, time }, || match draft.publish(&job_dir, &manifest) {
                 // The rename may have been done before the error came.
@@ -95,16 +100,15 @@ impl Context {
                 other => other.map(drop),
             })
         })
-        .await?
+        .await
         .context("publishing the checkpoint")
     }
 
     /// Copies a segment's output into the shared directory, in a bounded time.
     pub async fn archive(&self, container: &str, tty: bool, segment: u64) {
-        let limit = margin(self.config.grace) / 2;
         let archived = output::archive(&self.docker, container, tty, &self.job_dir, segment);
-        let done = tokio::time::timeout(limit, archived).await;
-        if let Err(error) = done.unwrap_or_else(|_| Err(anyhow::anyhow!("not done within {limit:?}"))) {
+        let done = self.stop.within(Step::Kept, ARCHIVING, archived).await;
+        if let Err(error) = done.unwrap_or_else(|| Err(anyhow::anyhow!("not done in the time that was given"))) {
             // It is also in the task's sandbox; the work itself is more.
             tracing::warn!("the job's output cannot be archived: {error:#}");
         }
@@ -206,11 +210,6 @@ pub fn after_failure(exited: bool, left: Duration, took: Duration) -> Next {
     }
 }
 
-/// When everything must be done: the grace "may not be granted in full", and the container is still to be removed.
-pub fn margin(grace: Duration) -> Duration {
-    (grace / 5).clamp(Duration::from_millis(100), Duration::from_secs(5))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -238,14 +237,5 @@ mod tests {
         let seal = Seal::default();
         let error = seal.publish(published, || seal.give_up().map(drop)).unwrap_err();
         assert!(error.downcast_ref::<Undecided>().is_some(), "{error:#}");
-    }
-
-    #[test]
-    fn the_margin_fits_into_any_grace() {
-        for grace in [100, 500, 3000, 60_000, 3_600_000] {
-            let grace = Duration::from_millis(grace);
-            assert!(margin(grace) <= grace, "{grace:?}");
-        }
-        assert_eq!(margin(Duration::from_secs(120)), Duration::from_secs(5));
     }
 }

@@ -7,17 +7,18 @@ use anyhow::{Context as _, Result};
 use tokio::time::{Instant, sleep};
 
 use super::begin::{self, Begun};
-use super::finish::{self, Stopped};
+use super::grace::{Step, Stop};
+use super::renewing::guarded;
+use super::scene::{Scene, dismiss};
+use super::stopping::Stopped;
 use super::watch::{Outcome, Watch};
-use super::{Segment, Stop, TERMINATED};
+use super::{Segment, TERMINATED};
 use crate::cgroup::Cgroups;
-use crate::checkpoint::secure;
 use crate::compat::MyCgroup;
 use crate::config::Config;
-use crate::docker::Docker;
 use crate::docker::node::NodeInfo;
+use crate::docker::{Docker, SLOW};
 use crate::groups::Group;
-use crate::lease::file::LeaseDir;
 use crate::lease::guard::{Guard, Post};
 use crate::lease::{self, Lease, Predecessor, guard};
 use crate::report::Reporter;
@@ -30,6 +31,8 @@ const DAEMON_STARTS: Duration = Duration::from_secs(60);
 pub struct Context {
     pub config: Config,
     pub reporter: Reporter,
+    /// The framework's wish that the task ends.
+    pub stop: Stop,
     pub docker: Docker,
     pub node: NodeInfo,
     pub cgroups: Cgroups,
@@ -56,27 +59,23 @@ impl Context {
 }
 
 /// Lives through the task.
-pub async fn run(config: Config, reporter: Reporter, local: PathBuf, stop: &mut Stop) -> Result<i32> {
+pub async fn run(config: Config, reporter: Reporter, local: PathBuf, stop: Stop) -> Result<i32> {
     let job_dir = config.job_dir().context("SHELL_TRAP_CHECKPOINT_DIR is missing")?;
-    secure::make(&job_dir)?;
     let docker = Docker::at(&config.docker_socket);
-    let node = tokio::select! {
-        node = reach(&docker) => node?,
-        () = stop.asked() => return Ok(TERMINATED),
+    let preparing = async {
+        let node = reach(&docker).await?;
+        let abilities = Abilities::find(&config, &node).await.map_err(|error| format!("{error:#}"));
+        let holder = lease::this_process(&node.identity(), config.task.as_deref());
+        let taken = lease::take_job(&job_dir, holder, config.lease, config.lease_grace).await?;
+        anyhow::Ok((node, abilities, taken))
     };
-    let abilities = Abilities::find(&config, &node).await.map_err(|error| format!("{error:#}"));
-    let holder = lease::this_process(&node.identity(), config.task.as_deref());
-    let taken = tokio::select! {
-        taken = Lease::take(LeaseDir::open(&job_dir)?, holder, config.lease, config.lease_grace) => taken?,
-        () = stop.asked() => return Ok(TERMINATED),
-    };
-    let (lease, predecessor): (Lease, Option<Predecessor>) = taken;
+    let Some(prepared) = stop.unless(preparing).await else { return Ok(TERMINATED) };
+    let (node, abilities, (lease, predecessor)) = prepared?;
     let epoch = lease.epoch();
-    reporter.keep_in(&job_dir, epoch);
     let cgroups = Cgroups::find()?;
-    let context = Context { config, reporter, docker, node, cgroups, abilities, job_dir, local, epoch };
+    let context = Context { config, reporter, stop, docker, node, cgroups, abilities, job_dir, local, epoch };
     describe(&context);
-    live(context, lease, predecessor, stop).await
+    live(context, lease, predecessor).await
 }
 
 async fn reach(docker: &Docker) -> Result<NodeInfo> {
@@ -99,37 +98,33 @@ fn describe(context: &Context) {
     match &context.abilities {
         Ok(abilities) => {
             tracing::info!(criu = %abilities.criu.version, restore = %abilities.restore, dump = ?abilities.dump, "checkpoints can be made");
-            if let Some(warning) = &abilities.criu.warning {
-                tracing::warn!("{warning}");
-            }
+            abilities.criu.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         }
         Err(why) => tracing::warn!("no checkpoints: {why}; the job runs, and a resize loses its work"),
     }
 }
 
-async fn live(context: Context, mut lease: Lease, predecessor: Option<Predecessor>, stop: &mut Stop) -> Result<i32> {
+async fn live(context: Context, mut lease: Lease, predecessor: Option<Predecessor>) -> Result<i32> {
+    let stop = &context.stop;
     let post = post(&context, &lease);
     // Before there is a container: from its first moment on it is guarded.
     let mut guard = Some(Guard::start(&post, lease.pause_at()).await?);
     // Only now: the guard of an agent that was killed stays until another watches what that one left.
     guard::take_over(&context.local, context.epoch)?;
-    let begun = tokio::select! {
-        begun = finish::renewing(context.begin(predecessor.as_ref()), &mut lease, &mut guard) => begun,
-        () = stop.asked() => Ok(Begun::Over(TERMINATED)),
-    };
-    let begun = match begun {
+    let begun = stop.unless(guarded(context.begin(predecessor.as_ref()), &mut lease, &mut guard)).await;
+    let begun = match begun.unwrap_or(Ok(Begun::Over(TERMINATED))) {
         Ok(Begun::Running(begun)) => begun,
         Ok(Begun::Finished(finished)) => {
-            let code = context.report_again(&finished, &mut lease, stop).await;
-            finish::dismiss(guard).await;
-            let _ = lease.release().await;
-            return code;
+            let code = context.report_again(&finished, &mut lease).await;
+            dismiss(guard).await;
+            context.release(lease).await;
+            return Ok(code);
         }
         over => {
             // Whatever this start has made so far; a container of an earlier one stays for the next.
-            if matches!(context.remove_own().await, Ok(true)) {
-                finish::dismiss(guard).await;
-                let _ = lease.release().await;
+            if matches!(stop.within(Step::Removed, SLOW, context.remove_own()).await, Some(Ok(true))) {
+                dismiss(guard).await;
+                context.release(lease).await;
             }
             // Otherwise the guard stays, which is the only one that watches what is left here.
             return match over? {
@@ -142,23 +137,17 @@ async fn live(context: Context, mut lease: Lease, predecessor: Option<Predecesso
     let compat = context.config.mycgroup.as_deref().map(|base| MyCgroup::new(base, &job.id)).transpose()?;
     let watch = Watch { config: &context.config, reporter: &context.reporter, job: &job, compat: compat.as_ref() };
     let outcome = watch.run(&mut segment, Some(&mut lease), Some((&mut guard, &post)), stop).await;
-    let scene = finish::Scene { context: &context, job: &job, segment: &segment, execution: &execution, restored };
-    match outcome {
-        Outcome::Ended(ended) => scene.ended(ended, follower, guard.take(), lease, stop).await,
-        Outcome::Superseded => scene.superseded(guard.take()).await,
-        Outcome::Stop => {
-            stop.granted(context.config.grace);
-            match scene.stop(&mut lease, &mut guard).await? {
-                Stopped::Ended(ended) => scene.ended(ended, follower, guard.take(), lease, stop).await,
-                Stopped::Superseded => scene.superseded(guard.take()).await,
-                Stopped::Left { clean, removed } => {
-                    // One that stays removes the container once the job runs elsewhere.
-                    let relieved = guard.take_if(|_| removed);
-                    scene.leave(clean, relieved, lease, follower).await
-                }
-            }
-        }
-    }
+    let scene = Scene { context: &context, job: &job, segment: &segment, execution: &execution, restored };
+    let stopped = match outcome {
+        Outcome::Ended(ended) => Stopped::Ended(ended),
+        Outcome::Superseded => Stopped::Superseded,
+        Outcome::Stop => scene.stop(&mut lease, &mut guard).await,
+    };
+    Ok(match stopped {
+        Stopped::Ended(ended) => scene.ended(ended, follower, guard, lease).await,
+        Stopped::Superseded => scene.superseded(guard).await,
+        Stopped::Left(left) => scene.leave(left, guard, lease, follower).await,
+    })
 }
 
 fn post(context: &Context, lease: &Lease) -> Post {
@@ -181,12 +170,7 @@ pub fn limit(segment_cpus: f64, factor: f64, node_cores: f64) -> f64 {
 
 /// Used by the steps.
 pub fn segment(context: &Context, execution: &super::records::Execution, base: f64) -> Segment {
-    let words = crate::report::messages::Words {
-        uuid: context.config.uuid,
-        execution: execution.execution.clone(),
-        segment: context.epoch,
-        hostname: super::hostname(),
-    };
+    let words = super::words(&context.config, execution, context.epoch);
     let factor = context.config.cpu_factor;
     Segment { words, base, factor, limit: limit(context.config.cpus, factor, context.node.cores) }
 }

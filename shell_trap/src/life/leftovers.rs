@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 
 use super::begin::Running;
-use super::container::{self, Context};
+use super::container::Context;
 use super::records::{Execution, Finished, Segment};
 use crate::cgroup::CpuTime;
 use crate::checkpoint::generations;
@@ -77,10 +77,10 @@ impl Context {
         if !container.state.running {
             return Ok(None);
         }
-        // The last agent may have been killed before it wrote that down.
-        let known = Execution::load(&self.job_dir)?.is_some_and(|known| known == record.execution);
+        // The last agent may have been killed before it wrote that down, or told anybody.
+        let known = self.shared(Execution::load).await?.is_some_and(|known| known == record.execution);
         if !known {
-            record.execution.store(&self.job_dir)?;
+            self.announce(&record.execution, record.base).await?;
         }
         // From here on it is this epoch's: should this start be cut off, the next one finds it.
         Segment { epoch: self.epoch, ..record.clone() }.store(&self.local)?;
@@ -90,23 +90,18 @@ impl Context {
         let now = CpuTime { total: zero.total + used.total, user: zero.user + used.user };
         let job = ContainerJob::new(job.docker, job.id, job.node_cores, job.tty, job.cgroups, job.group, now);
         tracing::warn!(container = %job.id, base, "the job still runs here: taken up from an agent that is gone");
-        if !known {
-            // Nor has it told anybody.
-            let words = container::segment(self, &record.execution, base).words;
-            self.reporter.send(words.init(record.execution.started_at));
-        }
         let running = self.running(job, record.execution, base, None, clock::unix_seconds()).await?;
         Ok(Some(Found::Running(Box::new(running))))
     }
 
     /// Is there a generation of this segment? Then its container is only waiting to be removed.
     async fn published(&self, segment: u64) -> Result<bool> {
-        let (job_dir, name) = (self.job_dir.clone(), self.name());
-        let newest = tokio::task::spawn_blocking(move || -> Result<_> {
-            let newest = generations::numbers(&job_dir)?.first().copied();
-            Ok(newest.and_then(|number| generations::open(&job_dir, &name, number).ok()))
+        let name = self.name();
+        let newest = self.shared(move |job_dir| {
+            let newest = generations::numbers(job_dir)?.first().copied();
+            Ok(newest.and_then(|number| generations::open(job_dir, &name, number).ok()))
         });
-        Ok(newest.await??.is_some_and(|generation| generation.manifest.segment == segment))
+        Ok(newest.await?.is_some_and(|generation| generation.manifest.segment == segment))
     }
 
     /// Whatever an unfinished dump has stopped goes on.
@@ -133,7 +128,7 @@ impl Context {
         if let (Some(base), Ok(Some(last))) = (&self.config.mycgroup, Segment::load(&self.local)) {
             compat::forget(base, &last.container);
         }
-        Segment::forget(&self.local);
+        Segment::forget(&self.local, self.epoch);
         Ok(())
     }
 

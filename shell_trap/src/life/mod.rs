@@ -3,21 +3,27 @@
 mod begin;
 mod checkpoint;
 mod container;
-mod finish;
+mod ending;
+mod grace;
 mod leftovers;
+mod newest;
 mod output;
 mod process;
 pub mod records;
+mod renewing;
 mod restore;
+mod scene;
+mod stopping;
+mod sweep;
 mod watch;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::Instant;
 
+use self::grace::Stop;
+use crate::aside::{aside, unattended};
 use crate::cgroup::CpuTime;
 use crate::checkpoint::secure;
 use crate::config::Config;
@@ -26,59 +32,35 @@ use crate::report::messages::{Cpu, Words};
 
 /// The job was not run and might be run elsewhere or later (EX_TEMPFAIL).
 pub const TRY_AGAIN: i32 = 75;
-/// Ended by SIGTERM before anything ran.
+/// Ended by SIGTERM, and no checkpoint holds what was done: nothing ran yet, or none can be made.
 const TERMINATED: i32 = 128 + 15;
-
-/// SIGTERM and SIGINT.
-struct Stop {
-    terminate: Signal,
-    interrupt: Signal,
-    /// When everything must be done, once the task was asked to end.
-    deadline: Option<Instant>,
-}
-
-impl Stop {
-    fn new() -> Result<Self> {
-        let one = |kind| signal(kind).context("signals");
-        Ok(Stop { terminate: one(SignalKind::terminate())?, interrupt: one(SignalKind::interrupt())?, deadline: None })
-    }
-
-    /// From now on the framework waits for `grace` and not longer.
-    fn granted(&mut self, grace: Duration) {
-        self.deadline.get_or_insert(Instant::now() + grace - checkpoint::margin(grace));
-    }
-
-    async fn asked(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
-}
 
 /// Runs the job; the exit code of the task.
 ///
 /// # Errors
 /// Why the job could not be run.
 pub async fn run(config: Config) -> Result<i32> {
-    if let Some(shared) = &config.checkpoint_dir {
-        secure::check(shared)?;
-        records::sweep(shared, &config.uuid.hex());
-    }
-    let local = local_directory(&config)?;
+    let stop = Stop::listen(config.grace)?;
     let reporter = Reporter::start(&config)?;
-    let mut stop = Stop::new()?;
+    if let Some(shared) = config.checkpoint_dir.clone() {
+        let own = config.uuid.hex();
+        let checked = aside(move || {
+            secure::check(&shared)?;
+            unattended(move || sweep::sweep(&shared, &own));
+            Ok(())
+        });
+        let Some(checked) = stop.unless(checked).await else { return Ok(TERMINATED) };
+        checked?;
+    }
     if config.in_container() {
-        container::run(config, reporter, local, &mut stop).await
+        let local = local_directory(&config)?;
+        container::run(config, reporter, local, stop).await
     } else {
-        process::run(config, reporter, &mut stop).await
+        process::run(&config, &reporter, &stop).await
     }
 }
 
 fn local_directory(config: &Config) -> Result<PathBuf> {
-    if !config.in_container() {
-        return Ok(config.run_dir.clone());
-    }
     std::fs::create_dir_all(&config.run_dir).with_context(|| config.run_dir.display().to_string())?;
     let directory = config.run_dir.join(config.uuid.hex());
     secure::make(&directory)?;
@@ -105,6 +87,11 @@ impl Segment {
     fn total(&self, time: CpuTime) -> f64 {
         self.base + time.total.as_secs_f64() / self.factor
     }
+}
+
+/// What an execution's reports in the segment `epoch` have in common.
+fn words(config: &Config, execution: &records::Execution, epoch: u64) -> Words {
+    Words { uuid: config.uuid, execution: execution.execution.clone(), segment: epoch, hostname: hostname() }
 }
 
 fn hostname() -> String {

@@ -1,72 +1,97 @@
 //! A task whose job is a process of this node.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Result;
-use tokio::time::{Instant, interval};
+use tokio::time::Instant;
 
-use super::checkpoint::margin;
-use super::finish;
+use super::ending::{self, WRITING, exit_code};
+use super::grace::{Step, Stop};
 use super::records::{Execution, Finished};
+use super::renewing::renewing;
+use super::scene::release;
 use super::watch::{Outcome, Watch};
-use super::{Segment, Stop, TERMINATED, TRY_AGAIN};
-use crate::checkpoint::secure;
+use super::{Segment, TERMINATED, TRY_AGAIN, words};
+use crate::aside::aside;
 use crate::clock;
 use crate::config::Config;
-use crate::lease::file::LeaseDir;
-use crate::lease::{self, Lease, state};
+use crate::lease::{self, Lease};
 use crate::report::Reporter;
-use crate::report::messages::{End, Start, Words};
-use crate::runtime::process::ProcessJob;
+use crate::report::messages::{End, Start};
+use crate::runtime::process::{ProcessJob, account};
 use crate::runtime::{Ended, Running as _};
+
+/// For telling what the supervisor does not wait for: it learns of it by the next task otherwise.
+const FLUSH: Duration = Duration::from_secs(5);
+/// For the end of what the program has left behind.
+const KILLING: Duration = Duration::from_secs(10);
+/// Longer than any grace.
+const FOR_EVER: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// Lives through the task. With a shared directory the job has a lease and a memory, as a container has; without one
 /// each task is an execution of its own.
-pub async fn run(config: Config, reporter: Reporter, stop: &mut Stop) -> Result<i32> {
+pub async fn run(config: &Config, reporter: &Reporter, stop: &Stop) -> Result<i32> {
     let job_dir = config.job_dir();
     let mut lease = None;
     if let Some(job_dir) = &job_dir {
-        secure::make(job_dir)?;
         let holder = lease::this_process("process", config.task.as_deref());
-        let taken = tokio::select! {
-            taken = Lease::take(LeaseDir::open(job_dir)?, holder, config.lease, config.lease_grace) => taken?,
-            () = stop.asked() => return Ok(TERMINATED),
-        };
-        lease = Some(taken.0);
-        reporter.keep_in(job_dir, lease.as_ref().map_or(1, Lease::epoch));
-        if let Some(finished) = Finished::load(job_dir)? {
-            return again(&config, &reporter, &finished, lease, stop).await;
-        }
+        let taking = lease::take_job(job_dir, holder, config.lease, config.lease_grace);
+        let Some(taken) = stop.unless(taking).await else { return Ok(TERMINATED) };
+        lease = Some(taken?.0);
     }
+    let lived = live(config, reporter, job_dir.as_deref(), &mut lease, stop).await;
+    if let Some(lease) = lease {
+        release(lease, stop).await;
+    }
+    lived
+}
+
+async fn live(
+    config: &Config,
+    reporter: &Reporter,
+    job_dir: Option<&Path>,
+    lease: &mut Option<Lease>,
+    stop: &Stop,
+) -> Result<i32> {
     let epoch = lease.as_ref().map_or(1, Lease::epoch);
     let execution = Execution::begin();
-    if let Some(job_dir) = &job_dir {
-        execution.store(job_dir)?;
+    if let Some(job_dir) = job_dir {
+        let preparing = prepare(reporter, job_dir.to_owned(), epoch, execution.clone());
+        let preparing = renewing(preparing, lease.as_mut(), async |_| {});
+        let Some(prepared) = stop.unless(preparing).await else { return Ok(TERMINATED) };
+        if let Some(finished) = prepared? {
+            ending::say_again(reporter, &finished, &words(config, &finished.execution, finished.segment));
+            tell(reporter, config.end_wait, lease, stop).await;
+            return Ok(exit_code(finished.exit_code));
+        }
     }
-    let cores = std::thread::available_parallelism().map_or(1.0, |n| n.get() as f64);
-    let limit = super::container::limit(config.cpus, config.cpu_factor, cores);
-    let job = ProcessJob::start(&config, &config.uuid.hex(), limit * config.cpu_factor, lease.as_ref())?;
+    let limit = super::container::limit(config.cpus, config.cpu_factor, account::cores_of_node());
+    let job = ProcessJob::start(config, &config.uuid.hex(), limit * config.cpu_factor, lease.as_ref())?;
     tracing::info!(limiter = job.limiter(), limit, "the job runs as a process, without checkpoints");
-    let words = words(&config, &execution, epoch);
+    let words = words(config, &execution, epoch);
+    // A kill that loses this report loses the execution with it: it ends with its agent, and the next task begins another.
     reporter.send(words.init(execution.started_at));
     let start = Start { base: 0.0, restored: None, runtime: "process", checkpoints: false, container: None };
     reporter.send(words.start(&start, limit));
     let mut segment = Segment { words, base: 0.0, factor: config.cpu_factor, limit };
-    let watch = Watch { config: &config, reporter: &reporter, job: &job, compat: None };
+    let watch = Watch { config, reporter, job: &job, compat: None };
     let outcome = watch.run(&mut segment, lease.as_mut(), None, stop).await;
-    let task = Task {
-        config: &config,
-        reporter: &reporter,
-        job: &job,
-        segment: &segment,
-        execution: &execution,
-        job_dir: job_dir.as_deref(),
-    };
-    let code = task.over(outcome, &mut lease, stop).await?;
-    if let Some(lease) = lease {
-        let _ = lease.release().await;
-    }
-    Ok(code)
+    let task = Task { config, reporter, job: &job, segment: &segment, execution: &execution, job_dir, stop };
+    Ok(task.over(outcome, lease).await)
+}
+
+/// What there is to do in the shared directory before the job runs; its end, if it has ended before.
+async fn prepare(reporter: &Reporter, job_dir: PathBuf, epoch: u64, execution: Execution) -> Result<Option<Finished>> {
+    reporter.keep_in(&job_dir, epoch).await?;
+    aside(move || {
+        let finished = Finished::load(&job_dir)?;
+        if finished.is_none() {
+            execution.store(&job_dir)?;
+        }
+        Ok(finished)
+    })
+    .await
 }
 
 struct Task<'a> {
@@ -76,86 +101,92 @@ struct Task<'a> {
     segment: &'a Segment,
     execution: &'a Execution,
     job_dir: Option<&'a Path>,
+    stop: &'a Stop,
+}
+
+/// Why a segment is over.
+enum Over {
+    /// The program's own end.
+    Exited(i64),
+    /// The framework wanted it to end; how it did.
+    Killed(i64),
+    /// Another task has the job, or nobody knows.
+    Lost(String),
 }
 
 impl Task<'_> {
-    async fn over(&self, outcome: Outcome, lease: &mut Option<Lease>, stop: &mut Stop) -> Result<i32> {
-        let (reason, ended, detail) = match outcome {
-            Outcome::Ended(Ended::ByItself(code)) => ("exited", code, None),
-            Outcome::Ended(Ended::Lost(why)) => ("lost", TRY_AGAIN.into(), Some(why)),
-            Outcome::Superseded => ("lost", TRY_AGAIN.into(), Some("another task took the job over".into())),
+    /// The job has ended, or is ended here; the exit code.
+    async fn over(&self, outcome: Outcome, lease: &mut Option<Lease>) -> i32 {
+        let superseded = || Over::Lost("another task took the job over".into());
+        let over = match outcome {
+            Outcome::Ended(Ended::ByItself(code)) => Over::Exited(code),
+            Outcome::Ended(Ended::Lost(why)) => Over::Lost(why),
+            Outcome::Superseded => superseded(),
             Outcome::Stop => {
-                let grace = self.config.grace;
-                stop.granted(grace);
-                let ended = kept(lease, Some(self.job), self.job.end(Instant::now() + grace - margin(grace))).await;
-                let code = if let Ended::ByItself(code) = ended { code } else { TERMINATED.into() };
-                ("killed", code, Some("asked to end; a process has no checkpoints".into()))
+                tracing::info!(grace_seconds = self.config.grace.as_secs_f64(), "asked to end");
+                let work = self.stop.by(Step::Work).unwrap_or_else(Instant::now);
+                let ending = async { Ok(self.job.end(work).await) };
+                let renewed = async |_| {
+                    let _ = self.job.keep_running().await;
+                };
+                // What a signal cannot end any more, as the kernel waits for a device, holds up nothing.
+                let ended = renewing(ending, lease.as_mut(), renewed);
+                match self.stop.within(Step::Kept, FOR_EVER, ended).await {
+                    Some(Ok(Ended::ByItself(code))) => Over::Killed(code),
+                    Some(Err(_)) => superseded(),
+                    Some(Ok(Ended::Lost(_))) | None => Over::Killed(TERMINATED.into()),
+                }
             }
         };
         let time = self.job.cpu_time().unwrap_or_default();
         // Whatever the program left behind must not run on beside the next one.
-        self.job.kill();
+        match self.stop.within(Step::Kept, KILLING, self.job.kill()).await {
+            Some(Ok(())) => {}
+            Some(Err(error)) => tracing::error!("{error:#}"),
+            None => tracing::error!("processes of the job have not ended in the time that was given"),
+        }
+        let (reason, detail) = match &over {
+            Over::Exited(_) => ("exited", None),
+            Over::Killed(_) => ("killed", Some("asked to end; a process has no checkpoints".into())),
+            Over::Lost(why) => ("lost", Some(why.clone())),
+        };
         let end = End { reason, generation: None, duration_ms: None, detail };
         self.reporter.send(self.segment.words.end(self.segment.cpu(time), &end));
-        let mut patience = margin(self.config.grace) / 2;
-        if reason == "exited" {
-            let finished = Finished {
-                execution: self.execution.clone(),
-                segment: self.segment.words.segment,
-                finished_at: clock::unix_seconds(),
-                exit_code: ended,
-                cpu_seconds: self.segment.total(time),
-            };
-            // The supervisor is told in any case, and the task ends with the job's own code.
-            if let Some(Err(error)) = self.job_dir.map(|job_dir| finished.store(job_dir)) {
-                tracing::error!("the end cannot be written down: {error:#}");
+        let (code, patience) = match over {
+            Over::Exited(code) => {
+                self.write_down(code, self.segment.total(time), lease).await;
+                (exit_code(code), self.config.end_wait)
             }
-            self.reporter.send(self.segment.words.finished(finished.finished_at, ended, finished.cpu_seconds));
-            patience = self.config.end_wait;
-        }
-        kept(lease, None, finish::tell(self.reporter, patience, self.config.grace, stop)).await;
-        Ok(i32::try_from(ended).unwrap_or(255).clamp(0, 255))
-    }
-}
-
-async fn again(
-    config: &Config,
-    reporter: &Reporter,
-    finished: &Finished,
-    lease: Option<Lease>,
-    stop: &mut Stop,
-) -> Result<i32> {
-    tracing::info!(exit_code = finished.exit_code, "the job has ended already: reported once more, not run again");
-    let words = words(config, &finished.execution, finished.segment);
-    reporter.send(words.finished(finished.finished_at, finished.exit_code, finished.cpu_seconds));
-    let mut lease = lease;
-    kept(&mut lease, None, finish::tell(reporter, config.end_wait, config.grace, stop)).await;
-    if let Some(lease) = lease {
-        let _ = lease.release().await;
-    }
-    Ok(i32::try_from(finished.exit_code).unwrap_or(255).clamp(0, 255))
-}
-
-/// Renews the lease while `work` is done, so that its keeper lets a job that is asked to end do so.
-async fn kept<T>(lease: &mut Option<Lease>, job: Option<&ProcessJob>, work: impl Future<Output = T>) -> T {
-    let Some(lease) = lease else { return work.await };
-    tokio::pin!(work);
-    let mut renewals = interval(state::renewal_interval(lease.length()));
-    loop {
-        // A renewal that hangs must not hold up the work.
-        let renewal = async {
-            renewals.tick().await;
-            lease.renew().await
+            Over::Killed(code) => (exit_code(code), FLUSH),
+            Over::Lost(_) => (TRY_AGAIN, FLUSH),
         };
-        tokio::select! {
-            done = &mut work => return done,
-            renewed = renewal => if let (Ok(()), Some(job)) = (renewed, job) {
-                job.keep_running().await;
-            },
+        tell(self.reporter, patience, lease, self.stop).await;
+        code
+    }
+
+    /// The supervisor is told in any case, and the task ends with the job's own code.
+    async fn write_down(&self, code: i64, cpu_seconds: f64, lease: &mut Option<Lease>) {
+        let finished = Finished {
+            execution: self.execution.clone(),
+            segment: self.segment.words.segment,
+            finished_at: clock::unix_seconds(),
+            exit_code: code,
+            cpu_seconds,
+        };
+        self.reporter.send(self.segment.words.finished(finished.finished_at, code, cpu_seconds));
+        let Some(job_dir) = self.job_dir.map(Path::to_owned) else { return };
+        let writing = renewing(aside(move || finished.store(&job_dir)), lease.as_mut(), async |_| {});
+        match self.stop.within(Step::Kept, WRITING, writing).await {
+            Some(Ok(())) => {}
+            Some(Err(error)) => tracing::error!("the end cannot be written down: {error:#}"),
+            None => tracing::error!("the end may not be written down: the shared directory does not answer"),
         }
     }
 }
 
-fn words(config: &Config, execution: &Execution, epoch: u64) -> Words {
-    Words { uuid: config.uuid, execution: execution.execution.clone(), segment: epoch, hostname: super::hostname() }
+/// Tells the supervisor, and renews the lease meanwhile.
+async fn tell(reporter: &Reporter, patience: Duration, lease: &mut Option<Lease>, stop: &Stop) {
+    let told = async { Ok(ending::tell(reporter, patience, stop).await) };
+    // Only a renewal ends this early: another task has the job, and tells its end.
+    let _ = renewing(told, lease.as_mut(), async |_| {}).await;
 }

@@ -11,11 +11,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::{clock, files};
 
-/// A file of finished jobs stays for this long, so that a task that the framework starts once more runs nothing again.
-const KEEP_FINISHED: Duration = Duration::from_secs(7 * 24 * 3600);
-/// Checkpoints that nobody has come for stay for this long after the last renewal of the job's lease.
-const KEEP_ABANDONED: Duration = Duration::from_secs(30 * 24 * 3600);
-
 /// One run of the job from its fresh start to its end. In the shared directory.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Execution {
@@ -77,24 +72,28 @@ impl Failures {
         self.0.get(&generation).map_or(0, Vec::len)
     }
 
-    /// Counts one more, on disk when this returns. One of the same node within `apart` says nothing new: whatever is wrong
-    /// there is wrong still.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub fn add(&mut self, generation: u64, failure: Failure, apart: Duration, job_dir: &Path) -> Result<()> {
+    /// Counts one more. One of the same node within `apart` says nothing new: whatever is wrong there is wrong still.
+    pub fn add(&mut self, generation: u64, failure: Failure, apart: Duration) {
         let failures = self.0.entry(generation).or_default();
         let same = |known: &Failure| known.node == failure.node && (failure.at - known.at).abs() < apart.as_secs_f64();
-        if failures.iter().any(same) {
-            return Ok(());
+        if !failures.iter().any(same) {
+            failures.push(failure);
         }
-        failures.push(failure);
+    }
+
+    /// # Errors
+    /// When it cannot be written.
+    pub fn store(&self, job_dir: &Path) -> Result<()> {
         store(&job_dir.join(Self::NAME), self)
     }
 
     /// A generation has been restored: what failed before is over.
-    pub fn forget(job_dir: &Path) {
+    ///
+    /// # Errors
+    /// None: what cannot be removed does no harm.
+    pub fn forget(job_dir: &Path) -> Result<()> {
         let _ = fs::remove_file(job_dir.join(Self::NAME));
+        Ok(())
     }
 }
 
@@ -114,7 +113,8 @@ pub struct Finished {
 }
 
 impl Finished {
-    const NAME: &'static str = "finished.json";
+    /// The file's name.
+    pub const NAME: &'static str = "finished.json";
 
     /// # Errors
     /// When it cannot be written.
@@ -167,9 +167,11 @@ impl Segment {
         sensible(&local.join(Self::NAME))
     }
 
-    /// Nothing runs here any more.
-    pub fn forget(local: &Path) {
-        let _ = fs::remove_file(local.join(Self::NAME));
+    /// Nothing of segment `epoch` and earlier ones runs here any more. What a later task has written down stays.
+    pub fn forget(local: &Path, epoch: u64) {
+        if !matches!(Self::load(local), Ok(Some(later)) if later.epoch > epoch) {
+            let _ = fs::remove_file(local.join(Self::NAME));
+        }
     }
 }
 
@@ -186,43 +188,16 @@ fn store(path: &Path, value: &impl Serialize) -> Result<()> {
 }
 
 /// Removes everything of a finished job but its end and its logs.
-pub fn clear(job_dir: &Path) {
+///
+/// # Errors
+/// None: what cannot be removed is removed with the rest, some time.
+pub fn clear(job_dir: &Path) -> Result<()> {
     for number in crate::checkpoint::generations::numbers(job_dir).unwrap_or_default() {
         crate::checkpoint::generations::remove(job_dir, number);
     }
     let _ = crate::checkpoint::generations::remove_drafts(job_dir);
-    Failures::forget(job_dir);
     let _ = fs::remove_file(job_dir.join(Execution::NAME));
-}
-
-/// Removes what long finished jobs left in the shared directory, and what nobody has come for in a long time: a job that
-/// was deleted leaves its last checkpoint, as its agent cannot tell that from a resize.
-/// The job `own` is spared: it may have been suspended for so long.
-pub fn sweep(shared: &Path, own: &str) {
-    let entries = fs::read_dir(shared).into_iter().flatten().flatten().map(|entry| entry.path());
-    for directory in entries.filter(|path| is_job(path.as_path()) && path.file_name().is_some_and(|name| name != own)) {
-        let finished = age(&directory.join(Finished::NAME)).is_some_and(|age| age > KEEP_FINISHED);
-        if finished || abandoned(&directory) {
-            tracing::info!(directory = %directory.display(), "removing what is left of an old job");
-            let _ = fs::remove_dir_all(&directory);
-        }
-    }
-}
-
-fn age(path: &Path) -> Option<Duration> {
-    fs::metadata(path).and_then(|metadata| metadata.modified()).ok()?.elapsed().ok()
-}
-
-/// A lease is renewed in its file as long as the job runs. One that cannot be read is no sign of anything.
-fn abandoned(directory: &Path) -> bool {
-    let Ok(entries) = fs::read_dir(directory.join("lease")) else { return false };
-    let ages: Option<Vec<Duration>> = entries.map(|entry| age(&entry.ok()?.path())).collect();
-    ages.is_some_and(|ages| ages.into_iter().min().is_some_and(|age| age > KEEP_ABANDONED))
-}
-
-fn is_job(path: &Path) -> bool {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    name.len() == 32 && name.bytes().all(|b| b.is_ascii_hexdigit()) && !path.is_symlink()
+    Failures::forget(job_dir)
 }
 
 #[cfg(test)]
@@ -242,20 +217,25 @@ mod tests {
     }
 
     #[test]
-    fn a_job_whose_lease_nobody_renewed_for_a_month_is_swept() {
+    fn a_task_forgets_its_own_segment_and_not_that_of_its_successor_on_the_node() {
         let base = tempfile::tempdir().unwrap();
-        let day = Duration::from_secs(24 * 3600);
-        for (name, days) in [("a", 31), ("b", 29), ("d", 31)] {
-            let lease = base.path().join(name.repeat(32)).join("lease");
-            fs::create_dir_all(&lease).unwrap();
-            let file = fs::File::create(lease.join("0000000001")).unwrap();
-            let now = std::time::UNIX_EPOCH + Duration::from_secs_f64(clock::unix_seconds());
-            file.set_modified(now - day * days).unwrap();
-        }
-        fs::create_dir(base.path().join("c".repeat(32))).unwrap();
-        sweep(base.path(), &"d".repeat(32));
-        let there = ["a", "b", "c", "d"].map(|name| base.path().join(name.repeat(32)).exists());
-        assert_eq!(there, [false, true, true, true]);
+        let segment = |epoch| Segment {
+            epoch,
+            container: "c".into(),
+            group: "/g".into(),
+            execution: Execution::begin(),
+            base: 0.0,
+            zero_ns: (0, 0),
+            dumping: false,
+        };
+        segment(5).store(base.path()).unwrap();
+        Segment::forget(base.path(), 4);
+        assert_eq!(Segment::load(base.path()).unwrap().map(|segment| segment.epoch), Some(5));
+        Segment::forget(base.path(), 5);
+        assert_eq!(Segment::load(base.path()).unwrap(), None);
+        fs::write(base.path().join(Segment::NAME), "{").unwrap();
+        Segment::forget(base.path(), 1);
+        assert!(!base.path().join(Segment::NAME).exists(), "what makes no sense is nobody's");
     }
 
     #[test]
@@ -271,33 +251,15 @@ mod tests {
         let mut failures = Failures::load(base.path()).unwrap();
         let mut fail = |node: &str, at: f64| {
             let failure = Failure { node: node.into(), at };
-            failures.add(4, failure, Duration::from_secs(60), base.path()).unwrap();
+            failures.add(4, failure, Duration::from_secs(60));
+            failures.store(base.path()).unwrap();
             (Failures::load(base.path()).unwrap().of(4), failures.of(3))
         };
         assert_eq!(fail("a", 100.0), (1, 0));
         assert_eq!(fail("a", 159.0), (1, 0), "the same trouble of the same node");
         assert_eq!(fail("b", 160.0), (2, 0));
         assert_eq!(fail("a", 161.0), (3, 0));
-        Failures::forget(base.path());
+        Failures::forget(base.path()).unwrap();
         assert_eq!(Failures::load(base.path()).unwrap(), Failures::default());
-    }
-
-    #[test]
-    fn only_long_finished_jobs_are_swept() {
-        let base = tempfile::tempdir().unwrap();
-        let finished =
-            Finished { execution: Execution::begin(), segment: 1, finished_at: 2.0, exit_code: 0, cpu_seconds: 0.0 };
-        let names = ["a".repeat(32), "b".repeat(32), "c".repeat(32), "unrelated".into()];
-        let directories: Vec<_> = names.iter().map(|name| base.path().join(name)).collect();
-        directories.iter().for_each(|d| fs::create_dir(d).unwrap());
-        for directory in [&directories[0], &directories[1], &directories[3]] {
-            finished.store(directory).unwrap();
-        }
-        let old = std::time::SystemTime::UNIX_EPOCH;
-        for directory in [&directories[0], &directories[3]] {
-            fs::File::options().write(true).open(directory.join("finished.json")).unwrap().set_modified(old).unwrap();
-        }
-        sweep(base.path(), "");
-        assert_eq!(directories.iter().map(|d| d.exists()).collect::<Vec<_>>(), [false, true, true, true]);
     }
 }

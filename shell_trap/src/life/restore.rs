@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 
 use super::container::Context;
+use crate::aside::aside;
 use crate::cgroup::CpuTime;
 use crate::checkpoint::generations::Generation;
 use crate::clock;
@@ -23,7 +24,7 @@ impl Context {
         let container = self.docker.inspect(&id).await?;
         let upper = container.upper_dir().context("Docker tells no directory of the writable layer")?;
         let layer = generation.layer();
-        tokio::task::spawn_blocking(move || unpack::unpack(&layer, &upper)).await?.context("the writable layer")?;
+        aside(move || unpack::unpack(&layer, &upper)).await.context("the writable layer")?;
         let since = clock::unix_seconds();
         let group = self.group().path;
         // An attempt that failed may have left something in it.

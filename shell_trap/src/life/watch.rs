@@ -1,11 +1,10 @@
 //! While the job runs: samples, wishes of the supervisor, the lease, and the end.
 
-use std::pin::pin;
-
 use anyhow::Result;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::{Segment, Stop};
+use super::Segment;
+use super::grace::Stop;
 use crate::clock;
 use crate::compat::MyCgroup;
 use crate::config::Config;
@@ -33,15 +32,30 @@ pub struct Watch<'a, R> {
 }
 
 impl<R: Running> Watch<'_, R> {
-    /// Watches until something happens that ends the segment.
+    /// Watches until something happens that ends the segment. Nothing that is done meanwhile, and may hang, holds that up.
     pub async fn run(
+        &self,
+        segment: &mut Segment,
+        lease: Option<&mut Lease>,
+        guard: Option<(&mut Option<Guard>, &Post)>,
+        stop: &Stop,
+    ) -> Outcome {
+        tokio::select! {
+            // The job's own end goes before a stop that came in the same moment.
+            biased;
+            ended = self.job.ended() => Outcome::Ended(ended),
+            () = stop.asked() => Outcome::Stop,
+            () = self.attend(segment, lease, guard) => Outcome::Superseded,
+        }
+    }
+
+    /// Samples, resizes and renews the lease until another task has it. May be dropped at any point.
+    async fn attend(
         &self,
         segment: &mut Segment,
         mut lease: Option<&mut Lease>,
         mut guard: Option<(&mut Option<Guard>, &Post)>,
-        stop: &mut Stop,
-    ) -> Outcome {
-        let mut ended = pin!(self.job.ended());
+    ) {
         let mut samples = interval(self.config.sample);
         samples.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let length = lease.as_ref().map_or(std::time::Duration::from_secs(3600), |lease| lease.length());
@@ -51,10 +65,7 @@ impl<R: Running> Watch<'_, R> {
         wishes.mark_unchanged();
         loop {
             tokio::select! {
-                // The job's own end goes before a stop that came in the same moment.
                 biased;
-                ended = &mut ended => return Outcome::Ended(ended),
-                () = stop.asked() => return Outcome::Stop,
                 _ = renewals.tick(), if lease.is_some() => {
                     let Some(lease) = lease.as_deref_mut() else { continue };
                     // The guard may have had it stand still, and lifted its limit for that.
@@ -67,7 +78,7 @@ impl<R: Running> Watch<'_, R> {
                         }
                         Renewed::NotNow if clock::since_boot() > lease.pause_at() => self.job.stand_still(),
                         Renewed::NotNow => {}
-                        Renewed::Never => return Outcome::Superseded,
+                        Renewed::Never => return,
                     }
                 }
                 _ = samples.tick() => self.sample(segment),

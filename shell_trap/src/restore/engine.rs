@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result};
 use tokio::net::UnixStream;
 use tokio::time::{Instant, sleep};
 
+use crate::aside::aside;
 use crate::docker::{Docker, DockerError};
 
 /// Name of the copy.
@@ -24,15 +25,20 @@ pub async fn start(docker: &Docker, docker_root: &Path, id: &str, images: &Path,
     let deadline = Instant::now() + limit;
     let copy = docker_root.join("containers").join(id).join("checkpoints").join(CHECKPOINT);
     let (from, to) = (images.to_owned(), copy.clone());
-    tokio::task::spawn_blocking(move || copy_flat(&from, &to)).await?.context("copying the images for Docker")?;
+    aside(move || copy_flat(&from, &to)).await.context("copying the images for Docker")?;
     let temporary = temporary_directory(docker).await;
     let before = leftovers(&temporary);
     let result = attempts(docker, id, deadline).await;
-    let _ = fs::remove_dir_all(&copy);
-    // Only what came during our own start, and holds the very images of it.
-    for directory in leftovers(&temporary).difference(&before).filter(|directory| same_pstree(directory, images)) {
-        let _ = fs::remove_dir_all(directory);
-    }
+    let images = images.to_owned();
+    let tidied = aside(move || {
+        let _ = fs::remove_dir_all(&copy);
+        // Only what came during our own start, and holds the very images of it.
+        for directory in leftovers(&temporary).difference(&before).filter(|directory| same_pstree(directory, &images)) {
+            let _ = fs::remove_dir_all(directory);
+        }
+        Ok(())
+    });
+    tidied.await?;
     result
 }
 

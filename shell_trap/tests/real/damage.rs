@@ -147,11 +147,13 @@ fn a_node_that_cannot_restore_says_so_and_throws_no_work_away() {
     assert_eq!(job.started(&mut task, 1)["restored_generation"], 1);
     assert_eq!(task.wait().code(), Some(0), "{}", task.log());
     // A job without checkpoints runs on such a node, and ends when it is asked to.
-    let other = Job::new(&bench, &supervisor, 100_000, 5_000_000, 0, 1).with("SHELL_TRAP_GRACE_SECONDS", "3");
+    let other = Job::new(&bench, &supervisor, 100_000, 5_000_000, 0, 1).with("SHELL_TRAP_GRACE_SECONDS", "10");
     let mut task = other.start(&unable, 1.0);
     let start = other.started(&mut task, 2);
     assert_eq!(start["checkpoints"], false);
-    task.stop();
+    task.signal(Signal::SIGTERM);
+    // Its work is gone: it has neither finished nor a checkpoint.
+    assert_eq!(task.wait().code(), Some(143), "{}", task.log());
     assert_eq!(unable.containers(), Vec::<String>::new());
     let end = supervisor.samples("end").pop().unwrap();
     assert_eq!(end["reason"], json!("killed"));

@@ -10,8 +10,10 @@
 mod cluster;
 mod damage;
 mod ending;
+mod hanging;
 mod kill;
 mod limit;
 mod outage;
 mod resize;
 mod support;
+mod user;

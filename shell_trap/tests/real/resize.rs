@@ -1,5 +1,7 @@
 //! Resizes with changes of the node, and what must survive them.
 
+use std::process::Command;
+
 use shell_trap::clock::unix_seconds;
 
 use crate::support::node::Restores;
@@ -69,6 +71,10 @@ fn resizes(paths: [Restores; 2], resizes: usize) {
     assert!((end["cpu_seconds"].as_f64().unwrap() - counted).abs() < 0.01);
     assert!(supervisor.requests().iter().all(|r| r.authorization.as_deref() == Some("Bearer job-token")));
     assert!(job.generations().is_empty());
+    // In none of the hierarchies, with whatever is mounted beside them.
+    let find =
+        Command::new("find").args(["/sys/fs/cgroup", "-type", "d", "-name", &format!("*{}*", job.hex())]).output();
+    assert_eq!(String::from_utf8(find.unwrap().stdout).unwrap(), "", "groups of the job are left");
 }
 
 #[test]

@@ -3,6 +3,7 @@
  * Every step is a fixed amount of work, one line "N" in /steps (kept open, not in append mode), one line on standard
  * output, and the pair "N CPU-microseconds" in /progress/now. At the end the whole file, a file that was deleted from the
  * image, and a memory area are checked: "complete N" is printed only when nothing was lost, repeated or changed.
+ * Of another user than root it has /steps and the deleted file in /work, as it may write nothing else.
  *   steps show WORD...      prints its words and environment, one in a line, and ends.
  */
 #define _GNU_SOURCE
@@ -45,12 +46,14 @@ int main(int argc, char **argv) {
         seed ^= seed << 13; seed ^= seed >> 7; seed ^= seed << 17;
         sum += area[i] = (unsigned char)seed;
     }
-    unlink("/image-file");
-    int file = open("/steps", O_RDWR | O_CREAT | O_TRUNC, 0600);
-    if (file < 0) fail("open /steps");
+    if (getuid() != 0 && chdir("/work") != 0) fail("chdir /work");
+    if (unlink("image-file") != 0) fail("unlink image-file");
+    int file = open("steps", O_RDWR | O_CREAT | O_TRUNC, 0600);
+    if (file < 0) fail("open steps");
     int progress = open("/progress/now", O_RDWR | O_CREAT, 0600);
     volatile uint64_t sink = 1;
     /* The process clock starts again at a restore: differences over a millisecond or so are summed, others left out. */
+    uid_t user = getuid();
     int64_t used = cpu_us(), before = used;
     for (long step = 1; step <= steps; step++) {
         for (long loop = 0; loop < loops; loop++) {
@@ -73,7 +76,8 @@ int main(int argc, char **argv) {
     uint64_t again = 0;
     for (size_t i = 0; i < size; i++) again += area[i];
     if (again != sum) fail("memory area");
-    if (access("/image-file", F_OK) == 0) fail("deleted file is back");
+    if (getuid() != user || geteuid() != user) fail("another user");
+    if (access("image-file", F_OK) == 0) fail("deleted file is back");
     if (lseek(file, 0, SEEK_SET) != 0) fail("seek");
     FILE *f = fdopen(file, "r");
     long expected = 0, found;

@@ -1,11 +1,9 @@
 //! A control group for one job, of either version.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, ensure};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 
 use crate::cgroup::{Cgroups, CpuTime};
 
@@ -25,16 +23,20 @@ pub struct Group {
 }
 
 impl Group {
-    /// Makes it below `parent`, or below this process's own group.
+    /// Makes it below `parent`, or below this process's own group. `name` is of one run of the job and no other: what is
+    /// there already under this name is not this run's.
     ///
     /// # Errors
     /// When no group with a working CPU limit can be made here.
     pub fn make(parent: Option<&str>, name: &str, cores: f64) -> Result<Self> {
-        let cgroups = Cgroups::find()?;
-        let own = cgroups.of_process(std::process::id().cast_signed())?;
-        let count = parent.map_or(own, |parent| cgroups.directory(parent)).join(format!("shell_trap-{name}"));
-        let v2 = count.ancestors().any(|directory| directory.join("cgroup.controllers").is_file());
-        let cpu = if v2 { count.clone() } else { sibling(&count, "cpuacct", "cpu")? };
+        Self::make_in(Cgroups::find()?, parent, name, cores)
+    }
+
+    fn make_in(cgroups: Cgroups, parent: Option<&str>, name: &str, cores: f64) -> Result<Self> {
+        let parent = parent.map_or_else(|| cgroups.name_of(std::process::id().cast_signed()), |p| Ok(p.to_owned()))?;
+        let path = format!("{}/{name}", parent.trim_end_matches('/'));
+        let (count, v2) = (cgroups.directory(&path), cgroups.is_second());
+        let cpu = cgroups.with(&path, "cpu").context("no control group hierarchy limits CPU")?;
         let group = Group { cgroups, cpu, count, v2 };
         group.prepare()?;
         group.limit(cores)?;
@@ -42,11 +44,10 @@ impl Group {
     }
 
     fn prepare(&self) -> Result<()> {
-        for directory in [&self.cpu, &self.count] {
-            // One that a killed agent left: whatever ran in it must not run beside the new job.
-            self.end_members(directory);
-            let _ = fs::remove_dir(directory);
-            fs::create_dir_all(directory).with_context(|| directory.display().to_string())?;
+        for directory in self.directories() {
+            let parent = directory.parent().context("no parent")?;
+            fs::create_dir_all(parent).with_context(|| parent.display().to_string())?;
+            fs::create_dir(&directory).with_context(|| directory.display().to_string())?;
         }
         if self.v2 && !self.cpu.join("cpu.max").exists() {
             let parent = self.cpu.parent().context("no parent")?;
@@ -54,19 +55,6 @@ impl Group {
             fs::write(&control, "+cpu").with_context(|| format!("{}: the cpu controller", control.display()))?;
         }
         Ok(())
-    }
-
-    fn end_members(&self, directory: &Path) {
-        for _ in 0..100 {
-            let members = self.cgroups.members(directory);
-            if members.is_empty() {
-                return;
-            }
-            for pid in members {
-                let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
-            }
-            std::thread::sleep(std::time::Duration::from_millis(5));
-        }
     }
 
     /// Sets the limit, in cores; works on the running job at once.
@@ -115,47 +103,35 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        for directory in [&self.cpu, &self.count] {
-            for _ in 0..20 {
-                if fs::remove_dir(directory).is_ok() || !directory.exists() {
-                    break;
-                }
-                std::thread::sleep(std::time::Duration::from_millis(5));
-            }
-        }
+        self.directories().iter().for_each(|directory| super::traces::remove(directory));
     }
-}
-
-/// Where groups of jobs may be: the hierarchies of version one with the limit and the counters, or that of version two.
-pub fn roots() -> Vec<PathBuf> {
-    let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
-    let lines = mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>());
-    let ours = lines.filter(|fields| match fields.as_slice() {
-        [_, _, "cgroup", options, ..] => options.split(',').any(|option| matches!(option, "cpu" | "cpuacct")),
-        [_, _, kind, ..] => *kind == "cgroup2",
-        _ => false,
-    });
-    ours.map(|fields| PathBuf::from(fields[1])).collect()
-}
-
-/// The same group in another hierarchy of version one, mounted beside this one (or together with it).
-fn sibling(directory: &Path, from: &str, to: &str) -> Result<PathBuf> {
-    let mounts = fs::read_to_string("/proc/self/mounts").context("/proc/self/mounts")?;
-    let mount = |controller: &str| {
-        mounts.lines().find_map(|line| {
-            let fields: Vec<&str> = line.split(' ').collect();
-            let found =
-                fields.get(2) == Some(&"cgroup") && fields.get(3)?.split(',').any(|option| option == controller);
-            found.then(|| PathBuf::from(fields[1]))
-        })
-    };
-    let (from, to) = (mount(from).context("no cpuacct hierarchy")?, mount(to).context("no cpu hierarchy")?);
-    Ok(to.join(directory.strip_prefix(&from).context("the group is elsewhere")?))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cgroup::fake;
+
+    #[test]
+    fn in_version_two_the_parent_passes_the_controller_on_and_the_limit_is_in_one_file() {
+        let tree = fake::Tree::new();
+        let own = tree.group_with_process("/task", std::process::id().cast_signed());
+        let make = |parent| Group::make_in(tree.cgroups(), parent, "shell_trap-a.1.2", 0.5);
+        let group = make(None).unwrap();
+        assert_eq!((group.version(), group.directories()), ("cgroup v2", vec![own.join("shell_trap-a.1.2")]));
+        assert_eq!(group.join_files(), [own.join("shell_trap-a.1.2/cgroup.procs")]);
+        assert_eq!(fs::read_to_string(own.join("cgroup.subtree_control")).unwrap(), "+cpu");
+        let limit = || fs::read_to_string(own.join("shell_trap-a.1.2/cpu.max")).unwrap();
+        assert_eq!(limit(), "25000 50000");
+        group.limit(0.001).unwrap();
+        assert_eq!(limit(), "1000 50000", "the kernel takes no less");
+        fs::write(own.join("shell_trap-a.1.2/cpu.stat"), "usage_usec 7\nuser_usec 7\nsystem_usec 0\n").unwrap();
+        assert_eq!(group.cpu_time().unwrap().total, std::time::Duration::from_micros(7));
+        // Whatever is there under this name is another run's, and is not taken over.
+        assert!(make(None).is_err());
+        let elsewhere = make(Some("/jobs/below")).unwrap();
+        assert_eq!(elsewhere.directories(), [tree.path("/jobs/below/shell_trap-a.1.2")]);
+    }
 
     #[test]
     fn a_group_has_the_limit_that_was_asked_for_and_goes_with_its_owner() {

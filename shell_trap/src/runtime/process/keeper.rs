@@ -2,9 +2,8 @@
 //! does not renew the lease, because it hangs or the shared directory does.
 
 use std::ffi::OsString;
-use std::fs;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -15,7 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::sleep;
 
 use super::traces::Traces;
-use crate::{clock, process};
+use crate::{cgroup, clock, process};
 
 /// While the job stands still: a process that was made meanwhile is stopped within this time.
 const AGAIN: Duration = Duration::from_millis(50);
@@ -77,7 +76,7 @@ pub fn run(arguments: &[OsString]) -> Result<()> {
     let Some((mark, groups)) = arguments.split_first() else { bail!("keep: a mark is missing") };
     // Signals for the task are not for it, and the end of the task's groups is what it is there for.
     nix::unistd::setsid().context("setsid")?;
-    leave_task_groups();
+    cgroup::leave_task_groups();
     let groups = groups.iter().map(PathBuf::from).collect();
     let mut traces = Traces { mark: mark.to_string_lossy().into_owned(), session: None, groups };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -129,17 +128,6 @@ async fn watch(traces: &mut Traces) -> Result<()> {
                 still = true;
                 traces.signal(Signal::SIGSTOP);
             }
-        }
-    }
-}
-
-/// The framework ends a task by its control groups; what ends the job must outlive it.
-fn leave_task_groups() {
-    let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
-    for fields in mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>()) {
-        if let [_, directory, "cgroup" | "cgroup2", ..] = fields[..] {
-            // Where that is not allowed it stays, and what ends it ends the job's processes too, or the next start does.
-            let _ = fs::write(Path::new(directory).join("cgroup.procs"), "0");
         }
     }
 }

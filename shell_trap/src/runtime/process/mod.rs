@@ -1,5 +1,6 @@
 //! A job as a child process of the agent: for one machine without Docker. Resized in place, never checkpointed.
 
+pub mod account;
 pub mod bucket;
 pub mod duty;
 pub mod group;
@@ -11,10 +12,8 @@ use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
-use nix::sys::resource::{UsageWho, getrusage};
+use anyhow::{Context as _, Result, bail};
 use nix::sys::signal::{Signal, killpg};
-use nix::sys::time::{TimeVal, TimeValLike as _};
 use nix::unistd::Pid;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -24,7 +23,8 @@ use self::group::Group;
 use self::keeper::Keeper;
 use self::traces::Traces;
 use super::{Ended, Running};
-use crate::cgroup::CpuTime;
+use crate::aside::aside;
+use crate::cgroup::{Cgroups, CpuTime};
 use crate::config::Config;
 use crate::lease::{Lease, state};
 use crate::{clock, process};
@@ -54,6 +54,8 @@ pub struct ProcessJob {
     renewed_at: Cell<Duration>,
     /// What children of this process had used before it.
     before: CpuTime,
+    /// Nothing is left of it.
+    gone: Cell<bool>,
 }
 
 impl ProcessJob {
@@ -64,14 +66,16 @@ impl ProcessJob {
     /// When it cannot be started.
     pub fn start(config: &Config, name: &str, cores: f64, lease: Option<&Lease>) -> Result<Self> {
         let command = config.spec.command().context("SHELL_TRAP_SPEC: a process needs a command")?;
-        let left = traces::sweep(name, &group::roots());
+        let left = traces::sweep(name, &Cgroups::find().map(|cgroups| cgroups.cpu_roots()).unwrap_or_default());
         if left > 0 {
             tracing::warn!(processes = left, "ended what an earlier agent of this job left");
         }
-        let before = of_children();
-        let group = Group::make(config.cgroup_parent.as_deref(), name, cores);
+        let before = account::of_children();
+        // Another run's keeper may still be ending that one: nothing of this run has the same name.
+        let mark = traces::own_mark(name);
+        let group = Group::make(config.cgroup_parent.as_deref(), &traces::group_name(&mark), cores);
         let directories = group.as_ref().map(Group::directories).unwrap_or_default();
-        let mut traces = Traces::of(name, directories);
+        let mut traces = Traces::of(mark, directories);
         // Before there is anything to keep.
         let mut keeper = Keeper::start(&traces)?;
         if let Some(lease) = lease {
@@ -108,7 +112,7 @@ impl ProcessJob {
         let (sender, ended) = watch::channel(None);
         tokio::spawn(async move {
             let ended = match child.wait().await {
-                Ok(status) => Ended::ByItself(code(status)),
+                Ok(status) => Ended::ByItself(account::code(status)),
                 Err(error) => Ended::Lost(error.to_string()),
             };
             sender.send_replace(Some(ended));
@@ -116,7 +120,7 @@ impl ProcessJob {
         Ok(ProcessJob {
             session,
             limiter,
-            node_cores: cores_of_node(),
+            node_cores: account::cores_of_node(),
             ended,
             last: Cell::default(),
             held: Cell::new(false),
@@ -127,6 +131,7 @@ impl ProcessJob {
                 lease.pause_at().saturating_sub(state::pause_at(Duration::ZERO, lease.length()))
             })),
             before,
+            gone: Cell::new(false),
         })
     }
 
@@ -147,17 +152,27 @@ impl ProcessJob {
         let gone = ended.wait_for(Option::is_some);
         if tokio::time::timeout_at(deadline, gone).await.is_err() {
             tracing::warn!("the job does not end in the time that was given: killed");
-            self.kill();
+            self.signal(Signal::SIGKILL);
+            self.traces.signal(Signal::SIGKILL);
         }
         self.ended().await
     }
 
-    /// Kills whatever is left of it.
-    pub fn kill(&self) {
+    /// Kills whatever is left of it and waits for its end.
+    ///
+    /// # Errors
+    /// Which processes do not end: the kernel lets them wait for a device, or a file server.
+    pub async fn kill(&self) -> Result<()> {
         self.signal(Signal::SIGKILL);
-        if !self.traces.end() {
-            tracing::error!(processes = ?self.traces.members(), "processes of the job do not end");
-        }
+        let traces = self.traces.clone();
+        // Looked for by another thread: what waits for a device holds up nothing else here.
+        let ended = aside(move || match traces.end() {
+            true => Ok(()),
+            false => bail!("processes of the job do not end: {:?}", traces.members()),
+        });
+        ended.await?;
+        self.gone.set(true);
+        Ok(())
     }
 
     /// A renewal that is told now began after the one before it was told: counted from there the lease is certainly valid.
@@ -196,7 +211,7 @@ impl ProcessJob {
         if self.ended.borrow().is_none() {
             return seen;
         }
-        let collected = of_children().since(self.before);
+        let collected = account::of_children().since(self.before);
         if collected.total > seen.total { collected } else { seen }
     }
 
@@ -267,25 +282,10 @@ impl Running for ProcessJob {
 
 impl Drop for ProcessJob {
     fn drop(&mut self) {
-        self.kill();
+        if !self.gone.get() {
+            // The keeper, which learns of this in a moment, looks for what is left.
+            self.signal(Signal::SIGKILL);
+            self.traces.signal(Signal::SIGKILL);
+        }
     }
-}
-
-/// CPU time of this process's children that were collected.
-fn of_children() -> CpuTime {
-    let Ok(usage) = getrusage(UsageWho::RUSAGE_CHILDREN) else { return CpuTime::default() };
-    let time = |value: TimeVal| Duration::from_micros(u64::try_from(value.num_microseconds()).unwrap_or_default());
-    let (user, system) = (time(usage.user_time()), time(usage.system_time()));
-    CpuTime { total: user + system, user }
-}
-
-fn code(status: std::process::ExitStatus) -> i64 {
-    use std::os::unix::process::ExitStatusExt as _;
-    let signalled = || status.signal().map_or(255, |signal| 128 + i64::from(signal));
-    status.code().map_or_else(signalled, i64::from)
-}
-
-fn cores_of_node() -> f64 {
-    // A count of cores is exact as a float.
-    std::thread::available_parallelism().map_or(1.0, |n| n.get() as f64)
 }

@@ -9,8 +9,12 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use crate::stat::{Stat, living};
+
 /// What the job's processes inherit: the job, and the agent that started them.
 pub const MARK: &str = "SHELL_TRAP_JOB";
+/// What the names of control groups begin with.
+const PREFIX: &str = "shell_trap-";
 /// Between two looks for what is left.
 const PAUSE: Duration = Duration::from_millis(5);
 /// Looks until what does not end is given up: in the kernel, waiting for a device.
@@ -30,11 +34,9 @@ pub struct Traces {
 }
 
 impl Traces {
-    /// Of the job `job` (hexadecimal), started by this process.
-    pub fn of(job: &str, groups: Vec<PathBuf>) -> Self {
-        let pid = std::process::id();
-        let began = Stat::of(pid.cast_signed()).map_or(0, |stat| stat.started);
-        Traces { mark: format!("{job}.{pid}.{began}"), session: None, groups }
+    /// Of what the agent that wrote `mark` starts, in these groups.
+    pub fn of(mark: String, groups: Vec<PathBuf>) -> Self {
+        Traces { mark, session: None, groups }
     }
 
     /// All that live, this process left out.
@@ -65,12 +67,23 @@ impl Traces {
     }
 }
 
+/// What this process marks its run of the job `job` (hexadecimal) with: no other run ever has the same.
+pub fn own_mark(job: &str) -> String {
+    let pid = std::process::id();
+    let began = Stat::of(pid.cast_signed()).map_or(0, |stat| stat.started);
+    format!("{job}.{pid}.{began}")
+}
+
+/// The name of the control group of the run with this mark. Earlier versions named it by the job alone.
+pub fn group_name(mark: &str) -> String {
+    format!("{PREFIX}{mark}")
+}
+
 /// Ends what agents that are gone have left of the job `job` on this node; how many processes there were.
 pub fn sweep(job: &str, roots: &[PathBuf]) -> usize {
-    let name = format!("shell_trap-{job}");
     let mut groups = Vec::new();
-    roots.iter().for_each(|root| named(root, &name, DEEPEST, &mut groups));
-    groups.retain(|group| !members(group).into_iter().any(|pid| mark_of(pid).is_some_and(|mark| is_kept(&mark))));
+    roots.iter().for_each(|root| of_job(root, job, DEEPEST, &mut groups));
+    groups.retain(|group| !is_in_use(group));
     let left = || -> BTreeSet<i32> {
         let marked = living().filter(|(pid, _)| {
             mark_of(*pid).is_some_and(|mark| mark.split('.').next() == Some(job) && !is_kept(&mark))
@@ -81,6 +94,13 @@ pub fn sweep(job: &str, roots: &[PathBuf]) -> usize {
     end_all(left);
     groups.iter().for_each(|group| remove(group));
     count
+}
+
+/// The agent that made this group still lives: by the group's name, or by what its processes inherited.
+fn is_in_use(group: &Path) -> bool {
+    let name = group.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let mark = name.strip_prefix(PREFIX).unwrap_or_default();
+    is_kept(mark) || members(group).into_iter().any(|pid| mark_of(pid).is_some_and(|mark| is_kept(&mark)))
 }
 
 /// The agent in this mark still lives.
@@ -119,74 +139,30 @@ fn members(group: &Path) -> Vec<i32> {
     text.lines().filter_map(|line| line.parse().ok()).filter(|pid| Stat::of(*pid).is_some()).collect()
 }
 
-fn named(directory: &Path, name: &str, depth: usize, found: &mut Vec<PathBuf>) {
+/// Groups of any run of the job, of this version and of earlier ones.
+fn of_job(directory: &Path, job: &str, depth: usize, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             continue;
         }
-        if entry.file_name().to_str() == Some(name) {
+        let name = entry.file_name();
+        let mark = name.to_str().and_then(|name| name.strip_prefix(PREFIX)).unwrap_or_default();
+        if mark.split('.').next() == Some(job) {
             found.push(entry.path());
         } else if depth > 0 {
-            named(&entry.path(), name, depth - 1, found);
+            of_job(&entry.path(), job, depth - 1, found);
         }
     }
 }
 
-fn remove(group: &Path) {
+/// Removes a group that is empty, or will be in a moment.
+pub fn remove(group: &Path) {
     for _ in 0..20 {
         // The kernel says "busy" for a moment after the last member has ended.
         if fs::remove_dir(group).is_ok() || !group.exists() {
             break;
         }
         std::thread::sleep(PAUSE);
-    }
-}
-
-fn living() -> impl Iterator<Item = (i32, Stat)> {
-    processes().filter(|(_, stat)| !stat.ended)
-}
-
-/// All processes, with those that have ended and wait to be collected.
-pub fn processes() -> impl Iterator<Item = (i32, Stat)> {
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let pids = entries.filter_map(|entry| entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()));
-    pids.filter_map(|pid| Some((pid, Stat::any(pid)?)))
-}
-
-/// What `/proc/PID/stat` says of a process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stat {
-    /// Its session.
-    pub session: i32,
-    /// Ticks of CPU time in user mode.
-    pub user: u64,
-    /// Ticks of CPU time in the kernel.
-    pub system: u64,
-    /// When it was started, in ticks since boot: numbers are given again.
-    pub started: u64,
-    /// It has ended and waits to be collected.
-    pub ended: bool,
-}
-
-impl Stat {
-    /// Of one that has not ended.
-    pub fn of(pid: i32) -> Option<Self> {
-        Self::any(pid).filter(|stat| !stat.ended)
-    }
-
-    /// Of one that may have ended, and waits to be collected.
-    pub fn any(pid: i32) -> Option<Self> {
-        Self::parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
-    }
-
-    /// The name in it may hold anything.
-    fn parse(text: &str) -> Option<Self> {
-        let (_, fields) = text.rsplit_once(')')?;
-        let fields: Vec<&str> = fields.split_whitespace().collect();
-        let number = |place: usize| fields.get(place)?.parse().ok();
-        let ended = matches!(*fields.first()?, "Z" | "X");
-        let session = fields.get(3)?.parse().ok()?;
-        Some(Stat { session, user: number(11)?, system: number(12)?, started: number(19)?, ended })
     }
 }
 
@@ -209,17 +185,9 @@ mod tests {
     }
 
     #[test]
-    fn a_name_with_brackets_and_blanks_is_no_trap_and_the_dead_are_known() {
-        let text = "7 (a) b (c) S 1 7 42 0 -1 4194304 1 2 3 4 55 66 0 0 20 0 1 0 99 0 0";
-        assert_eq!(Stat::parse(text), Some(Stat { session: 42, user: 55, system: 66, started: 99, ended: false }));
-        assert!(Stat::parse(&text.replace(") S ", ") Z ")).unwrap().ended);
-        assert_eq!(Stat::parse("7 (x"), None);
-    }
-
-    #[test]
     fn a_process_in_another_session_is_found_by_what_it_inherited() {
         let job = uuid::Uuid::new_v4().simple().to_string();
-        let traces = Traces::of(&job, Vec::new());
+        let traces = Traces::of(own_mark(&job), Vec::new());
         let mut child = hidden(&traces.mark);
         let pid = child.id().cast_signed();
         eventually("the child", || traces.members().contains(&pid));
@@ -228,6 +196,20 @@ mod tests {
         assert!(traces.end());
         assert!(!child.wait().unwrap().success());
         assert!(traces.members().is_empty());
+    }
+
+    #[test]
+    fn groups_of_dead_agents_are_swept_also_those_of_earlier_versions_and_those_of_living_ones_stay() {
+        let job = uuid::Uuid::new_v4().simple().to_string();
+        let root = tempfile::tempdir().unwrap();
+        let group = |name: String| root.path().join("task/below").join(name);
+        let dead = [format!("{PREFIX}{job}"), group_name(&format!("{job}.4194305.1"))].map(group);
+        let alive = [group_name(&own_mark(&job)), group_name(&format!("{job}0.4194305.1")), job.clone()].map(group);
+        dead.iter().chain(&alive).for_each(|group| fs::create_dir_all(group).unwrap());
+        // The directory that an agent's own mark is on is spared while it is empty, too.
+        assert_eq!(sweep(&job, &[root.path().to_owned()]), 0);
+        assert_eq!(dead.map(|group| group.exists()), [false, false]);
+        assert_eq!(alive.map(|group| group.exists()), [true, true, true]);
     }
 
     #[test]

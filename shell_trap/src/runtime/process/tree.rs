@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use nix::unistd::{Pid, SysconfVar, sysconf};
 
-use super::traces::{self, Stat};
 use crate::cgroup::CpuTime;
+use crate::stat::{self, Stat};
 
 /// Sums over processes that come and go.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ impl Tree {
     /// Looks at all processes now; what those have used that are gone is kept.
     pub fn look(&mut self) -> CpuTime {
         let session = self.session;
-        let found = traces::processes().filter(|(_, stat)| stat.session == session);
+        let found = stat::processes().filter(|(_, stat)| stat.session == session);
         let now = found.map(|(pid, stat)| (pid, (stat.user, stat.system))).collect();
         self.take(now)
     }

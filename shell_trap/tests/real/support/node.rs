@@ -8,6 +8,8 @@ use serde_json::Value;
 const SUPPORT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support");
 pub const AGENT: &str = env!("CARGO_BIN_EXE_shell_trap");
 pub const IMAGE: &str = "steps:test";
+/// A user that the image lets write into `/work`, and nobody on the machine is.
+pub const OTHER_USER: u32 = 61_234;
 
 /// A place for one test: nodes, shared directory, workload.
 pub struct Bench {
@@ -36,9 +38,10 @@ impl Bench {
         let base = remove.path().to_owned();
         let criu = checked(Command::new("sh").arg(format!("{SUPPORT}/criu.sh")), "criu.sh");
         let criu = PathBuf::from(String::from_utf8(criu.stdout).unwrap().trim());
-        for directory in ["shared", "root/progress"] {
+        for directory in ["shared", "root/progress", "root/work"] {
             std::fs::create_dir_all(base.join(directory)).unwrap();
         }
+        std::os::unix::fs::chown(base.join("root/work"), Some(OTHER_USER), Some(OTHER_USER)).unwrap();
         let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
         std::fs::set_permissions(base.join("shared"), private).unwrap();
         let program = base.join("root/steps-program");
@@ -47,8 +50,13 @@ impl Bench {
             Command::new("gcc").args(["-O1", "-static", "-o"]).arg(&program).arg(source),
             "gcc -static (gcc, libc6-dev)",
         );
-        std::fs::write(base.join("root/image-file"), "to be deleted").unwrap();
+        for directory in ["root", "root/work"] {
+            std::fs::write(base.join(directory).join("image-file"), "to be deleted").unwrap();
+        }
         std::fs::create_dir(base.join("progress")).unwrap();
+        // Whatever user the program is.
+        let open = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+        std::fs::set_permissions(base.join("progress"), open).unwrap();
         Bench { base, criu, holder: None, _remove: remove }
     }
 

@@ -1,0 +1,65 @@
+//! The processes of this machine, as the kernel tells of them.
+
+use std::fs;
+
+/// All processes that have not ended.
+pub fn living() -> impl Iterator<Item = (i32, Stat)> {
+    processes().filter(|(_, stat)| !stat.ended)
+}
+
+/// All processes, with those that have ended and wait to be collected.
+pub fn processes() -> impl Iterator<Item = (i32, Stat)> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()));
+    pids.filter_map(|pid| Some((pid, Stat::any(pid)?)))
+}
+
+/// What `/proc/PID/stat` says of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stat {
+    /// Its session.
+    pub session: i32,
+    /// Ticks of CPU time in user mode.
+    pub user: u64,
+    /// Ticks of CPU time in the kernel.
+    pub system: u64,
+    /// When it was started, in ticks since boot: numbers are given again.
+    pub started: u64,
+    /// It has ended and waits to be collected.
+    pub ended: bool,
+}
+
+impl Stat {
+    /// Of one that has not ended.
+    pub fn of(pid: i32) -> Option<Self> {
+        Self::any(pid).filter(|stat| !stat.ended)
+    }
+
+    /// Of one that may have ended, and waits to be collected.
+    pub fn any(pid: i32) -> Option<Self> {
+        Self::parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+    }
+
+    /// The name in it may hold anything.
+    fn parse(text: &str) -> Option<Self> {
+        let (_, fields) = text.rsplit_once(')')?;
+        let fields: Vec<&str> = fields.split_whitespace().collect();
+        let number = |place: usize| fields.get(place)?.parse().ok();
+        let ended = matches!(*fields.first()?, "Z" | "X");
+        let session = fields.get(3)?.parse().ok()?;
+        Some(Stat { session, user: number(11)?, system: number(12)?, started: number(19)?, ended })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_brackets_and_blanks_is_no_trap_and_the_dead_are_known() {
+        let text = "7 (a) b (c) S 1 7 42 0 -1 4194304 1 2 3 4 55 66 0 0 20 0 1 0 99 0 0";
+        assert_eq!(Stat::parse(text), Some(Stat { session: 42, user: 55, system: 66, started: 99, ended: false }));
+        assert!(Stat::parse(&text.replace(") S ", ") Z ")).unwrap().ended);
+        assert_eq!(Stat::parse("7 (x"), None);
+    }
+}

@@ -1,0 +1,91 @@
+//! Programs of other users than root.
+
+use std::os::unix::fs::MetadataExt as _;
+
+use serde_json::{Value, json};
+
+use crate::support::node::{OTHER_USER, Restores};
+use crate::support::task::{Job, Task};
+use crate::support::{Bench, Node, Supervisor, eventually};
+
+/// The kernel lets root read and set the limits of another user's process: what CRIU needs for it.
+fn has_sys_resource() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let set = status.lines().find_map(|line| line.strip_prefix("CapEff:")).unwrap().trim();
+    u64::from_str_radix(set, 16).unwrap() & (1 << 24) != 0
+}
+
+fn job<'a>(bench: &'a Bench, supervisor: &'a Supervisor, steps: u64) -> Job<'a> {
+    let mut job = Job::new(bench, supervisor, steps, 5_000_000, 7, 4);
+    job.spec["user"] = json!(format!("{OTHER_USER}:{OTHER_USER}"));
+    job
+}
+
+/// Waits for a segment that works; its start. The program is its user's, whatever the agent is.
+fn works(job: &Job, node: &Node, task: &mut Task, segment: usize) -> Value {
+    let start = job.started(task, segment);
+    let before = job.bench.progress().map_or(0, |progress| progress.0);
+    eventually("some steps", || job.bench.progress().filter(|(steps, _)| *steps > before + 20));
+    let id = node.containers().remove(0);
+    let process = format!("/proc/{}", node.inspect(&id)["State"]["Pid"]);
+    let process = std::fs::metadata(process).unwrap();
+    assert_eq!((process.uid(), process.gid()), (OTHER_USER, OTHER_USER), "segment {segment}");
+    start
+}
+
+fn completes(job: &Job, task: &mut Task, steps: u64) {
+    assert_eq!(task.wait().code(), Some(7), "{}", task.log());
+    assert!(task.log().contains(&format!("complete {steps}")), "{}", task.log());
+    assert_eq!(job.supervisor.posted("/initMarathonApp").len(), 1);
+    assert_eq!(job.supervisor.posted("/endMarathonApp")[0]["exit_code"], 7);
+}
+
+fn survives(paths: [Restores; 2]) {
+    let bench = Bench::new();
+    let supervisor = Supervisor::start();
+    let nodes = [bench.node("a", paths[0]), bench.node("b", paths[1])];
+    let job = job(&bench, &supervisor, 2000);
+    for segment in 0..3 {
+        let node = &nodes[segment % 2];
+        let mut task = job.start(node, 1.0);
+        let start = works(&job, node, &mut task, segment);
+        if segment > 0 {
+            assert_eq!(start["restored_generation"], segment, "{}", task.log());
+        }
+        if segment < 2 {
+            task.stop();
+        } else {
+            completes(&job, &mut task, 2000);
+        }
+    }
+}
+
+/// Where the kernel lets no checkpoint be made of it nothing is lost either: it runs on for the next task of the node.
+fn is_left_running() {
+    let bench = Bench::new();
+    let supervisor = Supervisor::start();
+    let node = bench.node("a", Restores::Runtime);
+    let job = job(&bench, &supervisor, 2000).with("SHELL_TRAP_GRACE_SECONDS", "3");
+    let mut task = job.start(&node, 1.0);
+    works(&job, &node, &mut task, 0);
+    assert!(task.log().contains("without CAP_SYS_RESOURCE"), "{}", task.log());
+    task.signal(nix::sys::signal::Signal::SIGTERM);
+    assert_eq!(task.wait().code(), Some(75), "{}", task.log());
+    let end = eventually("the report", || supervisor.samples("end").first().cloned());
+    assert!(end["reason"] == "killed" && end["detail"].as_str().unwrap().contains("rlimit"), "{end}");
+    let mut task = job.start(&node, 2.0);
+    let start = works(&job, &node, &mut task, 1);
+    assert!(start["base_cpu_seconds"].as_f64().unwrap() > 0.0, "{start}");
+    completes(&job, &mut task, 2000);
+}
+
+#[test]
+fn a_program_of_another_user_survives_resizes_or_is_left_running_where_it_cannot_be_dumped() {
+    if has_sys_resource() {
+        survives([Restores::Runtime, Restores::Runtime]);
+        survives([Restores::Engine, Restores::Runtime]);
+    } else {
+        println!("no CAP_SYS_RESOURCE here: no checkpoint can be made of a program of another user");
+        is_left_running();
+    }
+}
