@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use shell_trap::cgroup::Cgroups;
 use shell_trap::groups::{Group, up_to};
+use shell_trap::runtime::process::traces::group_name;
 
 use super::containers::{ByAgent, Container};
 use crate::local::executor::CpuUsage;
@@ -42,11 +43,14 @@ impl Measure {
 /// The group of the container that runs now; those of earlier segments are empty.
 fn directory(cgroups: &Cgroups, name: &str, by_agent: &ByAgent) -> Option<PathBuf> {
     let parent = by_agent.group.as_deref();
-    let mut candidates = if by_agent.docker {
+    let mut candidates: Vec<PathBuf> = if by_agent.docker {
         let of_driver = |driver| up_to(cgroups, &Group::of(driver, parent, name, 0).path, name, u64::MAX);
         DRIVERS.into_iter().flat_map(of_driver).map(|group| cgroups.directory(&group)).collect()
     } else {
-        vec![cgroups.directory(parent?).join(format!("shell_trap-{name}"))]
+        let prefix = group_name(name);
+        let of_job = |group: &String| group.rsplit('/').next().is_some_and(|last| last.starts_with(&prefix));
+        let beside = cgroups.siblings(&format!("{}/{prefix}", parent?.trim_end_matches('/')));
+        beside.into_iter().filter(of_job).map(|group| cgroups.directory(&group)).collect()
     };
     candidates.retain(|directory| cgroups.populated(directory));
     candidates.pop()
