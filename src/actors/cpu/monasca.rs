@@ -84,8 +84,6 @@ impl MonascaSource {
         let found = self.ask(&all, now - WINDOW, now + AHEAD, period).await;
         self.learn(&found);
         let found = found.map_err(SourceError::of)?;
-        // An answer may be long under way, and tells of what was measured meanwhile.
-        let answered = self.clock.now();
         let readings = jobs.iter().filter_map(|job| {
             let measured = of(job, &found);
             let (at, ticks) = match self.carried.get_mut(&job.job).filter(|_| job.segment == 0) {
@@ -93,7 +91,7 @@ impl MonascaSource {
                 None => newest(&measured, job.since)?,
             };
             let cpu = Span::try_from_seconds(ticks / self.ticks_per_second).ok()?;
-            // A node's clock may be ahead; nothing was measured after the answer.
+            // A node's clock may be ahead; nothing was measured after now.
             Some(Reading {
                 job: job.job,
                 segment: job.segment,
@@ -101,7 +99,7 @@ impl MonascaSource {
                 cpu,
                 node: None,
                 free: None,
-                at: Some(at.min(answered)),
+                at: Some(at.min(now)),
             })
         });
         Ok(readings.collect())
