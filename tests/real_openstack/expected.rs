@@ -9,13 +9,15 @@ use serde_json::Value;
 pub type Values = Vec<(i64, f64)>;
 
 /// The metrics of a batch job.
-pub const OF_A_BATCH_JOB: [&str; 7] = [
+pub const OF_A_BATCH_JOB: [&str; 9] = [
     "deadline",
     "remaining_iterations",
     "timestamp_finished",
     "last_job_duration",
     "prediction_deadline",
     "prediction_vs_deadline",
+    "upper_bound_vs_deadline",
+    "lower_bound_vs_deadline",
     "current_cpu",
 ];
 
@@ -92,7 +94,9 @@ impl BatchJob {
             }
             "Decided" => vec![
                 ("prediction_deadline", seconds(data, "prediction")),
-                ("prediction_vs_deadline", (micros(data, "prediction") - self.deadline) as f64 / 1e6),
+                ("prediction_vs_deadline", self.against_deadline(data, "prediction")),
+                ("upper_bound_vs_deadline", self.against_deadline(&data["bounds"], "upper")),
+                ("lower_bound_vs_deadline", self.against_deadline(&data["bounds"], "lower")),
                 ("current_cpu", self.cpus.unwrap()),
             ],
             "RescaleApplied" => {
@@ -101,6 +105,12 @@ impl BatchJob {
             }
             _ => vec![],
         }
+    }
+}
+
+impl BatchJob {
+    fn against_deadline(&self, data: &Value, key: &str) -> f64 {
+        (micros(data, key) - self.deadline) as f64 / 1e6
     }
 }
 

@@ -13,7 +13,7 @@ fn values_of(kind: &str, data: &Value) -> usize {
         "Registered" if data["framework"] == "marathon" => 1,
         "Registered" => 2,
         "IterationFinished" if data["outcome"] == "counted" => 3,
-        "Decided" => 3,
+        "Decided" => 5,
         "RescaleApplied" | "ProgressDecided" => 1,
         "MarathonStarted" | "MarathonEnded" => 5,
         "CpuSample" => 4,

@@ -21,7 +21,7 @@ pub mod state;
 pub use command::{Command, Rejection, Reply, Ruling};
 pub use decide::decide;
 pub use effect::{Effect, EffectChange, EffectKey, react};
-pub use patience::{AwaitedReport, awaited_report, longest_wait_for_start, report_due};
+pub use patience::{AwaitedReport, awaited_deadline, awaited_report, longest_wait_for_start, report_due};
 pub use state::{Attempt, Ending, Flag, JobState, Phase, Recorded, Run, Work};
 
 /// Version of the fold from events to state, and of what a decision makes of it; a changed meaning is a new version.
