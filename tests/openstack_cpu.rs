@@ -122,6 +122,32 @@ fn the_published_ticks_count_for_the_moment_of_their_measurement_and_silence_is_
 }
 
 #[test]
+fn what_was_measured_while_a_slow_answer_was_under_way_counts_for_its_own_moment() {
+    on_actix(async {
+        let world = World::start(&[]).await;
+        let uuid = world.job("/steady").await;
+        world.monasca.set(|seen| {
+            if seen.path.ends_with("statistics") {
+                std::thread::sleep(Duration::from_secs(2));
+            }
+            Fate::Pass
+        });
+        // It computes all the time, so that its CPU time tells when it was measured.
+        let began = now();
+        until("it is measured", async || {
+            let at = now();
+            world.publish(&uuid, "h", at, (at - began) * 100.0, 0.0).await;
+            !world.events(&uuid, "CpuSample").await.is_empty()
+        })
+        .await;
+        let sample = &world.events(&uuid, "CpuSample").await[0];
+        let (at, measured) = (sample["at"].as_f64().unwrap() / 1e6, began + sample["cpu"].as_f64().unwrap() / 1e6);
+        assert!((measured - 0.1..=measured + 1.1).contains(&at), "{sample} was measured at {measured}");
+        world.app.stop().await;
+    });
+}
+
+#[test]
 fn all_jobs_are_read_with_two_requests_in_the_unit_that_is_set() {
     on_actix(async {
         let world = World::start(&[("elasticity", "ticks_per_second", "1")]).await;

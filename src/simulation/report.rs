@@ -69,7 +69,8 @@ pub fn text(block: &Block) -> String {
 
 /// One line a world and policy: does it hold everywhere?
 pub fn worlds(blocks: &[Block]) -> String {
-    let mut table = numbers(&["world", "policy", "on time", "all on time", "CPU-s", "difference on time", "CPU-s"]);
+    let mut table =
+        numbers(&["world", "policy", "on time", "all on time", "CPU-s", "difference on time", "difference CPU-s"]);
     for block in blocks {
         for summary in &block.summaries {
             let difference = block.differences.iter().find(|difference| difference.policy == summary.policy);

@@ -34,7 +34,7 @@ pub struct Prior {
     pub serial_share: f64,
     /// The relative standard deviation of a measurement.
     pub spread: f64,
-    /// By how much the duration (relatively) and the serial share are wrong: standard deviations.
+    /// Standard deviations by which the duration, relatively, and the serial share may be wrong.
     pub deviations: (f64, f64),
 }
 

@@ -4,7 +4,6 @@ use plotters::chart::{ChartBuilder, ChartContext};
 use plotters::coord::Shift;
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::{BLACK, Cartesian2d, Color as _, DrawingArea, LineSeries, RGBColor, Rectangle, SVGBackend};
-use plotters::series::DashedLineSeries;
 
 use super::PlotError;
 use crate::qos::performance::Performance;
@@ -42,6 +41,7 @@ pub fn empty<'a, 'b>(
     let mut chart = ChartBuilder::on(area)
         .caption(title, ("sans-serif", 14))
         .margin(8)
+        .right_y_label_area_size(44)
         .x_label_area_size(34)
         .y_label_area_size(56)
         .build_cartesian_2d(x.0..x.1, y.0..y.1)
@@ -67,14 +67,17 @@ pub fn line(chart: &mut Chart<'_, '_>, points: &[(f64, f64)], colour: RGBColor) 
     chart.draw_series(LineSeries::new(points.to_vec(), colour.stroke_width(2))).map(|_| ()).map_err(PlotError::of)
 }
 
-/// Draws a broken line through `points`.
-pub fn dashes(chart: &mut Chart<'_, '_>, points: &[(f64, f64)], colour: RGBColor) -> Result<(), PlotError> {
-    let series = DashedLineSeries::new(points.to_vec(), 6, 4, colour.stroke_width(1));
-    chart.draw_series(series).map(|_| ()).map_err(PlotError::of)
+/// Draws CPUs over `x` as steps, on an axis of their own at the right, and nothing more after them.
+pub fn cpus(chart: Chart<'_, '_>, x: (f64, f64), points: &[(f64, f64)]) -> Result<(), PlotError> {
+    let most = points.iter().map(|(_, cpus)| *cpus).fold(1.0, f64::max);
+    let mut chart = chart.set_secondary_coord(x.0..x.1, 0.0..most * 1.1);
+    chart.configure_secondary_axes().y_desc("CPUs").draw().map_err(PlotError::of)?;
+    let series = LineSeries::new(steps(points), BLACK.stroke_width(2));
+    chart.draw_secondary_series(series).map(|_| ()).map_err(PlotError::of)
 }
 
 /// The points between which a step curve through `points` turns.
-pub fn steps(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+fn steps(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     let mut corners: Vec<(f64, f64)> = Vec::new();
     for (x, y) in points {
         if let Some((_, before)) = corners.last().copied() {

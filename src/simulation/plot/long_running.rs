@@ -3,7 +3,7 @@
 use plotters::prelude::{Circle, Color as _};
 
 use super::PlotError;
-use super::chart::{Area, BLUE, GREEN, RED, YELLOW, around, dashes, empty, line, region, steps};
+use super::chart::{Area, BLUE, GREEN, RED, YELLOW, around, cpus, empty, line, region};
 use super::curves::Curves;
 
 /// Draws both charts of `curves`.
@@ -27,7 +27,7 @@ fn ratio(area: &Area<'_>, name: &str, curves: &Curves) -> Result<(), PlotError> 
     chart.draw_series(dots).map(|_| ()).map_err(PlotError::of)
 }
 
-/// CPU time used and desired, and the CPU in force on a scale of its own.
+/// CPU time used and desired, and the CPU in force.
 fn consumed(area: &Area<'_>, name: &str, curves: &Curves) -> Result<(), PlotError> {
     let used: Vec<(f64, f64)> =
         [(0.0, 0.0)].into_iter().chain(curves.looks.iter().map(|(at, _, used, _)| (*at, *used))).collect();
@@ -35,12 +35,10 @@ fn consumed(area: &Area<'_>, name: &str, curves: &Curves) -> Result<(), PlotErro
         [(0.0, 0.0)].into_iter().chain(curves.looks.iter().map(|(at, _, _, desired)| (*at, *desired))).collect();
     let x = (0.0, curves.finished.max(curves.deadline) * 1.02);
     let y = around(used.iter().chain(&desired).map(|(_, cpu)| *cpu), (0.0, 1.0));
-    let most = curves.cpus.iter().map(|(_, cpus)| *cpus).fold(0.1, f64::max);
-    let title = format!("{name}: CPU-s used (blue), desired (green), CPU (dashes, at most {most:.1})");
+    let title = format!("{name}: CPU-s used (blue) and desired (green), CPU (black)");
     let mut chart = empty(area, &title, ("s", "CPU-s"), (x, y))?;
     line(&mut chart, &desired, GREEN)?;
     line(&mut chart, &used, BLUE)?;
-    let cpus: Vec<(f64, f64)> = curves.cpus.iter().map(|(at, cpus)| (*at, cpus / most * y.1 * 0.9)).collect();
-    dashes(&mut chart, &steps(&cpus), RED)?;
-    line(&mut chart, &[(curves.deadline, y.0), (curves.deadline, y.1)], RED)
+    line(&mut chart, &[(curves.deadline, y.0), (curves.deadline, y.1)], RED)?;
+    cpus(chart, x, &curves.cpus)
 }

@@ -3,7 +3,7 @@
 use plotters::prelude::{BLACK, Circle, Color as _, Rectangle};
 
 use super::PlotError;
-use super::chart::{Area, BLUE, GREEN, RED, YELLOW, around, colour, empty, line, region, steps};
+use super::chart::{Area, BLUE, GREEN, RED, YELLOW, around, colour, cpus, empty, line, region};
 use super::curves::Curves;
 
 /// Draws both charts of `curves`.
@@ -33,22 +33,17 @@ fn predictions(area: &Area<'_>, name: &str, curves: &Curves) -> Result<(), PlotE
     chart.draw_series([Circle::new(end, 4, BLACK.filled())]).map(|_| ()).map_err(PlotError::of)
 }
 
-/// How long each iteration took, as bars, and the CPU that it had, as steps on a scale of its own.
+/// How long each iteration took, as bars, and the CPU that it had, as steps.
 fn iterations(area: &Area<'_>, name: &str, curves: &Curves) -> Result<(), PlotError> {
     let longest = curves.iterations.iter().map(|(_, _, duration)| *duration).fold(1.0, f64::max);
-    let most = curves.iterations.iter().map(|(_, cpus, _)| *cpus).fold(0.1, f64::max);
     let x = (0.4, curves.iterations.len() as f64 + 0.6);
-    // The steps fill the upper part of the same axis: two CPUs are as high as the longest iteration.
-    let scale = longest / most;
-    let title = format!("{name}: duration (bars), CPU (line, at most {most:.1})");
+    let title = format!("{name}: duration (bars) and CPU (line)");
     let mut chart = empty(area, &title, ("iteration", "s"), (x, (0.0, longest * 1.1)))?;
     let bar = |(n, _, duration): &(f64, f64, f64)| {
         Rectangle::new([(n - 0.35, 0.0), (n + 0.35, *duration)], BLUE.mix(0.35).filled())
     };
     chart.draw_series(curves.iterations.iter().map(bar)).map_err(PlotError::of)?;
-    let cpus: Vec<(f64, f64)> = curves.iterations.iter().map(|(n, cpus, _)| (n - 0.5, cpus * scale)).collect();
-    let last = cpus.last().map(|(n, height)| (n + 1.0, *height));
-    line(&mut chart, &steps(&cpus.into_iter().chain(last).collect::<Vec<_>>()), BLACK_LINE)
+    let begun = curves.iterations.iter().map(|(n, cpus, _)| (n - 0.5, *cpus));
+    let end = curves.iterations.last().map(|(n, cpus, _)| (n + 0.5, *cpus));
+    cpus(chart, x, &begun.chain(end).collect::<Vec<_>>())
 }
-
-const BLACK_LINE: plotters::style::RGBColor = plotters::style::RGBColor(20, 20, 20);
