@@ -8,6 +8,7 @@ use std::time::Duration;
 use mesos_qos::clients::marathon::{
     AppId, Locks, MarathonClient, MarathonClientOptions, MarathonCredentials, MarathonError, MarathonVersion,
 };
+use mesos_qos::clients::transport::TransportError;
 use mesos_qos::qos::units::Cpus;
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -432,7 +433,7 @@ async fn a_silent_master_is_given_up_in_time() {
     let late = ResponseTemplate::new(200).set_delay(Duration::from_secs(30));
     Mock::given(any()).respond_with(late).mount(&server).await;
     let error = client(&server).create(&json!({})).await.unwrap_err();
-    assert!(matches!(error, MarathonError::Timeout { .. }), "{error}");
+    assert!(matches!(error, MarathonError::Transport(TransportError::Timeout { .. })), "{error}");
     assert!(error.is_outcome_unknown() && error.is_retriable());
 }
 

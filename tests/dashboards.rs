@@ -188,3 +188,26 @@ fn every_metric_of_the_dashboard_for_monasca_is_sent_to_it_and_none_is_left_out(
         }
     }
 }
+
+#[test]
+fn the_regions_are_those_of_each_job_and_no_fixed_numbers() {
+    for (kind, name) in [(PROMETHEUS, "expr"), (MONASCA, "metric")] {
+        let board = of_kind(kind);
+        let asks = |panel: &Value, wanted: &str| {
+            let targets = panel["targets"].as_array().into_iter().flatten();
+            targets.filter_map(|target| target[name].as_str()).any(|asked| asked.contains(wanted))
+        };
+        let predictions: Vec<&Value> = panels(&board)
+            .iter()
+            .filter(|panel| asks(panel, "prediction_vs_deadline") && panel["type"] != "stat")
+            .collect();
+        assert!(!predictions.is_empty(), "{kind}");
+        for panel in predictions {
+            assert!(asks(panel, "upper_bound_vs_deadline") && asks(panel, "lower_bound_vs_deadline"), "{panel}");
+            let steps = panel["fieldConfig"]["defaults"]["thresholds"]["steps"].as_array().unwrap();
+            // The deadline itself is the same line for all.
+            assert!(steps[1..].iter().all(|step| step["value"] == 0), "{steps:?}");
+            assert_eq!(panel["repeat"], "job", "the bounds of one job are no other's");
+        }
+    }
+}

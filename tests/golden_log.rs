@@ -9,11 +9,12 @@ mod helpers;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use helpers::*;
-use mesos_qos::clock::ManualClock;
+use mesos_qos::clock::{Clock, ManualClock};
 use mesos_qos::events::store::verify;
-use mesos_qos::qos::units::Timestamp;
+use mesos_qos::qos::units::{Span, Timestamp};
 use serde_json::{Value, json};
 
 const HEAD: &str = "ade614685b6ec11b653b3c3de861e718892c7dffcf742056347e7b466a4d3462";
@@ -29,11 +30,15 @@ fn then() -> Arc<ManualClock> {
 
 /// A supervisor on a copy of the old log.
 async fn on_the_old_log() -> TestApp {
+    on_the_old_log_at(then()).await
+}
+
+async fn on_the_old_log_at(clock: Arc<ManualClock>) -> TestApp {
     let data = Arc::new(tempfile::tempdir().unwrap());
     let dir = data.path().join("data");
     std::fs::DirBuilder::new().mode(0o700).create(&dir).unwrap();
     std::fs::copy(golden("schema-1.db"), dir.join("events.db")).unwrap();
-    TestApp::start_at(data, &[], then()).await
+    TestApp::start_at(data, &[], clock).await
 }
 
 #[test]
@@ -83,5 +88,29 @@ fn old_events_are_brought_up_to_date_when_read_and_stay_as_they_are_on_disk() {
         assert_eq!(page["items"].as_array().unwrap()[..old.len()], old[..]);
         assert!(old.iter().any(|event| event["kind"] == "Rescaled" && event["schema"] == 1));
         assert_eq!(app.job(&living).await, after);
+    });
+}
+
+#[test]
+fn a_living_job_of_the_old_log_whose_deadline_has_passed_meanwhile_is_found_late_once() {
+    on_actix(async {
+        let later = || Arc::new(ManualClock::at(then().now() + Span::from_secs(30 * 86_400)));
+        let app = on_the_old_log_at(later()).await;
+        let (_, page) = app.get("/api/v1/jobs?state=running").await;
+        let living = page["items"][0]["uuid"].as_str().unwrap().to_owned();
+        let late =
+            async |app: &TestApp| app.kinds(&living).await.into_iter().filter(|kind| kind == "DeadlinePassed").count();
+        let patience = std::time::Instant::now() + Duration::from_secs(60);
+        while late(&app).await == 0 {
+            assert!(std::time::Instant::now() < patience, "{:?}", app.kinds(&living).await);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let data = app.stop().await;
+        let log = data.path().join("data/events.db");
+        assert_eq!(verify(&log, Some(HEAD.parse().unwrap())).unwrap().fault, None, "the old chain goes on");
+        let app = TestApp::start_at(data, &[], later()).await;
+        assert!(app.job(&living).await["flags"].as_array().unwrap().contains(&json!("late")));
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert_eq!(late(&app).await, 1);
     });
 }

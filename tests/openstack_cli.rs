@@ -4,53 +4,19 @@
 mod openstack_support;
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
-use std::process::{Command, Output};
 
 use openstack_support::Stack;
+use openstack_support::cli::Cli;
 use serde_json::{Value, json};
 
-struct Cli {
-    file: PathBuf,
-}
-
-impl Cli {
-    fn of(stack: &Stack, account: &str) -> Cli {
-        Cli {
-            file: stack.file(account, &stack.cluster.keystone_url(), &format!("{}/v2.0/", stack.cluster.monasca_url())),
-        }
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_mesos-qos"));
-        command.arg("monasca").args(arguments).arg("-o").arg(&self.file).output().unwrap()
-    }
-
-    /// What a command that works prints.
-    fn text(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    fn json(&self, arguments: &[&str]) -> Value {
-        let mut all = arguments.to_vec();
-        all.push("--json");
-        serde_json::from_str(&self.text(&all)).unwrap()
-    }
-
-    /// What a command that fails says.
-    fn error(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {}", String::from_utf8_lossy(&output.stdout));
-        String::from_utf8(output.stderr).unwrap()
-    }
+fn cli(stack: &Stack, account: &str) -> Cli {
+    Cli { file: stack.file(account, &stack.cluster.keystone_url(), &format!("{}/v2.0/", stack.cluster.monasca_url())) }
 }
 
 #[test]
 fn notification_methods_are_made_once_shown_by_name_and_deleted() {
     let stack = Stack::start();
-    let cli = Cli::of(&stack, "user");
+    let cli = cli(&stack, "user");
     assert_eq!(cli.text(&["notification", "list"]), "no notification methods\n");
     let create = ["notification", "create", "ops", "email", "ops@example.com"];
     let made = cli.json(&create);
@@ -69,7 +35,7 @@ fn notification_methods_are_made_once_shown_by_name_and_deleted() {
 #[test]
 fn alarm_definitions_are_made_from_flags_or_a_file_and_name_methods_as_people_do() {
     let stack = Stack::start();
-    let cli = Cli::of(&stack, "user");
+    let cli = cli(&stack, "user");
     let method = cli.json(&["notification", "create", "hook", "WEBHOOK", "http://h/", "--period", "60"]);
     let create = [
         "alarm",
@@ -116,7 +82,7 @@ fn alarm_definitions_are_made_from_flags_or_a_file_and_name_methods_as_people_do
 #[test]
 fn setup_makes_what_is_missing_and_nothing_twice() {
     let stack = Stack::start();
-    let cli = Cli::of(&stack, "user");
+    let cli = cli(&stack, "user");
     let first = cli.json(&["setup", "--email", "ops@example.com"]);
     assert!(first.as_array().unwrap().iter().all(|one| one["created"] == true), "{first}");
     assert_eq!(first.as_array().unwrap().len(), 4);
@@ -139,10 +105,10 @@ fn setup_makes_what_is_missing_and_nothing_twice() {
 #[test]
 fn who_may_not_is_told_what_he_lacks() {
     let stack = Stack::start();
-    let error = Cli::of(&stack, "reader").error(&["setup"]);
+    let error = cli(&stack, "reader").error(&["setup"]);
     assert!(error.contains("needs the role monasca-user"), "{error}");
-    let error = Cli::of(&stack, "nobody").error(&["alarm", "list"]);
+    let error = cli(&stack, "nobody").error(&["alarm", "list"]);
     assert!(error.contains("no role on the project"), "{error}");
-    let output = Cli::of(&stack, "user").run(&["alarm", "create", "only a name"]);
+    let output = cli(&stack, "user").run(&["alarm", "create", "only a name"]);
     assert_eq!(output.status.code(), Some(2));
 }

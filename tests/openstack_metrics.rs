@@ -214,40 +214,103 @@ fn while_monasca_keeps_silent_reports_are_taken_and_the_lag_is_shown() {
 #[test]
 fn a_metric_that_is_refused_is_found_recorded_and_skipped_and_all_others_arrive() {
     on_actix(async {
-        let world = World::start(Duration::from_secs(3600), &[]).await;
-        world.monasca.set(|_| Fate::Answer(503, UNAVAILABLE));
-        let (good, bad) = (world.job("good", 100).await, world.job("bad", 100).await);
-        for _ in 0..30 {
-            world.iteration(&good).await;
-            world.iteration(&bad).await;
+        for status in [422, 400] {
+            one_bad_metric(status).await;
         }
-        let disliked = bad.clone();
+    });
+}
+
+async fn one_bad_metric(status: u16) {
+    let world = World::start(Duration::from_secs(3600), &[]).await;
+    world.monasca.set(|_| Fate::Answer(503, UNAVAILABLE));
+    let (good, bad) = (world.job("good", 100).await, world.job("bad", 100).await);
+    for _ in 0..30 {
+        world.iteration(&good).await;
+        world.iteration(&bad).await;
+    }
+    let disliked = bad.clone();
+    world.monasca.set(move |seen| {
+        let metrics: Vec<Value> = serde_json::from_slice(&seen.body).unwrap_or_default();
+        let is_bad = |metric: &Value| {
+            metric["dimensions"]["uuid"] == disliked.as_str()
+                && metric["name"] == "remaining_iterations"
+                && metric["value"] == 90.0
+        };
+        if metrics.iter().any(is_bad) {
+            Fate::Answer(status, r#"{"title": "Unprocessable Entity", "description": "I do not like it"}"#)
+        } else {
+            Fate::Pass
+        }
+    });
+    world.until_all_sent().await;
+    assert_eq!(world.figure("monasca_metrics_rejected_total").await, 1.0);
+    let (_, ready) = world.app.get("/readyz").await;
+    let said = ready["detail"]["metrics_last_rejection"].as_str().unwrap();
+    assert!(
+        said.contains("remaining_iterations") && said.contains(&bad) && said.contains("I do not like it"),
+        "{said}"
+    );
+    let token = world.stack.token("user").await;
+    let left: BTreeMap<_, _> = world.stack.values(&token, "remaining_iterations").await.into_iter().collect();
+    let values = |job: &str| left[job].iter().map(|(_, value)| *value as i64).collect::<Vec<_>>();
+    assert_eq!(values(&good), (70..=100).rev().collect::<Vec<_>>());
+    assert_eq!(values(&bad), (70..=100).rev().filter(|value| *value != 90).collect::<Vec<_>>());
+    world.stop().await;
+}
+
+#[test]
+fn a_monasca_that_refuses_whatever_it_is_sent_is_away_and_no_metric_is_taken_for_bad() {
+    on_actix(async {
+        let world = World::start(Duration::from_secs(3600), &[]).await;
+        let refused = |_: &Seen| Fate::Answer(422, r#"{"title": "Unprocessable Entity", "description": "schema?"}"#);
+        // From the first metric on, and once more when many were taken.
+        let mut jobs = Vec::new();
+        for round in 0..2 {
+            world.monasca.set(refused);
+            let before = world.monasca.count("POST", "metrics");
+            jobs.push(world.job(&format!("job {round}"), 100).await);
+            for _ in 0..40 {
+                world.iteration(&jobs[round]).await;
+            }
+            until("it shows", async || world.figure("monasca_reachable").await == 0.0).await;
+            let (_, ready) = world.app.get("/readyz").await;
+            assert!(ready["detail"]["metrics_last_error"].as_str().unwrap().contains("refuses all"), "{ready}");
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            let requests = world.monasca.count("POST", "metrics") - before;
+            // A search for the bad ones in each of a few parts of the log, and then one metric after each pause.
+            assert!(requests < 60, "{requests} requests of 50 a second");
+            assert_eq!(world.figure("monasca_metrics_rejected_total").await, 0.0);
+            assert!(world.figure("monasca_lag_events").await > 0.0);
+            world.monasca.set(|_| Fate::Pass);
+            world.until_all_sent().await;
+            world.compare_with_the_log(&jobs).await;
+        }
+        assert_eq!(world.figure("monasca_reachable").await, 1.0);
+        world.stop().await;
+    });
+}
+
+#[test]
+fn bad_metrics_alone_are_skipped_when_others_were_taken_before() {
+    on_actix(async {
+        let world = World::start(Duration::from_secs(3600), &[]).await;
+        let good = world.job("good", 100).await;
+        world.until_all_sent().await;
+        let liked = good.clone();
         world.monasca.set(move |seen| {
             let metrics: Vec<Value> = serde_json::from_slice(&seen.body).unwrap_or_default();
-            let is_bad = |metric: &Value| {
-                metric["dimensions"]["uuid"] == disliked.as_str()
-                    && metric["name"] == "remaining_iterations"
-                    && metric["value"] == 90.0
-            };
-            if metrics.iter().any(is_bad) {
-                Fate::Answer(422, r#"{"title": "Unprocessable Entity", "description": "I do not like it"}"#)
-            } else {
-                Fate::Pass
-            }
+            let all_liked = metrics.iter().all(|metric| metric["dimensions"]["uuid"] == liked.as_str());
+            if all_liked { Fate::Pass } else { Fate::Answer(400, r#"{"title": "Bad request", "description": "no"}"#) }
         });
+        let bad = world.job("bad", 100).await;
+        for _ in 0..20 {
+            world.iteration(&bad).await;
+        }
         world.until_all_sent().await;
-        assert_eq!(world.figure("monasca_metrics_rejected_total").await, 1.0);
-        let (_, ready) = world.app.get("/readyz").await;
-        let said = ready["detail"]["metrics_last_rejection"].as_str().unwrap();
-        assert!(
-            said.contains("remaining_iterations") && said.contains(&bad) && said.contains("I do not like it"),
-            "{said}"
-        );
-        let token = world.stack.token("user").await;
-        let left: BTreeMap<_, _> = world.stack.values(&token, "remaining_iterations").await.into_iter().collect();
-        let values = |job: &str| left[job].iter().map(|(_, value)| *value as i64).collect::<Vec<_>>();
-        assert_eq!(values(&good), (70..=100).rev().collect::<Vec<_>>());
-        assert_eq!(values(&bad), (70..=100).rev().filter(|value| *value != 90).collect::<Vec<_>>());
+        assert_eq!(world.figure("monasca_metrics_rejected_total").await, 62.0, "two, and three of each report");
+        world.iteration(&good).await;
+        world.until_all_sent().await;
+        world.compare_with_the_log(&[good]).await;
         world.stop().await;
     });
 }
@@ -374,6 +437,45 @@ fn what_is_older_than_monasca_takes_is_counted_and_not_sent() {
         })
         .await;
         assert_eq!(monasca.count("POST", "metrics"), 0);
+        app.stop().await;
+    });
+}
+
+#[test]
+fn what_becomes_too_old_while_monasca_is_away_is_counted_and_not_sent() {
+    on_actix(async {
+        let stack = Stack::start();
+        let monasca = Gate::open();
+        let url = monasca.in_front_of(&stack.cluster.monasca_url());
+        let file = stack.file("user", &stack.cluster.keystone_url(), &url);
+        // Monasca takes nothing of the future.
+        let clock = Arc::new(ManualClock::at(SystemClock.now() - Span::from_secs(7200)));
+        let settings = [
+            ("supervisor", "credentials_openstack", file.to_str().unwrap()),
+            ("metrics", "max_age", "3600"),
+            // More waits than a request takes.
+            ("metrics", "batch_size", "1"),
+            ("metrics", "batch_interval", "0.2"),
+        ];
+        let app = TestApp::start_at(Arc::new(tempfile::tempdir().unwrap()), &settings, clock.clone()).await;
+        monasca.set(|_| Fate::Answer(503, UNAVAILABLE));
+        app.registered("old").await;
+        until("it was tried", async || monasca.count("POST", "metrics") > 0).await;
+        clock.advance(Span::from_secs(7200));
+        monasca.set(|_| Fate::Pass);
+        app.registered("new").await;
+        until("all is sent", async || {
+            let (_, text) = app.get("/metrics").await;
+            text.as_str().unwrap().contains("mesos_qos_monasca_lag_events 0")
+        })
+        .await;
+        let seen = monasca.seen();
+        let taken: Vec<Seen> = seen.into_iter().filter(|seen| seen.status == 204).collect();
+        let names: BTreeSet<String> =
+            metrics_of(&taken).iter().map(|one| one["dimensions"]["jobname"].as_str().unwrap().to_owned()).collect();
+        assert_eq!(names, ["new".to_owned()].into());
+        let (_, text) = app.get("/metrics").await;
+        assert!(text.as_str().unwrap().contains("mesos_qos_monasca_metrics_too_old_total 2\n"), "{text}");
         app.stop().await;
     });
 }

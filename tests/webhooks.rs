@@ -131,6 +131,44 @@ fn a_framework_that_does_not_answer_for_a_while_is_told_of_once() {
 }
 
 #[test]
+fn a_job_that_falls_silent_before_its_deadline_is_told_of_at_it_and_once_though_the_supervisor_ends_meanwhile() {
+    on_actix(async {
+        let receiver = Receiver::start().await;
+        let app = receiver.supervisor(&[]).await;
+        let (first, second) = (new_uuid(), new_uuid());
+        for (uuid, name, seconds) in [(&first, "first", 1.0), (&second, "second", 4.0)] {
+            let mut body = legacy_registration(uuid, name);
+            body["deadline"] = json!(now() + seconds);
+            assert_eq!(app.post("/initTask", body).await.0, 200);
+        }
+        // Nothing is ever heard of either again.
+        let notices = receiver.wait_for("job.late", 1).await;
+        assert_eq!(notices[0]["job"]["uuid"], first.as_str());
+        assert_eq!(app.kinds(&first).await, ["Registered", "DeadlinePassed"]);
+        assert_eq!(app.job(&first).await["flags"], json!(["infeasible", "adopted", "late"]));
+        let (_, metrics) = app.get("/metrics").await;
+        for line in ["jobs_late{framework=\"chronos\"} 1", "deadlines_passed_total{framework=\"chronos\"} 1"] {
+            assert!(metrics.as_str().unwrap().contains(&format!("mesos_qos_{line}\n")), "{line}: {metrics}");
+        }
+        let data = app.stop().await;
+        let left = receiver.notices("job.late").await.len();
+        assert_eq!(left, 1, "the other deadline is still to come");
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        let uri = receiver.server.uri();
+        let app = TestApp::start_in(data, &[("webhooks", "url", uri.as_str())]).await;
+        let notices = receiver.wait_for("job.late", 2).await;
+        assert_eq!(notices[1]["job"]["uuid"], second.as_str());
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(receiver.notices("job.late").await.len(), 2, "each is told once");
+        for uuid in [&first, &second] {
+            let kinds = app.kinds(uuid).await;
+            assert_eq!(kinds.iter().filter(|kind| *kind == "DeadlinePassed").count(), 1, "{kinds:?}");
+        }
+        app.stop().await;
+    });
+}
+
+#[test]
 fn each_notice_is_signed_with_its_instant() {
     on_actix(async {
         let receiver = Receiver::start().await;

@@ -26,6 +26,11 @@ struct End {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Of {
+    framework: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Settled {
     framework: &'static str,
     effect: &'static str,
@@ -46,6 +51,7 @@ impl MetricConstructor<Histogram> for Buckets {
 pub struct Figures {
     decisions: Family<Decision, Counter>,
     ended: Family<End, Counter>,
+    deadlines_passed: Family<Of, Counter>,
     effects: Family<Settled, Histogram, Buckets>,
 }
 
@@ -54,6 +60,7 @@ impl Default for Figures {
         let figures = Figures {
             decisions: Family::default(),
             ended: Family::default(),
+            deadlines_passed: Family::default(),
             effects: Family::new_with_constructor(Buckets),
         };
         // From zero on, so that the first of a kind is seen to be one more.
@@ -65,6 +72,7 @@ impl Default for Figures {
             for outcome in [ON_TIME, LATE, FAILED, CANCELLED, WITHDRAWN] {
                 drop(figures.ended.get_or_create(&End { framework, outcome }));
             }
+            drop(figures.deadlines_passed.get_or_create(&Of { framework }));
             // A long-running job has no iterations to start and to look up.
             let effects = EffectKey::ALL
                 .into_iter()
@@ -92,6 +100,8 @@ impl Figures {
     pub fn register(&self, registry: &mut Registry) {
         registry.register("decisions", "Decisions by what they do to the CPU", self.decisions.clone());
         registry.register("jobs_ended", "Jobs that ended, by how", self.ended.clone());
+        let help = "Deadlines that passed before anybody said that the job is done";
+        registry.register("deadlines_passed", help, self.deadlines_passed.clone());
         let help = "Time from when an effect was due until it was settled or replaced";
         registry.register_with_unit("effect", help, Unit::Seconds, self.effects.clone());
     }
@@ -118,6 +128,9 @@ impl Figures {
             JobEvent::Failed(_) => ended(FAILED),
             JobEvent::Cancelled(_) => ended(CANCELLED),
             JobEvent::Withdrawn(_) => ended(WITHDRAWN),
+            JobEvent::DeadlinePassed(_) => {
+                self.deadlines_passed.get_or_create(&Of { framework }).inc();
+            }
             _ => {}
         }
     }

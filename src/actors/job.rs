@@ -10,6 +10,7 @@ use arc_swap::ArcSwapOption;
 use super::cluster::{Arbitrate, ClusterActor};
 use super::commit;
 use super::cpu::Nodes;
+use super::deadline::DeadlineAlarm;
 use super::directory::{Directory, Entry};
 use super::effect_times::EffectTimes;
 use super::figures::Figures;
@@ -63,6 +64,7 @@ pub struct JobActor {
     pending: BTreeSet<EffectKey>,
     effect_times: EffectTimes,
     overdue: Option<SpawnHandle>,
+    pub(super) deadline: Option<DeadlineAlarm>,
     /// Measurements that are not in the log yet.
     pub(super) newest: Newest,
     /// What the alarm is for, and when it rings at the latest, by a clock that nobody sets.
@@ -97,6 +99,7 @@ impl JobActor {
             pending,
             effect_times,
             overdue: None,
+            deadline: None,
             awaited: None,
             newest,
             listening_since: None,
@@ -140,6 +143,7 @@ impl JobActor {
         if let Some(cluster) = self.context.cluster.as_ref().filter(|_| asks_for_a_round(events)) {
             cluster.do_send(Arbitrate);
         }
+        self.watch_for_deadline(ctx);
         if next.is_finished() {
             self.registry.do_send(Retire(self.id));
         }
@@ -162,6 +166,15 @@ impl JobActor {
         self.now().since(self.context.clock.now()).max(Span::ZERO)
     }
 
+    /// What rang could not be recorded, or rang early.
+    fn ring_again(&mut self, ctx: &mut Context<Self>, rung: Option<Alarm>) {
+        match rung {
+            None => {}
+            Some(Alarm::Report) => self.watch_for_overdue(ctx, RING_AGAIN),
+            Some(Alarm::Deadline) => self.set_deadline_alarm(ctx, RING_AGAIN),
+        }
+    }
+
     /// Sets the alarm for the next report, after `at_least` this time.
     fn watch_for_overdue(&mut self, ctx: &mut Context<Self>, at_least: Duration) {
         if let Some(alarm) = self.overdue.take() {
@@ -181,6 +194,23 @@ impl JobActor {
             self.awaited = ring_at.map(|ring_at| (report, ring_at));
             let rung = Submit::plain(Command::ReportAwaited { due: report.due });
             self.overdue = Some(ctx.notify_later(rung, wait.max(at_least)));
+        }
+    }
+}
+
+/// Which alarm a command comes from.
+#[derive(Debug, Clone, Copy)]
+enum Alarm {
+    Report,
+    Deadline,
+}
+
+impl Alarm {
+    fn of(command: &Command) -> Option<Self> {
+        match command {
+            Command::ReportAwaited { .. } => Some(Alarm::Report),
+            Command::DeadlineReached => Some(Alarm::Deadline),
+            _ => None,
         }
     }
 }
@@ -208,6 +238,7 @@ impl Actor for JobActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         self.watch_for_overdue(ctx, Duration::ZERO);
+        self.watch_for_deadline(ctx);
         self.listening_since = Some(self.now());
     }
 }
@@ -218,7 +249,7 @@ impl Handler<Submit> for JobActor {
 
     fn handle(&mut self, submit: Submit, ctx: &mut Context<Self>) -> Self::Result {
         let Submit { command, receipt } = submit;
-        let rung = matches!(command, Command::ReportAwaited { .. });
+        let rung = Alarm::of(&command);
         let long_running = self.state.as_ref().is_some_and(|state| state.execution.is_some());
         let command = match command {
             Command::ReportAwaited { .. } if long_running => {
@@ -236,9 +267,7 @@ impl Handler<Submit> for JobActor {
             Ok(ruling) if !ruling.events.is_empty() => ruling,
             nothing => {
                 // What was waited for has changed in the meantime.
-                if rung {
-                    self.watch_for_overdue(ctx, RING_AGAIN);
-                }
+                self.ring_again(ctx, rung);
                 return self.nothing_to_record(nothing, receipt);
             }
         };
@@ -272,7 +301,7 @@ impl JobActor {
         ruling: Ruling,
         receipt: Option<Receipt>,
         now: Timestamp,
-        rung: bool,
+        rung: Option<Alarm>,
     ) -> AtomicResponse<Self, Result<Answer, SubmitError>> {
         let Ruling { events, reply } = ruling;
         let state = self.state.as_deref();
@@ -306,9 +335,7 @@ impl JobActor {
                 if let Some(state) = actor.state.as_deref() {
                     actor.context.nodes.give(actor.id, state);
                 }
-                if rung {
-                    actor.watch_for_overdue(ctx, RING_AGAIN);
-                }
+                actor.ring_again(ctx, rung);
                 Err(error.into())
             }
         })))

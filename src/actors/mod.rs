@@ -4,6 +4,7 @@
 //!
 //! - [`Supervisor`] is the handle that HTTP and the command line use; [`start`] opens the log, replays it and starts the actors
 //! - `job`: one actor per job; a command goes in, `qos::job::decide` answers, the events go to disk, then the answer goes out
+//! - `deadline`: the alarm of a job's deadline
 //! - `sample`: measurements of long-running jobs, on their way to the next look
 //! - `registry`: makes and retires the job actors; `directory` finds them
 //! - `outbox`: hands the effects that wait on disk to their performers, one at a time per job
@@ -21,6 +22,7 @@ mod chronos;
 mod cluster;
 pub(crate) mod commit;
 mod cpu;
+mod deadline;
 mod directory;
 mod effect_times;
 mod figures;

@@ -132,6 +132,7 @@ pub async fn start(startup: Startup) -> Result<Running, StartError> {
         let actor = ChronosActor::start_in_arbiter(&core.handle(), move |_| actor);
         performers.insert(Framework::Chronos, actor.recipient());
     }
+    let marathon_submit_timeout = startup.marathon.as_ref().map(|(_, patience)| patience.submit_timeout);
     if let Some((client, patience)) = startup.marathon {
         let status = Arc::new(FrameworkStatus::of("Marathon"));
         frameworks.insert(Framework::Marathon, Arc::clone(&status));
@@ -143,6 +144,7 @@ pub async fn start(startup: Startup) -> Result<Running, StartError> {
         let depth = Arc::clone(&depth);
         Outbox::start_in_arbiter(&core.handle(), move |_| Outbox::new(performers, depth))
     };
+    let aside = Aside::start();
     let nodes = Nodes::default();
     let telling = match &startup.cpu_source {
         None => Telling::Agents,
@@ -159,7 +161,10 @@ pub async fn start(startup: Startup) -> Result<Running, StartError> {
             clock: Arc::clone(&startup.clock),
             monitoring_period: startup.defaults.monitoring_period.to_std(),
         };
-        core.spawn_fn(move || drop(actix::spawn(poll.run())));
+        // Its answers are large: to read tens of megabytes takes longer than any decision.
+        aside.run(async move |stop| {
+            stop.run_until_cancelled(poll.run()).await;
+        });
         status
     });
     let figures = Figures::default();
@@ -228,7 +233,6 @@ pub async fn start(startup: Startup) -> Result<Running, StartError> {
         // What the last round may not have told any more, the first one tells.
         cluster.do_send(Arbitrate);
     }
-    let aside = Aside::start();
     let metrics = startup.metrics.map(|MetricsStartup { monasca, plan }| {
         let status = Arc::new(MetricsStatus::default());
         let (log, clock, sending) = (log.clone(), Arc::clone(&startup.clock), Arc::clone(&status));
@@ -254,6 +258,7 @@ pub async fn start(startup: Startup) -> Result<Running, StartError> {
         figures,
         outbox_depth: depth,
         surplus_not_recorded: Arc::default(),
+        marathon_submit_timeout,
         frameworks,
         cpu_source,
         metrics,
@@ -275,6 +280,16 @@ impl Running {
         self.aside.stop().await;
         self.store.close().await;
         self.core.stop();
+    }
+}
+
+#[cfg(test)]
+impl Running {
+    /// The thread that decides.
+    pub(super) async fn deciding_thread(&self) -> std::thread::ThreadId {
+        let (tell, told) = tokio::sync::oneshot::channel();
+        self.core.spawn_fn(move || tell.send(std::thread::current().id()).unwrap());
+        told.await.unwrap()
     }
 }
 

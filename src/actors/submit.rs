@@ -62,6 +62,20 @@ pub enum SubmitError {
         /// Who has it.
         holder: JobId,
     },
+    /// A job that is over has the name until its framework surely does not have it any more.
+    #[error("{framework} job {name:?} is {state}, as {holder}, and its name is not free yet: {until}")]
+    NameHeld {
+        /// The framework.
+        framework: Framework,
+        /// The name in it.
+        name: String,
+        /// Who has it.
+        holder: JobId,
+        /// How it ended.
+        state: &'static str,
+        /// When it will be.
+        until: String,
+    },
     /// Too much at once; worth another try in a moment.
     #[error("the supervisor is overloaded; try again in a moment")]
     Overloaded,

@@ -20,7 +20,7 @@ use super::view::job_view;
 use super::webhook::WebhookStatus;
 use crate::api::agent::AllocationReply;
 use crate::api::register::{AdmissionReply, AdmissionView, RegisterRequest};
-use crate::api::view::JobView;
+use crate::api::view::{Instant, JobView};
 use crate::clock::Clock;
 use crate::events::store::{EventLog, JobCursor, JobFilter, ReadError};
 use crate::qos::ids::{Framework, JobId};
@@ -44,6 +44,8 @@ pub struct Supervisor {
     pub(super) cpu_source: Option<Arc<FrameworkStatus>>,
     pub(super) metrics: Option<Arc<MetricsStatus>>,
     pub(super) webhook: Option<Arc<WebhookStatus>>,
+    /// How long the removal of an app that was never seen looks for it.
+    pub(super) marathon_submit_timeout: Option<Span>,
     pub(super) frameworks: BTreeMap<Framework, Arc<FrameworkStatus>>,
 }
 
@@ -76,6 +78,9 @@ impl Supervisor {
         let answer = self.registry.send(Register { job, submit, permit }).await;
         match answer.map_err(|_| SubmitError::Closed)? {
             Err(SubmitError::Rejected(Rejection::AlreadyRegistered)) => Err(SubmitError::Conflict.into()),
+            Err(SubmitError::NameTaken { framework, name, holder }) => {
+                Err(self.name_taken(framework, name, holder).into())
+            }
             answer => Ok(answer?),
         }
     }
@@ -88,6 +93,28 @@ impl Supervisor {
         let registered = validate(request, self.clock.now(), &self.defaults).map_err(RegisterError::Invalid)?;
         let admission = AdmissionView::from(&registered.admission);
         Ok(AdmissionReply { admission, least_deadline: least_deadline(&registered).map(Span::seconds) })
+    }
+
+    /// Says of a name that a job has which is over until when it has it.
+    fn name_taken(&self, framework: Framework, name: String, holder: JobId) -> SubmitError {
+        let over = self.state(holder).filter(|state| state.ending().is_some());
+        let Some(state) = over else { return SubmitError::NameTaken { framework, name, holder } };
+        let removed = || format!("it will be when {framework} has removed it");
+        let until = match (self.marathon_submit_timeout, state.ended_at) {
+            // Its submission may still be under way: its removal looks for it until then.
+            (Some(timeout), Some(ended_at)) if framework == Framework::Marathon && state.may_still_come() => {
+                format!(
+                    "its app may still come, and is waited for until {} (supervisor.submit_timeout after its end; longer when the \
+                     supervisor is restarted meanwhile)",
+                    Instant::from(ended_at + timeout)
+                )
+            }
+            _ if !self.frameworks.contains_key(&framework) => {
+                format!("this supervisor has no credentials for {framework}, and cannot see whether it is removed")
+            }
+            _ => removed(),
+        };
+        SubmitError::NameHeld { framework, name, holder, state: state.state_name(), until }
     }
 
     /// Submits a command to a job; a finished job answers from its history.

@@ -16,9 +16,6 @@ pub fn job_view(state: &JobState) -> JobView {
     let bounds = chronos.then(|| state.decision.map_or_else(published, |decision| decision.bounds));
     let execution = state.execution.as_ref();
     let progress = execution.and_then(|execution| execution.progress);
-    // The deadline of a long-running job counts from the start of its execution.
-    let deadline_at =
-        execution.map_or(registered.deadline_at, |execution| execution.started_at + registered.declared.deadline);
     let (on_time, finished, margin, reason) = ending(state);
     JobView {
         uuid: registered.job,
@@ -35,7 +32,7 @@ pub fn job_view(state: &JobState) -> JobView {
             desv_deadline: registered.declared.deviation(),
         },
         registered_at: state.registered_at.into(),
-        deadline_at: deadline_at.into(),
+        deadline_at: state.deadline_at().into(),
         iterations: chronos.then_some(registered.iterations),
         remaining: chronos.then(|| state.remaining()),
         cpus: state.cpus.map(|cpus| cpus.as_f64()),

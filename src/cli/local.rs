@@ -48,6 +48,9 @@ pub struct LocalArgs {
     /// How long a token of Keystone is good for
     #[arg(long, default_value = "1h", value_parser = parse_duration, value_name = "TIME")]
     pub token_lifetime: Duration,
+    /// How often the agents of Monasca publish the CPU time of each container
+    #[arg(long, default_value = "15s", value_parser = parse_duration, value_name = "TIME")]
+    pub monasca_agent_period: Duration,
     /// Behave as this Chronos
     #[arg(long, default_value = "3.0", value_name = "2.4|3.0")]
     pub chronos_version: ChronosVersion,
@@ -206,6 +209,7 @@ fn options(args: &LocalArgs, state_dir: PathBuf, executor: Arc<dyn Executor>) ->
         keystone_port: args.keystone_port,
         monasca_port: args.monasca_port,
         token_lifetime: args.token_lifetime,
+        monasca_agent_period: args.monasca_agent_period,
         chronos_version: args.chronos_version,
         marathon_version: args.marathon_version,
         marathon_limit: match args.marathon_limit {

@@ -5,7 +5,7 @@ use reqwest::{Client, Method, Url};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
-use super::transport::{BodyError, TransportError, innermost, read_body};
+use super::transport::{TransportError, read_answer};
 use crate::credentials::FrameworkCredentials;
 
 /// A list of many thousand jobs fits; a runaway answer does not exhaust the memory.
@@ -37,14 +37,14 @@ impl<'a> Call<'a> {
         self.method == Method::GET
     }
 
-    fn url(&self, master: &Url) -> Result<Url, ExchangeError> {
+    fn url(&self, master: &Url) -> Result<Url, TransportError> {
         let mut url = master.clone();
         // The URL library leaves these out of a path, and the request would hit another resource.
         if self.path.iter().any(|part| matches!(*part, "" | "." | "..")) {
-            return Err(ExchangeError::Configuration("the empty name, \".\" and \"..\" cannot stand in a URL".into()));
+            return Err(TransportError::Configuration("the empty name, \".\" and \"..\" cannot stand in a URL".into()));
         }
         url.path_segments_mut()
-            .map_err(|()| ExchangeError::Configuration(format!("{master} cannot be the base of a path")))?
+            .map_err(|()| TransportError::Configuration(format!("{master} cannot be the base of a path")))?
             .pop_if_empty()
             .extend(&self.path);
         if !self.query.is_empty() {
@@ -77,52 +77,13 @@ impl Reply {
     }
 }
 
-/// A request without an answer. No variant holds a credential.
-#[derive(Debug)]
-pub enum ExchangeError {
-    /// The client cannot be set up, or was asked for something that no request can say.
-    Configuration(String),
-    /// No connection: the request was surely not processed.
-    Refused {
-        /// Method and URL.
-        call: String,
-        /// The system's reason.
-        reason: String,
-    },
-    /// Sent, but no whole answer came in time: it may have been processed.
-    Timeout {
-        /// Method and URL.
-        call: String,
-    },
-    /// The connection broke after the request may have been sent: it may have been processed.
-    Interrupted {
-        /// Method and URL.
-        call: String,
-        /// The system's reason.
-        reason: String,
-    },
-    /// A success with more in it than is read.
-    TooLarge {
-        /// Method and URL.
-        call: String,
-        /// Says how much is read.
-        reason: String,
-    },
-}
-
-impl From<TransportError> for ExchangeError {
-    fn from(error: TransportError) -> Self {
-        ExchangeError::Configuration(error.to_string())
-    }
-}
-
 /// Sends `call` to `master` once.
 pub async fn exchange(
     http: &Client,
     credentials: &FrameworkCredentials,
     master: &Url,
     call: &Call<'_>,
-) -> Result<Reply, ExchangeError> {
+) -> Result<Reply, TransportError> {
     let url = call.url(master)?;
     let name = format!("{} {url}", call.method);
     let mut request = http.request(call.method.clone(), url);
@@ -135,31 +96,8 @@ pub async fn exchange(
     if let Some(body) = call.body {
         request = request.json(body);
     }
-    let response = request.send().await.map_err(|error| transport_error(&name, error))?;
+    let response = request.send().await.map_err(|error| TransportError::of(&name, error))?;
     let status = response.status();
-    let body = match read_body(response, BODY_LIMIT).await {
-        Ok(body) => body,
-        // The status is known already and says enough.
-        Err(_) if !status.is_success() => Vec::new(),
-        Err(BodyError::TooLarge) => {
-            let reason = format!("more than {} MiB", BODY_LIMIT / (1024 * 1024));
-            return Err(ExchangeError::TooLarge { call: name, reason });
-        }
-        Err(BodyError::Transport(error)) => return Err(transport_error(&name, error)),
-    };
+    let body = read_answer(&name, response, BODY_LIMIT).await?;
     Ok(Reply { call: name, status: status.as_u16(), body })
-}
-
-fn transport_error(call: &str, error: reqwest::Error) -> ExchangeError {
-    let call = call.to_owned();
-    let error = error.without_url();
-    if error.is_builder() {
-        ExchangeError::Configuration(format!("{call}: {}", innermost(&error)))
-    } else if error.is_connect() {
-        ExchangeError::Refused { call, reason: innermost(&error) }
-    } else if error.is_timeout() {
-        ExchangeError::Timeout { call }
-    } else {
-        ExchangeError::Interrupted { call, reason: innermost(&error) }
-    }
 }

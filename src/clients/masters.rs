@@ -4,12 +4,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use reqwest::Client;
 
-use super::exchange::{Call, ExchangeError, Reply, exchange};
-use super::transport::{TransportOptions, build_client};
+use super::exchange::{Call, Reply, exchange};
+use super::transport::{TransportError, TransportOptions, build_client};
 use crate::credentials::FrameworkCredentials;
 
 /// What decides whether another master is asked.
-pub trait CallFailure: From<ExchangeError> {
+pub trait CallFailure: From<TransportError> {
     /// Whether no connection was made, so that the request was surely not processed.
     fn is_refused(&self) -> bool;
 
@@ -34,7 +34,7 @@ impl Masters {
     ///
     /// # Errors
     /// When there is none, or `options` cannot be met.
-    pub fn new(credentials: FrameworkCredentials, options: &TransportOptions) -> Result<Self, ExchangeError> {
+    pub fn new(credentials: FrameworkCredentials, options: &TransportOptions) -> Result<Self, TransportError> {
         if credentials.urls.is_empty() {
             return Err(nobody());
         }
@@ -67,6 +67,6 @@ impl Masters {
     }
 }
 
-fn nobody() -> ExchangeError {
-    ExchangeError::Configuration("url: no master is named".into())
+fn nobody() -> TransportError {
+    TransportError::Configuration("url: no master is named".into())
 }

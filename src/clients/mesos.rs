@@ -5,7 +5,7 @@ use reqwest::{Client, StatusCode, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::transport::{BodyError, TransportError, TransportOptions, build_client, innermost, read_body};
+use super::transport::{BodyError, SetupError, TransportOptions, build_client, innermost, read_body};
 
 /// A list of many thousand agents fits.
 const BODY_LIMIT: usize = 64 * 1024 * 1024;
@@ -18,7 +18,7 @@ const REDIRECTS: usize = 3;
 pub enum MesosError {
     /// The client cannot be set up.
     #[error(transparent)]
-    Setup(#[from] TransportError),
+    Setup(#[from] SetupError),
     /// No answer, or none that is usable.
     #[error("GET {url}: {reason}")]
     Get {

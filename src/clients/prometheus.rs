@@ -8,7 +8,7 @@ use reqwest::{Client, Url};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::transport::{BodyError, TransportError, TransportOptions, build_client, innermost, read_body};
+use super::transport::{BodyError, SetupError, TransportOptions, build_client, innermost, read_body};
 
 /// A vector of many thousand series fits.
 const BODY_LIMIT: usize = 64 * 1024 * 1024;
@@ -21,7 +21,7 @@ const LONGEST_REASON: usize = 300;
 pub enum PrometheusError {
     /// The client cannot be set up.
     #[error(transparent)]
-    Setup(#[from] TransportError),
+    Setup(#[from] SetupError),
     /// No answer, or none that is usable.
     #[error("POST {url}: {reason}")]
     Query {

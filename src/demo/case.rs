@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 
+use super::arrival::{Arrival, Stored};
 use super::evidence;
 use super::interrupt::Interrupt;
 use super::jobs::{Workload, job_file, launch_all};
@@ -62,7 +63,7 @@ impl Bench<'_> {
         let watched = self.interrupt.or(self.watched(&testbed, &plans, start, progress)).await;
         progress.close();
         testbed.stop().await;
-        let (launched, end) = watched??;
+        let (launched, end, stored) = watched??;
         let identities: Vec<_> = launched.iter().map(|job| (job.uuid, job.name.clone())).collect();
         let mut evidence = evidence::collect(&files, &identities, SystemClock.now())?;
         let mut jobs = Vec::new();
@@ -75,7 +76,9 @@ impl Bench<'_> {
             }
             jobs.push(result);
         }
-        Ok((CaseSummary::new(case, self.options.speed, &jobs, end.elapsed.as_secs_f64(), evidence.events), jobs))
+        let metrics = Arrival::compare(&files.event_log(), stored)?;
+        let took = end.elapsed.as_secs_f64();
+        Ok((CaseSummary::new(case, self.options.speed, &jobs, took, evidence.events, metrics), jobs))
     }
 
     async fn watched(
@@ -84,14 +87,14 @@ impl Bench<'_> {
         plans: &[JobPlan],
         start: Timestamp,
         progress: &mut dyn Progress,
-    ) -> anyhow::Result<(Vec<Launched>, Snapshot)> {
+    ) -> anyhow::Result<(Vec<Launched>, Snapshot, Stored)> {
         let file = |plan| job_file(plan, &self.workload);
         let files = plans.iter().map(file).collect::<anyhow::Result<Vec<_>>>()?;
         let speed = self.options.speed;
         let Client::Chronos(chronos) = &testbed.client else { bail!("this case needs a Chronos") };
         let launched = launch_all(chronos, &testbed.api, &files, speed).await.context("a job could not be launched")?;
         let end = Watch { testbed, plans, speed, start }.to_the_end(progress).await?;
-        Ok((launched, end))
+        Ok((launched, end, Stored::take(testbed).await))
     }
 }
 

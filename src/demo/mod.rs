@@ -13,10 +13,12 @@
 //! | [`marathon`] | case III |
 //! | [`watch`], [`watchdog`], [`snapshot`], [`progress`] | what the jobs are doing, and whether anything is |
 //! | [`evidence`], [`timing`], [`agreement`] | what really happened, and whether the witnesses agree |
+//! | [`arrival`] | whether the metrics are in Monasca |
 //! | [`result`], [`table`] | what is printed |
 //! | [`interrupt`] | stopping in order |
 
 pub mod agreement;
+pub mod arrival;
 pub mod calibrate;
 pub mod case;
 pub mod evidence;

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::agreement::Claim;
+use super::arrival::Arrival;
 use super::evidence::Evidence;
 use super::marathon::figures::LongRunning;
 use super::options::Case;
@@ -180,11 +181,13 @@ pub struct CaseSummary {
     pub duration_s: f64,
     /// Events in the supervisor's log, each a verified link of its hash chain.
     pub events: i64,
+    /// What came of the metrics. That one is missing is told, and fails nothing.
+    pub metrics: Arrival,
 }
 
 impl CaseSummary {
     /// Counts the jobs of `case`.
-    pub fn new(case: Case, speed: Speed, jobs: &[JobResult], duration_s: f64, events: i64) -> Self {
+    pub fn new(case: Case, speed: Speed, jobs: &[JobResult], duration_s: f64, events: i64, metrics: Arrival) -> Self {
         let on_time = jobs.iter().filter(|job| job.on_time).count();
         let (total, published_on_time) = (jobs.len(), case.published_on_time());
         let slowdowns: Vec<f64> = jobs.iter().filter_map(|job| job.slowdown).collect();
@@ -199,6 +202,7 @@ impl CaseSummary {
             slowdown,
             duration_s: rounded(duration_s),
             events,
+            metrics,
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::qos::units::Cpus;
 
 /// The time settings of the supervisor and of its cluster: (section, key, published seconds, least real seconds). Below the
 /// least, scheduling jitter and HTTP would be taken for something else.
-const SCALED: [(&str, &str, f64, f64); 14] = [
+const SCALED: [(&str, &str, f64, f64); 15] = [
     ("elasticity", "deployment_time", 45.0, 0.0),
     ("elasticity", "resize_downtime", 20.0, 1.0),
     ("supervisor", "submit_timeout", 300.0, 30.0),
@@ -25,6 +25,7 @@ const SCALED: [(&str, &str, f64, f64); 14] = [
     ("marathon", "watch_interval", 30.0, 1.0),
     ("marathon", "resize_patience", 60.0, 10.0),
     ("marathon", "removed_after", 30.0, 3.0),
+    ("metrics", "batch_interval", 5.0, 0.1),
 ];
 
 /// What decides the settings.
@@ -43,11 +44,12 @@ pub struct Demo {
 }
 
 impl Demo {
-    /// Settings of a supervisor on a free loopback port, for the framework that `credentials` are for.
+    /// Settings of a supervisor on a free loopback port, for the framework that `credentials` are for; it sends its metrics where
+    /// `openstack` says.
     ///
     /// # Errors
     /// When a path is not UTF-8.
-    pub fn supervisor(&self, data_dir: &Path, credentials: &Path) -> Result<Settings, ConfigError> {
+    pub fn supervisor(&self, data_dir: &Path, credentials: &Path, openstack: &Path) -> Result<Settings, ConfigError> {
         let mut variables: Vec<(OsString, OsString)> = Vec::new();
         let mut set = |section: &str, key: &str, value: OsString| {
             variables.push((format!("MESOS_QOS_{section}_{key}").to_uppercase().into(), value));
@@ -56,6 +58,7 @@ impl Demo {
         set("supervisor", "port", "0".into());
         set("supervisor", "data_dir", data_dir.into());
         set("supervisor", &format!("credentials_{}", self.framework), credentials.into());
+        set("supervisor", "credentials_openstack", openstack.into());
         set("elasticity", "policy", self.policy.as_str().into());
         set("elasticity", "rescale", self.rescale.as_str().into());
         if let Some(cpus) = self.step_down {
@@ -80,7 +83,7 @@ mod tests {
             let speed = Speed::new(speed).unwrap();
             let step_down = (framework == Framework::Marathon).then_some(Cpus::from_milli(100));
             let demo = Demo { speed, policy: PolicyName::Step, framework, rescale, step_down };
-            demo.supervisor(Path::new("/tmp/d"), Path::new("/tmp/c")).unwrap()
+            demo.supervisor(Path::new("/tmp/d"), Path::new("/tmp/c"), Path::new("/tmp/o")).unwrap()
         };
         let at = |speed| of(speed, Framework::Chronos, RescaleMode::Restart);
         let published = at(1.0);
@@ -94,6 +97,8 @@ mod tests {
         assert_eq!((fast.chronos.poll_interval.seconds(), fast.chronos.judge_interval.seconds()), (0.02, 0.5));
         assert!(fast.supervisor.listen.is_loopback() && fast.supervisor.port == 0);
         assert_eq!(published.marathon, Settings::default().marathon);
+        assert_eq!(published.metrics, Settings::default().metrics);
+        assert_eq!(published.supervisor.credentials_openstack.as_deref(), Some(Path::new("/tmp/o")));
         let marathon = of(15.0, Framework::Marathon, RescaleMode::InPlace);
         assert_eq!(marathon.elasticity.monitoring_period.seconds(), 8.0);
         assert_eq!(marathon.elasticity.rescale, RescaleMode::InPlace);

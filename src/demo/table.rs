@@ -32,6 +32,7 @@ pub fn write(result: &DemoResult, colour: bool, out: &mut dyn Write) -> io::Resu
             conclusion(result, case, &jobs, out)?;
             agreement(case, &jobs, out)?;
         }
+        writeln!(out, "{}", case.metrics.sentence())?;
     }
     writeln!(
         out,

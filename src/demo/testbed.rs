@@ -29,6 +29,8 @@ use crate::supervise::{self, Supervising};
 
 /// Published period of the offers, s; and the least that is of use here.
 const OFFERS: (f64, f64) = (0.5, 0.01);
+/// Published period of the nodes' agents, s; and the least that is of use here.
+const AGENTS: (f64, f64) = (15.0, 0.5);
 /// From TERM to KILL. Most jobs have nothing to save, and nobody likes to wait after Ctrl-C.
 pub const KILL_GRACE: Duration = Duration::from_secs(1);
 
@@ -111,6 +113,10 @@ impl Files {
     fn credentials(&self, framework: Framework) -> PathBuf {
         self.dir.join(format!("{framework}.json"))
     }
+
+    fn openstack(&self) -> PathBuf {
+        self.dir.join("openstack.json")
+    }
 }
 
 impl Testbed {
@@ -134,6 +140,7 @@ impl Testbed {
             cpus_per_node: Cpus::from_milli(CPUS_PER_NODE * 1000),
             deployment_delay,
             offer_interval: scaled(OFFERS.0, OFFERS.1),
+            monasca_agent_period: scaled(AGENTS.0, AGENTS.1),
             visibility_delay: scaled(0.1, 0.01),
             task_kill_grace: kill_grace,
             // The agent holds its job to the limit, which may change while it runs.
@@ -148,10 +155,14 @@ impl Testbed {
             Framework::Marathon => cluster.marathon_url(),
         };
         cluster.credentials().write(&credentials, &url).context("credentials of the cluster")?;
+        let openstack = files.openstack();
+        let account = cluster.accounts().first().context("Keystone has no account")?;
+        let written = account.write(&openstack, &cluster.keystone_url(), &cluster.monasca_url());
+        written.context("credentials of OpenStack")?;
         let step_down = (framework == Framework::Marathon).then_some(options.step_down);
         let settings = settings::Demo { speed, policy: options.policy, framework, rescale, step_down };
         let (supervising, server) =
-            supervise::start(&settings.supervisor(&files.data_dir(), &credentials)?, clock).await?;
+            supervise::start(&settings.supervisor(&files.data_dir(), &credentials, &openstack)?, clock).await?;
         let server = actix_rt::spawn(server);
         let clients = clients(&supervising, framework, &credentials);
         let (api, client) = match clients {

@@ -62,7 +62,7 @@ pub enum LaunchError {
     #[error("{cause}{}", note(.withdrawal))]
     Submission {
         /// What happened.
-        cause: SubmitError,
+        cause: Box<SubmitError>,
         /// Why the registration could not be taken back, if it could not.
         withdrawal: Option<SupervisorError>,
     },
@@ -70,7 +70,7 @@ pub enum LaunchError {
     #[error("{cause}{}", note(.withdrawal))]
     AppSubmission {
         /// What happened.
-        cause: AppSubmitError,
+        cause: Box<AppSubmitError>,
         /// Why the registration could not be taken back, if it could not.
         withdrawal: Option<SupervisorError>,
     },

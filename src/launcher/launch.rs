@@ -157,7 +157,7 @@ async fn take_back(
         None if there => drop(submission.chronos.delete(submission.name).await),
         _ => {}
     }
-    Err(LaunchError::Submission { cause: error, withdrawal })
+    Err(LaunchError::Submission { cause: Box::new(error), withdrawal })
 }
 
 fn rewritten(

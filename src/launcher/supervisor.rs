@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::api::register::{AdmissionReply, RegisterReply, RegisterRequest};
 use crate::api::report::WithdrawRequest;
-use crate::clients::transport::{BodyError, TransportError, TransportOptions, build_client, innermost, read_body};
+use crate::clients::transport::{BodyError, SetupError, TransportOptions, build_client, innermost, read_body};
 use crate::qos::ids::JobId;
 
 const BODY_LIMIT: usize = 1024 * 1024;
@@ -59,8 +59,8 @@ impl SupervisorError {
     }
 }
 
-impl From<TransportError> for SupervisorError {
-    fn from(error: TransportError) -> Self {
+impl From<SetupError> for SupervisorError {
+    fn from(error: SetupError) -> Self {
         SupervisorError::Setup(error.to_string())
     }
 }

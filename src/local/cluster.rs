@@ -21,7 +21,8 @@ use super::options::LocalOptions;
 use super::servers::{Addresses, Inside, Ports};
 use super::store::Store;
 use super::usage::{JobUsage, Ledger};
-use super::{chronos, marathon};
+use super::{agents, chronos, marathon};
+use crate::openstack::Metric;
 
 /// A cluster on this machine. It has a thread and a runtime of its own, so that it can be used beside any other.
 ///
@@ -31,6 +32,7 @@ pub struct LocalCluster {
     addresses: Addresses,
     credentials: Credentials,
     accounts: Vec<Account>,
+    openstack: Arc<OpenStack>,
     journal: PathBuf,
     stop: Option<oneshot::Sender<()>>,
     stopped: Option<oneshot::Receiver<()>>,
@@ -96,7 +98,14 @@ impl LocalCluster {
         let (ready_tx, ready) = mpsc::channel();
         let accounts = options.accounts.clone();
         let openstack = Arc::new(OpenStack::new(accounts.clone(), options.token_lifetime, options.clock.clone()));
-        let inside = Inside { driver: driver.clone(), credentials: credentials.clone(), addresses, cluster, openstack };
+        let inside = Inside {
+            driver: driver.clone(),
+            credentials: credentials.clone(),
+            addresses,
+            cluster,
+            openstack: Arc::clone(&openstack),
+        };
+        let (monasca_agent_period, env) = (options.monasca_agent_period, options.env.clone());
         let thread = std::thread::Builder::new().name("local-cluster".into()).spawn(move || {
             let system = actix_web::rt::System::new();
             system.block_on(async move {
@@ -111,9 +120,13 @@ impl LocalCluster {
                     }
                 }
                 let ticker = actix_web::rt::spawn(inside.driver.clone().run());
+                let publishing =
+                    agents::run(inside.driver.clone(), inside.openstack.clone(), monasca_agent_period, env);
+                let agents = actix_web::rt::spawn(publishing);
                 // Told to stop, or forgotten without a word: both end here.
                 let _ = stop_wanted.await;
                 ticker.abort();
+                agents.abort();
                 for server in servers {
                     server.stop(false).await;
                 }
@@ -128,6 +141,7 @@ impl LocalCluster {
             addresses,
             credentials,
             accounts,
+            openstack,
             journal: journal_path,
             stop: Some(stop),
             stopped: Some(stopped),
@@ -163,6 +177,11 @@ impl LocalCluster {
     /// Who may log in at Keystone.
     pub fn accounts(&self) -> &[Account] {
         &self.accounts
+    }
+
+    /// Everything that Monasca has stored, of all projects, in no particular order.
+    pub fn metrics(&self) -> Vec<Metric> {
+        self.openstack.metrics()
     }
 
     /// Who may use the APIs of the frameworks.

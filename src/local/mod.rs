@@ -7,6 +7,7 @@
 //! | [`chronos`], [`marathon`] | the schedulers as state machines, and their HTTP interfaces |
 //! | `mesos` | what the Mesos master and agents tell |
 //! | [`openstack`] | Keystone and Monasca, as far as metrics go |
+//! | `agents` | the agents of Monasca, which publish the containers' CPU time |
 //! | [`nodes`], [`ports`] | how much CPU is reserved where, and which ports |
 //! | [`action`], [`task`], [`timers`] | what the schedulers have in common |
 //! | `driver` | tells the schedulers what happened, does what they want |
@@ -23,6 +24,7 @@
 //! fetched, `runAsUser` and `user` are kept but tasks run as the user of this process, nodes have no attributes.
 
 pub mod action;
+mod agents;
 mod body;
 mod bus;
 pub mod chronos;

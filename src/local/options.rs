@@ -40,6 +40,8 @@ pub struct LocalOptions {
     pub accounts: Vec<Account>,
     /// How long a token of Keystone is good for.
     pub token_lifetime: Duration,
+    /// The agents of Monasca publish the containers' CPU time at this period.
+    pub monasca_agent_period: Duration,
     /// Whose behaviour is served as Chronos.
     pub chronos_version: ChronosVersion,
     /// Whose behaviour is served as Marathon.
@@ -143,6 +145,7 @@ impl LocalOptions {
             monasca_port: 0,
             accounts: vec![Account::random()],
             token_lifetime: Duration::from_secs(3600),
+            monasca_agent_period: Duration::from_secs(15),
             chronos_version: ChronosVersion::default(),
             marathon_version: MarathonVersion::default(),
             marathon_limit: CpuLimit::default(),
@@ -186,6 +189,7 @@ impl LocalOptions {
             ("offer interval", self.offer_interval),
             ("schedule horizon", self.schedule_horizon),
             ("token lifetime", self.token_lifetime),
+            ("Monasca agent period", self.monasca_agent_period),
         ];
         for (name, duration) in times {
             if duration.is_zero() {

@@ -10,9 +10,9 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::address::{base, below};
-use super::call::{Answer, Call, CallError, send};
+use super::call::{Answer, Call, send};
 use super::message::message_without;
-use crate::clients::transport::{TransportOptions, build_client};
+use crate::clients::transport::{TransportError, TransportOptions, build_client};
 use crate::credentials::OpenStackCredentials;
 
 /// A proxy may tidy the path once, a load balancer once more.
@@ -26,7 +26,7 @@ const DOMAIN: &str = "default";
 pub enum KeystoneError {
     /// No answer.
     #[error(transparent)]
-    Call(#[from] CallError),
+    Call(#[from] TransportError),
     /// 401, which has four causes and never says which.
     #[error(
         "{call}: Keystone refuses the login (401). It says so alike when the password is wrong, the user is unknown, the project is unknown, \
@@ -120,7 +120,7 @@ impl Keystone {
         // The catalog can be long, and nothing here reads it.
         tokens.set_query(Some("nocatalog"));
         Ok(Keystone {
-            http: build_client(options).map_err(CallError::from)?,
+            http: build_client(options).map_err(TransportError::from)?,
             tokens,
             username: credentials.username.clone(),
             password: credentials.password.clone(),

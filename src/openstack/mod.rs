@@ -15,7 +15,6 @@ mod message;
 mod monasca;
 mod token;
 
-pub use call::CallError;
 pub use keystone::{Keystone, KeystoneError, Login};
 pub use monasca::alarms::{AlarmDefinition, Severity};
 pub use monasca::metric::Metric;

@@ -29,7 +29,10 @@ impl Noticed {
     /// Takes the next event into account; its notices.
     pub fn advance(&mut self, recorded: &Recorded) -> Vec<Notice> {
         let before_the_end = self.state.ending().is_none();
+        let had_begun = self.state.execution.is_some();
         self.state.apply(recorded);
+        // It has another deadline from now on.
+        self.late &= had_begun || self.state.execution.is_none();
         let mut notices = Vec::new();
         match &recorded.event {
             JobEvent::Decided(decided) => {
@@ -51,6 +54,7 @@ impl Noticed {
         }
         let missed = match &recorded.event {
             JobEvent::Completed(completed) => (!completed.on_time).then_some(Span::ZERO - completed.margin),
+            JobEvent::DeadlinePassed(passed) => Some(recorded.at.since(passed.deadline_at)),
             // Whatever is heard of a job after its deadline, unless it is a part of its end, which says itself whether it is late.
             JobEvent::MarathonEnded(_) | JobEvent::SegmentEnded(_) => None,
             JobEvent::IterationFinished(_) if self.state.remaining() == 0 => None,
@@ -60,7 +64,10 @@ impl Noticed {
         if let Some(over) = missed.filter(|_| before_the_end && !self.late) {
             self.late = true;
             let how = if self.state.ending().is_some() { "ended" } else { "not done" };
-            let reason = format!("{how} {:.0} s after its deadline", over.seconds());
+            let reason = match over.seconds() {
+                ..1.0 => format!("{how} at its deadline"),
+                seconds => format!("{how} {seconds:.0} s after its deadline"),
+            };
             notices.push(self.notice(recorded, NoticeKind::Late, reason));
         }
         notices
@@ -71,11 +78,8 @@ impl Noticed {
         self.state.is_finished()
     }
 
-    /// That of a long-running job counts from the start of its execution.
     fn deadline(&self) -> Timestamp {
-        let registered = &self.state.registered;
-        let execution = self.state.execution.as_ref();
-        execution.map_or(registered.deadline_at, |execution| execution.started_at + registered.declared.deadline)
+        self.state.deadline_at()
     }
 
     fn notice(&self, recorded: &Recorded, event: NoticeKind, reason: String) -> Notice {
@@ -223,6 +227,32 @@ mod tests {
             [],
             "nobody waits for it"
         );
+    }
+
+    #[test]
+    fn a_job_that_falls_silent_is_told_of_at_its_deadline_and_not_again() {
+        let passed = || JobEvent::DeadlinePassed(DeadlinePassed { deadline_at: at(1000) });
+        let seen = || JobEvent::CpuObserved(CpuObserved { cpus: Cpus::from_milli(1000) });
+        let ended = Completed { finished_at: at(1010), on_time: false, margin: Span::from_secs(-10) };
+        let first = registered(Verdict::Feasible);
+        let late = |version: &str| vec![(NoticeKind::Late, version.to_owned())];
+        assert_eq!(notices(vec![(T0, first.clone()), (at(1000), passed())]), late("2"));
+        let events = vec![(T0, first.clone()), (at(1000), passed()), (at(1005), seen()), (at(1010), ended.into())];
+        assert_eq!(notices(events), late("2"));
+        // Something was heard before the supervisor came to its alarm; logs of before the event have no other.
+        assert_eq!(notices(vec![(T0, first), (at(1001), seen()), (at(1002), passed())]), late("2"));
+    }
+
+    #[test]
+    fn a_long_running_job_that_begins_after_its_deadline_has_another() {
+        let JobEvent::Registered(mut first) = registered(Verdict::Feasible) else { panic!("not registered") };
+        first.framework = Framework::Marathon;
+        let passed = |seconds| JobEvent::DeadlinePassed(DeadlinePassed { deadline_at: at(seconds) });
+        let begun = MarathonStarted { started_at: at(1500), received_at: at(1500), execution: None, hostname: None };
+        let mut events = vec![(T0, first.into()), (at(1000), passed(1000)), (at(1500), begun.into())];
+        assert_eq!(notices(events.clone()), [(NoticeKind::Late, "2".to_owned())]);
+        events.push((at(2500), passed(2500)));
+        assert_eq!(notices(events)[1..], [(NoticeKind::Late, "4".to_owned())]);
     }
 
     #[test]

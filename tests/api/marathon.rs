@@ -198,3 +198,40 @@ fn what_the_running_segments_agent_said_last_counts_and_nobody_elses_word() {
         app.stop().await;
     });
 }
+
+#[test]
+fn the_name_of_a_job_that_is_over_is_refused_with_when_it_will_be_free() {
+    on_actix(async {
+        let app = TestApp::start_with(&[("supervisor", "submit_timeout", "1000")]).await;
+        let again = async |uuid: &str| {
+            let body = json!({"uuid": new_uuid(), "name": format!("/app-{uuid}"), "framework": "marathon", "job_duration": 400,
+                "deadline": 480, "desv_deadline": 0.1, "cpus": 1, "arguments_version": 1});
+            let (status, problem) = app.post("/initTask", body).await;
+            assert_eq!(status, StatusCode::CONFLICT, "{problem}");
+            problem.to_string()
+        };
+        let (uuid, _) = registered(&app).await;
+        assert!(again(&uuid).await.contains("already registered"));
+        let cancel = async |uuid: &str| {
+            let path = format!("/api/v1/jobs/{uuid}");
+            assert_eq!(app.send(Method::DELETE, &path, Some(&app.operator), None).await.status(), StatusCode::ACCEPTED);
+            let (_, page) = app.get(&format!("{path}/events")).await;
+            let ended = page["items"].as_array().unwrap().last().unwrap()["at"].as_str().unwrap().to_owned();
+            chrono::DateTime::parse_from_rfc3339(&ended).unwrap()
+        };
+        let free = cancel(&uuid).await.to_utc() + chrono::TimeDelta::seconds(1000);
+        let free = free.to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+        let problem = again(&uuid).await;
+        assert!(problem.contains("cancelled") && problem.contains("submit_timeout"), "{problem}");
+        assert!(problem.contains(free.trim_end_matches('Z')), "{problem} and not {free}");
+        // One that has reported is there, and is only to be removed.
+        let (uuid, _) = registered(&app).await;
+        let begin =
+            json!({"uuid": uuid, "started_at": now(), "sent_at": now(), "execution": "e1", "hostname": "node1"});
+        assert_eq!(app.post("/initMarathonApp", begin).await.0, StatusCode::OK);
+        cancel(&uuid).await;
+        let problem = again(&uuid).await;
+        assert!(problem.contains("when marathon has removed it") && !problem.contains("submit_timeout"), "{problem}");
+        app.stop().await;
+    });
+}

@@ -1,6 +1,6 @@
 //! A resize to more CPU than any node has.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -62,6 +62,46 @@ fn it_is_taken_back_by_a_supervisor_that_did_not_ask_for_it() {
     });
 }
 
+/// The rollback is done, and the supervisor ends before it sees so.
+#[test]
+fn a_supervisor_that_ends_between_the_rollback_and_its_record_does_not_ask_for_the_same_again() {
+    on_actix(async {
+        let faults = Faults::default();
+        let world = World::start_behind(VERSIONS[1], &faults, &SETTINGS).await;
+        let uuid = world.launch(job(1.0, 0.6, 6.0)).await;
+        faults.answer_after(("DELETE", "/v2/deployments"), "GET", "/v2/apps", 503);
+        faults.wait_for("DELETE", "/v2/deployments", 1).await;
+        // Back to what was before, and nothing is under way.
+        let patience = Instant::now() + Duration::from_secs(60);
+        while world.find().await.is_none_or(|app| app.cpus.milli() != 1000 || app.deployments().next().is_some()) {
+            assert!(Instant::now() < patience, "it is never rolled back");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert_eq!(world.count(&uuid, "RescaleTakenBack").await, 1);
+        assert_eq!(world.count(&uuid, "RescaleFailed").await, 0, "the old supervisor does not know it");
+        let world = world.restart_supervisor_after(async |_| faults.heal()).await;
+        world.wait_for_events(&uuid, "RescaleFailed", 1).await;
+        let failed = &world.events(&uuid, "RescaleFailed").await[0];
+        assert_eq!((&failed["no_room"], &failed["cpus"]), (&json!(true), &json!(2500)), "{failed}");
+        assert_eq!(faults.count("PATCH", "/v2/apps"), 1, "asked for once");
+        world.wait_for_state(&uuid, "completed").await;
+        world.wait_until_settled(&uuid).await;
+        assert_eq!(world.launches(), [1000, 1000], "stopped once");
+        world.stop().await;
+    });
+}
+
+/// From the first event of one kind to the last of the other.
+async fn seconds_between(world: &World, uuid: &str, first: &str, last: &str) -> f64 {
+    let (_, page) = world.app.get(&format!("/api/v1/jobs/{uuid}/events?limit=1000")).await;
+    let of = |kind: &str| {
+        let of_kind = page["items"].as_array().unwrap().iter().filter(|event| event["kind"] == kind);
+        let at = of_kind.map(|event| chrono::DateTime::parse_from_rfc3339(event["at"].as_str().unwrap()).unwrap());
+        at.collect::<Vec<_>>()
+    };
+    (*of(last).last().unwrap() - of(first)[0]).num_milliseconds() as f64 / 1000.0
+}
+
 #[test]
 fn a_task_that_takes_long_to_write_its_checkpoint_is_no_lack_of_room() {
     on_actix(async {
@@ -70,9 +110,19 @@ fn a_task_that_takes_long_to_write_its_checkpoint_is_no_lack_of_room() {
             let mut app = job(1.0, 0.6, 6.0);
             app["env"]["SLOW_END"] = json!("4");
             let uuid = world.launch(app).await;
-            world.wait_for_events(&uuid, "RescaleApplied", 1).await;
-            assert_eq!(world.count(&uuid, "RescaleFailed").await, 0, "{version}");
+            let patience = Instant::now() + Duration::from_secs(60);
+            while world.count(&uuid, "RescaleApplied").await == 0 {
+                for kind in ["RescaleTakenBack", "RescaleFailed"] {
+                    assert_eq!(world.count(&uuid, kind).await, 0, "{version}: {:?}", world.app.kinds(&uuid).await);
+                }
+                assert!(Instant::now() < patience, "{version}: {:?}", world.app.kinds(&uuid).await);
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
             assert_eq!(world.launches(), [1000, 1400], "{version}");
+            // The old task wrote for longer than a task may be without a node, or this shows nothing.
+            world.wait_for_events(&uuid, "SegmentStarted", 2).await;
+            let waited = seconds_between(&world, &uuid, "Rescaled", "SegmentStarted").await;
+            assert!(waited > 2.0, "{version}: {waited} s");
             world.stop().await;
         }
     });

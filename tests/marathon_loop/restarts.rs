@@ -1,6 +1,6 @@
 //! The supervisor ends in the middle of a resize and is started again.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::faults::Faults;
 use crate::helpers::on_actix;
@@ -14,10 +14,15 @@ fn a_resize_that_was_made_but_not_recorded_is_not_made_twice() {
             let world = World::start_behind(version, &faults, &[]).await;
             // Carried out, and never heard of: no look works any more either.
             faults.lose_answer(method, "/v2/apps", 1);
+            faults.answer_after((method, "/v2/apps"), "GET", "/v2/", 503);
             let uuid = world.launch(job(1.0, 0.6, 6.0)).await;
             world.wait_for_events(&uuid, "SeenInFramework", 1).await;
             faults.wait_for(method, "/v2/apps", 1).await;
-            faults.answer("GET", "/v2/", 503, usize::MAX);
+            let patience = Instant::now() + Duration::from_secs(60);
+            while world.find().await.is_none_or(|app| app.cpus.milli() != 1400) {
+                assert!(Instant::now() < patience, "{version}: it is not carried out");
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
             let world = world.restart_supervisor(Duration::from_millis(300)).await;
             assert_eq!(world.count(&uuid, "RescaleApplied").await, 0, "{version}");
             faults.heal();

@@ -27,6 +27,8 @@ pub struct Seen {
     pub method: String,
     pub path: String,
     pub query: String,
+    /// `X-Auth-Token`, or nothing.
+    pub token: String,
     pub body: Vec<u8>,
     /// What was answered; 0 when nothing was yet.
     pub status: u16,
@@ -93,6 +95,7 @@ async fn pass(request: HttpRequest, body: Bytes, proxy: Data<Proxy>) -> HttpResp
         method: request.method().to_string(),
         path: request.path().to_owned(),
         query: request.query_string().to_owned(),
+        token: header(&request, "x-auth-token"),
         body: body.to_vec(),
         status: 0,
     };
@@ -109,6 +112,10 @@ async fn pass(request: HttpRequest, body: Bytes, proxy: Data<Proxy>) -> HttpResp
     let response = answer(&request, body, &proxy, fate).await;
     proxy.gate.0.lock().unwrap().seen[at].status = response.status().as_u16();
     response
+}
+
+fn header(request: &HttpRequest, name: &str) -> String {
+    request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
 }
 
 async fn answer(request: &HttpRequest, body: Bytes, proxy: &Proxy, fate: Fate) -> HttpResponse {

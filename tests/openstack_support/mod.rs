@@ -1,6 +1,7 @@
 //! A cluster with Keystone and Monasca, and what stands between them and the supervisor.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub mod cli;
 pub mod gate;
 
 use std::path::PathBuf;

@@ -1,49 +1,12 @@
-use std::path::PathBuf;
-use std::time::{Duration, Instant};
+//! CPU times of containers, and their absence.
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use nix::sys::signal::{Signal, kill};
-use serde_json::Value;
 
 use crate::exporter::Exporter;
 use crate::helpers::on_actix;
-use crate::marathon_world::{VERSIONS, World, job};
+use crate::marathon_world::World;
+use crate::measured_world::{launch, wait_for_source, world};
 use crate::server::Prometheus;
-
-/// Some settings name files that must live as long as the supervisor.
-type Setting<'a> = (&'a str, &'a str, &'a str);
-
-async fn world(url: &str, more: &[Setting<'_>]) -> World {
-    let mut settings = vec![
-        ("cpu_source", "kind", "prometheus"),
-        ("prometheus", "url", url),
-        ("prometheus", "connect_timeout", "1"),
-        ("prometheus", "request_timeout", "1"),
-    ];
-    settings.extend(more);
-    World::start(VERSIONS[2], &settings).await
-}
-
-/// An app whose agent says that it uses a thousand CPUs; by its container it uses the one that it needs.
-async fn launch(world: &World, exporter: &Exporter) -> String {
-    let uuid = world.launch(job(1.0, 1000.0, 4_000_000.0)).await;
-    exporter.measure(&uuid);
-    uuid
-}
-
-/// Waits until `/readyz` says this of the source; gives the detail.
-async fn wait_for_source(world: &World, state: &str) -> Value {
-    let patience = Instant::now() + Duration::from_secs(60);
-    loop {
-        let detail = world.app.get("/readyz").await.1["detail"].clone();
-        if detail["cpu_source"] == state {
-            return detail;
-        }
-        assert!(Instant::now() < patience, "not {state}: {detail}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
 
 /// The samples in the log, as instant and CPU time, in microseconds.
 async fn samples(world: &World, uuid: &str) -> Vec<(i64, i64)> {
@@ -124,64 +87,6 @@ fn a_prometheus_that_hangs_is_waited_for_no_longer_than_the_time_out_and_stops_n
         kill(prometheus.pid(), Signal::SIGCONT).unwrap();
         wait_for_source(&world, "reachable").await;
         world.wait_for_events(&uuid, "CpuSample", so_far + 1).await;
-        world.stop().await;
-    });
-}
-
-const USER: &str = "supervisor";
-const PASSWORD: &str = "a password of the test";
-
-/// Of `PASSWORD`, by bcrypt at its lowest cost.
-const HASH: &str = "$2b$04$P2hzx9YCFwdJm.Uc/L30i.ULY2ULkHSFUI//L2IuE8gkDIGQCLPFy";
-
-/// Writes a file that only its owner can read.
-fn private(dir: &tempfile::TempDir, name: &str, content: &str) -> PathBuf {
-    use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
-    let path = dir.path().join(name);
-    let mut file = std::fs::OpenOptions::new().create_new(true).write(true).mode(0o600).open(&path).unwrap();
-    file.write_all(content.as_bytes()).unwrap();
-    path
-}
-
-#[test]
-fn a_prometheus_with_tls_and_passwords_is_asked_with_the_header_and_trusted_by_its_certificate() {
-    on_actix(async {
-        let dir = tempfile::tempdir().unwrap();
-        let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".into()]).unwrap();
-        let certificate = private(&dir, "tls.crt", &made.cert.pem());
-        let key = private(&dir, "tls.key", &made.signing_key.serialize_pem());
-        let web = format!(
-            "tls_server_config: {{cert_file: {}, key_file: {}}}\nbasic_auth_users: {{{USER}: {HASH}}}\n",
-            certificate.display(),
-            key.display()
-        );
-        let web = private(&dir, "web.yml", &web);
-        let trusted = reqwest::Certificate::from_pem(made.cert.pem().as_bytes()).unwrap();
-        let client = reqwest::Client::builder().tls_certs_only([trusted]).no_proxy().build().unwrap();
-        let exporter = Exporter::start().await;
-        let prometheus = Prometheus::start_with(&exporter.target(), Some(&web), client).await;
-        let basic = |password: &str| format!("Basic {}\n", BASE64_STANDARD.encode(format!("{USER}:{password}")));
-        let wrong = private(&dir, "wrong", &basic("another one"));
-        let right = private(&dir, "right", &basic(PASSWORD));
-        let text = |path: &PathBuf| path.to_str().unwrap().to_owned();
-        let (certificate, wrong, right) = (text(&certificate), text(&wrong), text(&right));
-        for (more, reason) in [
-            (vec![("prometheus", "authorization_file", right.as_str())], "certificate"),
-            (vec![("prometheus", "cacert", certificate.as_str())], "status 401"),
-            (vec![("prometheus", "cacert", &certificate), ("prometheus", "authorization_file", &wrong)], "status 401"),
-        ] {
-            let world = world(&prometheus.url, &more).await;
-            launch(&world, &exporter).await;
-            let detail = wait_for_source(&world, "unreachable").await;
-            let error = detail["cpu_source_last_error"].as_str().unwrap().to_lowercase();
-            assert!(error.contains(reason), "{more:?}: {error}");
-            world.stop().await;
-        }
-        let more = [("prometheus", "cacert", certificate.as_str()), ("prometheus", "authorization_file", &right)];
-        let world = world(&prometheus.url, &more).await;
-        let uuid = launch(&world, &exporter).await;
-        world.wait_for_events(&uuid, "CpuSample", 1).await;
         world.stop().await;
     });
 }

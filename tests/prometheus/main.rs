@@ -16,5 +16,7 @@ mod marathon_world;
 
 mod cpu_source;
 mod exporter;
+mod measured_world;
 mod scrape;
+mod secured;
 mod server;

@@ -1,10 +1,15 @@
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
+use mesos_qos::clients::transport::TransportOptions;
 use mesos_qos::credentials::OpenStackCredentials;
-use serde_json::Value;
+use mesos_qos::openstack::Keystone;
+use reqwest::header::HeaderValue;
+use serde_json::{Value, json};
 use tokio::sync::{OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// The real Keystone and Monasca, which all tests of this program share.
@@ -17,6 +22,14 @@ pub struct Rig {
     pipes: Mutex<Pipes>,
     disturbed: RwLock<()>,
     short: OnceCell<()>,
+    token: OnceCell<HeaderValue>,
+    warm: OnceCell<()>,
+}
+
+/// On a busy machine the real ones take their time, which is not what is tested.
+pub fn patient() -> TransportOptions {
+    let request_timeout = Duration::from_secs(60);
+    TransportOptions { request_timeout, ..TransportOptions::default() }
 }
 
 /// As in the rig's programs.
@@ -68,6 +81,8 @@ pub fn rig() -> &'static Rig {
             pipes: Mutex::new(pipes),
             disturbed: RwLock::new(()),
             short: OnceCell::new(),
+            token: OnceCell::new(),
+            warm: OnceCell::new(),
         }
     })
 }
@@ -96,12 +111,28 @@ impl Rig {
 
     /// While this is held nobody stops or pauses anything.
     pub async fn shared(&self) -> RwLockReadGuard<'_, ()> {
-        self.disturbed.read().await
+        let calm = self.disturbed.read().await;
+        self.warm().await;
+        calm
     }
 
     /// While this is held no other test uses the rig: something will be stopped or paused.
     pub async fn alone(&self) -> RwLockWriteGuard<'_, ()> {
-        self.disturbed.write().await
+        let mine = self.disturbed.write().await;
+        self.warm().await;
+        mine
+    }
+
+    /// The first request takes long: components load what they need, and look each other up.
+    async fn warm(&self) {
+        let began = Instant::now();
+        let answers = async || {
+            while let Err(problem) = self.try_get("alarm-definitions").await {
+                assert!(began.elapsed() < Duration::from_secs(120), "monasca-api does not answer: {problem}");
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        };
+        self.warm.get_or_init(answers).await;
     }
 
     /// Of this account of the project.
@@ -118,5 +149,42 @@ impl Rig {
     /// Of the account that may send and read.
     pub fn user(&self) -> OpenStackCredentials {
         self.credentials("user_monasca", "123456")
+    }
+
+    /// Writes a credentials file of this account into `dir`.
+    pub fn credentials_file(&self, dir: &Path, username: &str, password: &str) -> PathBuf {
+        self.credentials_file_by(dir, (&self.keystone, &self.monasca), username, password)
+    }
+
+    /// The same, by other ways to Keystone and Monasca.
+    pub fn credentials_file_by(&self, dir: &Path, by: (&str, &str), username: &str, password: &str) -> PathBuf {
+        let file = dir.join(format!("{username}.json"));
+        let content = json!({"keystone_url": by.0, "monasca_client_url": by.1, "username": username,
+            "password": password, "project_name": "myproject"});
+        std::fs::write(&file, content.to_string()).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+        file
+    }
+
+    /// What monasca-api answers to this path below `/v2.0`, asked for as anybody would.
+    pub async fn get(&self, path: &str) -> Value {
+        self.try_get(path).await.unwrap_or_else(|problem| panic!("{path}: {problem}"))
+    }
+
+    async fn try_get(&self, path: &str) -> Result<Value, String> {
+        let login = async || {
+            let login = Keystone::new(&self.user(), &patient()).unwrap().login().await;
+            login.map(|login| login.token).map_err(|error| error.to_string())
+        };
+        let token = self.token.get_or_try_init(login).await?;
+        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build().unwrap();
+        let request = client.get(format!("{}/v2.0/{path}", self.monasca)).header("X-Auth-Token", token);
+        let answer = request.send().await.map_err(|error| error.to_string())?;
+        let status = answer.status();
+        let body = answer.text().await.map_err(|error| error.to_string())?;
+        if status != 200 {
+            return Err(format!("{status} {body}"));
+        }
+        serde_json::from_str(&body).map_err(|error| error.to_string())
     }
 }

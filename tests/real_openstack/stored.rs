@@ -6,76 +6,12 @@ use std::time::{Duration, Instant};
 use chrono::DateTime;
 use serde_json::Value;
 
+use crate::expected::{OF_A_BATCH_JOB, OF_A_LONG_RUNNING_JOB, Values, expected};
 use crate::helpers::TestApp;
 use crate::rig::Rig;
 
-/// The values of one series: instants in milliseconds, in order.
-type Values = Vec<(i64, f64)>;
-
 /// What is stored of every job, by metric and job.
 pub type Stored = BTreeMap<String, BTreeMap<String, Values>>;
-
-/// The metrics of a batch job.
-const OF_A_BATCH_JOB: [&str; 7] = [
-    "deadline",
-    "remaining_iterations",
-    "timestamp_finished",
-    "last_job_duration",
-    "prediction_deadline",
-    "prediction_vs_deadline",
-    "current_cpu",
-];
-
-fn millis(instant: &Value) -> i64 {
-    DateTime::parse_from_rfc3339(instant.as_str().unwrap()).unwrap().timestamp_micros().div_euclid(1000)
-}
-
-/// What a batch job's events bring, computed from the documents of the API and nothing else.
-pub fn expected(events: &[Value]) -> BTreeMap<&'static str, Values> {
-    let mut series: BTreeMap<&'static str, Values> = BTreeMap::new();
-    let (mut left, mut deadline, mut cpus) = (0.0, 0, None);
-    for event in events {
-        let (data, at) = (&event["data"], millis(&event["at"]));
-        let micros = |key: &str| data[key].as_i64().unwrap();
-        let seconds = |key: &str| micros(key) as f64 / 1e6;
-        let milli = |key: &str| data[key].as_f64().unwrap() / 1000.0;
-        let values = match event["kind"].as_str().unwrap() {
-            "Registered" => {
-                (left, deadline) = (data["iterations"].as_f64().unwrap(), micros("deadline_at"));
-                vec![("deadline", seconds("deadline_at")), ("remaining_iterations", left)]
-            }
-            "SeenInFramework" => {
-                cpus = Some(milli("cpus"));
-                vec![]
-            }
-            "IterationFinished" if data["outcome"] == "counted" => {
-                left -= 1.0;
-                vec![
-                    ("remaining_iterations", left),
-                    ("timestamp_finished", seconds("finished_at")),
-                    ("last_job_duration", seconds("duration")),
-                ]
-            }
-            "Decided" => vec![
-                ("prediction_deadline", seconds("prediction")),
-                ("prediction_vs_deadline", (micros("prediction") - deadline) as f64 / 1e6),
-                ("current_cpu", cpus.unwrap()),
-            ],
-            "RescaleApplied" => {
-                cpus = Some(milli("cpus"));
-                vec![("current_cpu", cpus.unwrap())]
-            }
-            _ => vec![],
-        };
-        for (name, value) in values {
-            let series = series.entry(name).or_default();
-            // Two of one millisecond would be one in Monasca.
-            let at = series.last().map_or(at, |(last, _)| at.max(last + 1));
-            series.push((at, value));
-        }
-    }
-    series
-}
 
 /// All values of a metric, from where Monasca keeps them.
 pub async fn of_metric(rig: &Rig, name: &str) -> BTreeMap<String, Values> {
@@ -119,23 +55,40 @@ pub async fn events(app: &TestApp, uuid: &str) -> Vec<Value> {
     }
 }
 
-/// Waits until all is stored, then compares value by value and instant by instant. How many values that are.
-pub async fn compare(rig: &Rig, app: &TestApp, jobs: &[String]) -> usize {
+/// By job what its events bring.
+async fn of_jobs<'a>(app: &TestApp, jobs: &'a [String]) -> BTreeMap<&'a String, BTreeMap<&'static str, Values>> {
     let mut of_jobs = BTreeMap::new();
     for uuid in jobs {
         of_jobs.insert(uuid, expected(&events(app, uuid).await));
     }
-    let wanted: usize = of_jobs.values().flat_map(BTreeMap::values).map(Vec::len).sum();
+    of_jobs
+}
+
+/// How many values there are to be, and how many there are.
+fn counts(of_jobs: &BTreeMap<&String, BTreeMap<&'static str, Values>>, stored: &Stored) -> (usize, usize) {
+    let wanted = of_jobs.values().flat_map(BTreeMap::values).map(Vec::len).sum();
+    let of_these = |series: &BTreeMap<String, Values>| -> usize {
+        of_jobs.keys().filter_map(|uuid| series.get(*uuid)).map(Vec::len).sum()
+    };
+    (wanted, stored.values().map(of_these).sum())
+}
+
+/// How many values of these batch jobs are not stored.
+pub async fn missing(rig: &Rig, app: &TestApp, jobs: &[String]) -> usize {
+    let (wanted, there) = counts(&of_jobs(app, jobs).await, &stored(rig).await);
+    wanted - there
+}
+
+/// Waits until all of these batch jobs is stored, then compares value by value and instant by instant. How many values that are.
+pub async fn compare(rig: &Rig, app: &TestApp, jobs: &[String]) -> usize {
+    let of_jobs = of_jobs(app, jobs).await;
     let began = Instant::now();
-    let stored = loop {
+    let (wanted, stored) = loop {
         let stored = stored(rig).await;
-        let of_these = |series: &BTreeMap<String, Values>| -> usize {
-            jobs.iter().filter_map(|uuid| series.get(uuid)).map(Vec::len).sum()
-        };
-        let there: usize = stored.values().map(of_these).sum();
+        let (wanted, there) = counts(&of_jobs, &stored);
         // Too many would be as wrong, and is found below.
         if there >= wanted {
-            break stored;
+            break (wanted, stored);
         }
         assert!(began.elapsed() < Duration::from_secs(90), "{} of {wanted} values are missing", wanted - there);
         tokio::time::sleep(Duration::from_millis(500)).await;
@@ -147,6 +100,37 @@ pub async fn compare(rig: &Rig, app: &TestApp, jobs: &[String]) -> usize {
         }
     }
     wanted
+}
+
+/// The values of one job's metric, as monasca-api gives them to everybody.
+pub async fn at_the_interface(rig: &Rig, name: &str, uuid: &str) -> Values {
+    let query = format!("name={name}&dimensions=uuid:{uuid}&start_time=2020-01-01&merge_metrics=true");
+    let answer = rig.get(&format!("metrics/measurements?{query}")).await;
+    let Some(element) = answer["elements"].as_array().unwrap().first() else { return vec![] };
+    assert_eq!((&element["columns"][0], &element["columns"][1]), (&"timestamp".into(), &"value".into()));
+    let instant = |row: &Value| DateTime::parse_from_rfc3339(row[0].as_str().unwrap()).unwrap().timestamp_millis();
+    element["measurements"].as_array().unwrap().iter().map(|row| (instant(row), row[1].as_f64().unwrap())).collect()
+}
+
+/// Waits until all of a long-running job is stored, then compares each of its metrics value by value and instant by instant, as monasca-api
+/// shows them. How many values that are.
+pub async fn compare_long_running(rig: &Rig, app: &TestApp, uuid: &str) -> usize {
+    let expected = expected(&events(app, uuid).await);
+    let names: Vec<&str> = expected.keys().copied().collect();
+    assert_eq!(names, OF_A_LONG_RUNNING_JOB, "every metric has values");
+    let began = Instant::now();
+    for (name, wanted) in &expected {
+        loop {
+            let found = at_the_interface(rig, name, uuid).await;
+            if found.len() >= wanted.len() {
+                assert!(*wanted == found, "{name}: {}", difference(Some(wanted), Some(&found)));
+                break;
+            }
+            assert!(began.elapsed() < Duration::from_secs(90), "{name}: {}", difference(Some(wanted), Some(&found)));
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    }
+    expected.values().map(Vec::len).sum()
 }
 
 /// Where two series begin to differ.

@@ -24,12 +24,8 @@ impl World {
     pub async fn start(rig: &'static Rig, keystone: &str, jobs: usize, settings: &[(&str, &str, &str)]) -> World {
         let (keystone_gate, monasca_gate) = (Gate::open(), Gate::open());
         let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("openstack.json");
-        let content = json!({
-            "keystone_url": keystone_gate.in_front_of(keystone), "monasca_client_url": monasca_gate.in_front_of(&rig.monasca),
-            "username": "user_monasca", "password": "123456", "project_name": "myproject"
-        });
-        std::fs::write(&file, content.to_string()).unwrap();
+        let by = (keystone_gate.in_front_of(keystone), monasca_gate.in_front_of(&rig.monasca));
+        let file = rig.credentials_file_by(dir.path(), (&by.0, &by.1), "user_monasca", "123456");
         let mut all = vec![("supervisor", "credentials_openstack", file.to_str().unwrap())];
         all.extend(settings);
         let app = TestApp::start_with(&all).await;
@@ -131,6 +127,15 @@ impl World {
         let began = Instant::now();
         while self.figure("monasca_reachable").await > 0.0 {
             assert!(began.elapsed() < Duration::from_secs(60), "nobody misses Monasca");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Waits until the sending of metrics has had an answer of Monasca again.
+    pub async fn until_monasca_is_back(&self) {
+        let began = Instant::now();
+        while self.figure("monasca_reachable").await == 0.0 {
+            assert!(began.elapsed() < Duration::from_secs(90), "nobody notices that Monasca answers");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }

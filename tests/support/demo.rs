@@ -1,5 +1,8 @@
 //! Runs of the demo as its users start it, and what must be true of each.
 
+#[path = "arrival.rs"]
+pub mod arrival;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
@@ -156,6 +159,7 @@ pub fn check_case_one(output: &Output, kept: &Path) -> Value {
     }
     assert!((all_used - all_own).abs() < 0.1 * all_used, "{all_used} used, {all_own} measured by the programs");
     assert!(verify(&files.join("supervisor/events.db"), None).unwrap().is_whole());
+    arrival::check_arrival(&result["cases"][0], &files);
     result
 }
 

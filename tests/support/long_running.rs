@@ -56,6 +56,8 @@ pub fn check_case_three(output: &Output, kept: &Path, rescale: &str, runtime: &s
     let wanted = if rescale == "restart" { 1 + applied.len() } else { 1 };
     assert_eq!(segments, wanted, "{events:?}");
 
+    crate::demo::arrival::check_arrival(&result["cases"][0], &files);
+
     let factor = number(&result["virtual_cpu_cores"]);
     let log: f64 = of("SegmentEnded").map(|data| data["cpu"].as_f64().unwrap() / 1e6 * factor).sum();
     let own = own_core_seconds(&files, *launches.last().unwrap());

@@ -154,7 +154,7 @@ mod tests {
     fn job(segment: u64, second: i64) -> RunningJob {
         let minute = DateTime::parse_from_rfc3339("2026-11-20T10:00:00Z").unwrap().timestamp_micros();
         let since = Timestamp::from_micros(minute) + Span::from_secs(second);
-        RunningJob { job: JobId::from_bytes([1; 16]), name: "/a".into(), segment, since }
+        RunningJob { job: JobId::from_bytes([1; 16]), name: "/a".into(), segment, since, recorded: None }
     }
 
     fn found(source: &mut MesosSource, job: RunningJob, tasks: &[MarathonTask]) -> Option<String> {

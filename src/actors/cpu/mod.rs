@@ -38,6 +38,17 @@ pub struct RunningJob {
     pub segment: u64,
     /// When the segment's start was known here. Whatever started later is not of this segment.
     pub since: Timestamp,
+    /// What the log has of the segment.
+    pub recorded: Option<Recorded>,
+}
+
+/// The CPU time of a segment that was recorded last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recorded {
+    /// When it was measured.
+    pub at: Timestamp,
+    /// User and system time since the segment's start.
+    pub cpu: Span,
 }
 
 /// What a source says of one job.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{CpuSource, Nodes, RunningJob};
+use super::{CpuSource, Nodes, Recorded, RunningJob};
 use crate::actors::directory::Directory;
 use crate::actors::performer::FrameworkStatus;
 use crate::actors::sample::Sample;
@@ -81,9 +81,13 @@ fn running(state: &JobState) -> Option<RunningJob> {
         return None;
     }
     let (job, name) = (state.registered.job, state.registered.name.clone());
-    match &execution.segment {
-        Some(segment) if !segment.running => None,
-        Some(segment) => Some(RunningJob { job, name, segment: segment.number, since: segment.known_since }),
-        None => Some(RunningJob { job, name, segment: 0, since: execution.looked_at }),
-    }
+    let (segment, since, recorded) = match &execution.segment {
+        Some(segment) if !segment.running => return None,
+        Some(segment) => {
+            let recorded = Recorded { at: segment.sampled_at, cpu: segment.cpu };
+            (segment.number, segment.known_since, Some(recorded))
+        }
+        None => (0, execution.looked_at, None),
+    };
+    Some(RunningJob { job, name, segment, since, recorded })
 }

@@ -4,10 +4,13 @@
 //! - `sender`: fills batches from the log, sends them, goes back after an outage
 //! - `window`: what Monasca has acknowledged and may have lost all the same
 //! - `split`: finds the metric for which a batch was refused
+//! - `proof`: whether Monasca takes any; `points`: what follows from the log, as metrics
 //! - `pace`: how fast a backlog is sent
 //! - [`MetricsStatus`]: how it does, for `/readyz` and `/metrics`
 
 mod pace;
+mod points;
+mod proof;
 mod sender;
 mod split;
 mod status;

@@ -1,5 +1,6 @@
 //! Fills batches from the log and sends them.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,7 +9,9 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::pace::Pace;
-use super::split::send_all;
+use super::points::{instant, metric};
+use super::proof::Proof;
+use super::split::{Unsent, Wanted, send_all};
 use super::window::Window;
 use super::{MetricsPlan, MetricsStatus};
 use crate::actors::follow::Follower;
@@ -17,8 +20,8 @@ use crate::clock::Clock;
 use crate::events::envelope::Seq;
 use crate::events::store::{Append, EventLog};
 use crate::openstack::measurements::{Measured, Point};
-use crate::openstack::{Metric, Monasca, MonascaError};
-use crate::qos::units::{Span, Timestamp};
+use crate::openstack::{Metric, Monasca};
+use crate::qos::units::Timestamp;
 
 /// The name under which the log keeps how far the sending has come.
 const CURSOR: &str = "monasca";
@@ -44,6 +47,7 @@ pub(super) struct Sender {
     pace: Pace,
     /// Read and not acknowledged; at most a page of the log and a batch.
     queue: VecDeque<(Seq, Point)>,
+    proof: Proof,
     /// When the first of them was read.
     waiting_since: Option<Instant>,
     /// The last event that was read.
@@ -68,6 +72,7 @@ impl Sender {
             window: Window::new(Seq::START, plan.overlap),
             pace: Pace::new(plan.requests_per_second),
             queue: VecDeque::new(),
+            proof: Proof::default(),
             waiting_since: None,
             read: Seq::START,
             noted: (Seq::START, Instant::now()),
@@ -131,16 +136,30 @@ impl Sender {
         self.send_batch().await
     }
 
+    /// The oldest instant that is sent.
+    fn oldest(&self) -> Timestamp {
+        self.clock.now() - self.plan.max_age
+    }
+
+    /// Leaves out what Monasca would not take any more: it may have become too old while it waited.
+    fn drop_too_old(&mut self) {
+        let oldest = self.oldest();
+        let before = self.queue.len();
+        self.queue.retain(|(_, point)| instant(point) >= oldest);
+        let dropped = before - self.queue.len();
+        if dropped > 0 {
+            tracing::warn!(dropped, "metrics are too old to be sent (metrics.max_age), and are left out");
+            self.status.note_too_old(dropped);
+        }
+    }
+
     /// Reads until there is a batch, or all is read.
     async fn fill(&mut self) -> Result<(), Failure> {
+        self.drop_too_old();
         while self.queue.len() < self.plan.batch_size {
             let page = self.follower.page(self.read).await.map_err(|error| Failure::Log(error.to_string()))?;
-            let oldest = self.clock.now() - self.plan.max_age;
-            let before = page.items.len();
-            let fresh = page.items.into_iter().filter(|(_, point)| instant(point) >= oldest);
-            let known = self.queue.len();
-            self.queue.extend(fresh);
-            self.status.note_too_old(before - (self.queue.len() - known));
+            self.queue.extend(page.items);
+            self.drop_too_old();
             self.read = page.upto;
             if !page.more {
                 break;
@@ -160,22 +179,33 @@ impl Sender {
     async fn send_batch(&mut self) -> Result<(), Failure> {
         let size = self.queue.len().min(self.plan.batch_size);
         let metrics: Vec<Metric> = self.queue.iter().take(size).map(|(_, point)| metric(point)).collect();
+        self.try_one().await?;
+        let proven = self.proof.metric(self.oldest().micros().div_euclid(1000)).cloned();
         let (monasca, status, pace) = (&self.monasca, &self.status, &mut self.pace);
-        let send = async |part: std::ops::Range<usize>| {
+        let last = Cell::new(None);
+        let send = async |wanted: Wanted| {
             sleep(pace.wait(Instant::now())).await;
             status.note_request();
-            let part = &metrics[part];
-            monasca.send_metrics(part).await?;
-            status.note_sent(part.len());
+            let Wanted::Part(part) = wanted else { return monasca.send_metrics(proven.as_slice()).await };
+            let sent = &metrics[part.clone()];
+            monasca.send_metrics(sent).await?;
+            status.note_sent(sent.len());
+            last.set(part.last());
             Ok(())
         };
-        let refused = |one: usize, error: &MonascaError| {
+        let sent = send_all(size, proven.is_some(), send).await;
+        if let Some(last) = last.get() {
+            self.proof.took(metrics[last].clone());
+        }
+        if matches!(sent, Err(Unsent::AllRefused(_))) {
+            self.proof.refuses_all();
+        }
+        for (one, error) in sent? {
             let Metric { name, dimensions, timestamp, value } = &metrics[one];
             let what = format!("{name} {dimensions:?} at {timestamp} = {value}: {error}");
             tracing::error!("Monasca refuses a metric, which is left out: {what}");
-            status.note_rejected(what);
-        };
-        send_all(size, send, refused).await.map_err(Failure::Monasca)?;
+            self.status.note_rejected(what);
+        }
         if self.status.monasca().worked() {
             tracing::info!(waiting = self.queue.len(), "Monasca takes metrics again");
         }
@@ -187,6 +217,19 @@ impl Sender {
         self.status.set_acknowledged(upto);
         self.status.set_oldest(self.queue.front().map(|(_, point)| instant(point)));
         self.note_sometimes(now).await;
+        Ok(())
+    }
+
+    /// While Monasca refuses everything it gets one metric a time.
+    async fn try_one(&mut self) -> Result<(), Failure> {
+        let oldest = self.oldest().micros().div_euclid(1000);
+        let queue = &self.queue;
+        let waiting = |tries: usize| queue.get(tries % queue.len().max(1)).map(|(_, point)| metric(point));
+        let Some(one) = self.proof.next_try(oldest, waiting) else { return Ok(()) };
+        sleep(self.pace.wait(Instant::now())).await;
+        self.status.note_request();
+        self.monasca.send_metrics(std::slice::from_ref(&one)).await.map_err(Unsent::of_a_proof)?;
+        self.proof.took(one);
         Ok(())
     }
 
@@ -248,25 +291,7 @@ impl Sender {
 #[derive(Debug, thiserror::Error)]
 enum Failure {
     #[error(transparent)]
-    Monasca(MonascaError),
+    Monasca(#[from] Unsent),
     #[error("{0}")]
     Log(String),
-}
-
-fn instant(point: &Point) -> Timestamp {
-    Timestamp::from_micros(0) + Span::from_micros(point.timestamp.saturating_mul(1000))
-}
-
-fn metric(point: &Point) -> Metric {
-    let dimensions = [
-        ("jobname", point.jobname.clone()),
-        ("framework", point.framework.as_str().to_owned()),
-        ("uuid", point.job.to_string()),
-    ];
-    Metric {
-        name: point.name.to_owned(),
-        dimensions: dimensions.map(|(key, value)| (key.to_owned(), value)).into(),
-        timestamp: point.timestamp,
-        value: point.value,
-    }
 }

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::follow::Watch;
 use super::performer::FrameworkStatus;
 use crate::api::notice::Notice;
-use crate::clients::transport::{TransportError, TransportOptions, build_client};
+use crate::clients::transport::{SetupError, TransportOptions, build_client};
 use crate::clock::Clock;
 use crate::events::store::EventLog;
 use crate::qos::ids::Framework;
@@ -58,7 +58,7 @@ impl Webhook {
         options: &TransportOptions,
         unreachable_after: Duration,
         give_up_after: Span,
-    ) -> Result<Self, TransportError> {
+    ) -> Result<Self, SetupError> {
         Ok(Webhook { http: build_client(options)?, url, secret, unreachable_after, give_up_after })
     }
 }

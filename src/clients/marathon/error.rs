@@ -1,36 +1,14 @@
 //! What is known about a call that did not succeed.
 
-use crate::clients::exchange::ExchangeError;
 use crate::clients::masters::CallFailure;
+use crate::clients::transport::TransportError;
 
 /// A call to Marathon that failed. No variant holds a credential.
 #[derive(Debug, thiserror::Error)]
 pub enum MarathonError {
-    /// The client cannot be set up, or was asked for something that no request can say.
-    #[error("{0}")]
-    Configuration(String),
-    /// No connection: the request was surely not processed.
-    #[error("{call}: no connection: {reason}")]
-    Refused {
-        /// Method and URL.
-        call: String,
-        /// The system's reason.
-        reason: String,
-    },
-    /// Sent, but no whole answer came in time: it may have been processed.
-    #[error("{call}: no answer in time")]
-    Timeout {
-        /// Method and URL.
-        call: String,
-    },
-    /// The connection broke after the request may have been sent: it may have been processed.
-    #[error("{call}: the connection broke: {reason}")]
-    Interrupted {
-        /// Method and URL.
-        call: String,
-        /// The system's reason.
-        reason: String,
-    },
+    /// No answer.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
     /// Wrong or missing user and password.
     #[error("{call}: user or password not accepted (401)")]
     Unauthorized {
@@ -121,10 +99,8 @@ impl MarathonError {
     /// Whether a write that failed so may have been carried out all the same.
     pub fn is_outcome_unknown(&self) -> bool {
         match self {
-            MarathonError::Timeout { .. }
-            | MarathonError::Interrupted { .. }
-            | MarathonError::BadAnswer { .. }
-            | MarathonError::NoLeader { .. } => true,
+            MarathonError::Transport(error) => error.is_outcome_unknown(),
+            MarathonError::BadAnswer { .. } | MarathonError::NoLeader { .. } => true,
             MarathonError::Status { status, .. } => *status >= 500,
             _ => false,
         }
@@ -134,10 +110,8 @@ impl MarathonError {
     /// its own question, [`MarathonError::is_locked`].
     pub fn is_retriable(&self) -> bool {
         match self {
-            MarathonError::Refused { .. }
-            | MarathonError::Timeout { .. }
-            | MarathonError::Interrupted { .. }
-            | MarathonError::NoLeader { .. } => true,
+            MarathonError::Transport(error) => error.is_retriable(),
+            MarathonError::NoLeader { .. } => true,
             MarathonError::Status { status, .. } => *status >= 500 || *status == 408 || *status == 429,
             _ => false,
         }
@@ -145,7 +119,7 @@ impl MarathonError {
 
     /// Whether no connection was made, so that the request was surely not processed.
     pub fn is_refused(&self) -> bool {
-        matches!(self, MarathonError::Refused { .. })
+        matches!(self, MarathonError::Transport(error) if error.is_refused())
     }
 
     /// Whether Marathon says that it has no such app.
@@ -161,18 +135,6 @@ impl MarathonError {
     /// Whether the route itself is unknown there, which hints at another version, or at no Marathon at all.
     pub(super) fn is_wrong_route(&self) -> bool {
         matches!(self, MarathonError::Status { status: 404 | 405, .. })
-    }
-}
-
-impl From<ExchangeError> for MarathonError {
-    fn from(error: ExchangeError) -> Self {
-        match error {
-            ExchangeError::Configuration(reason) => MarathonError::Configuration(reason),
-            ExchangeError::Refused { call, reason } => MarathonError::Refused { call, reason },
-            ExchangeError::Timeout { call } => MarathonError::Timeout { call },
-            ExchangeError::Interrupted { call, reason } => MarathonError::Interrupted { call, reason },
-            ExchangeError::TooLarge { call, reason } => MarathonError::BadAnswer { call, reason },
-        }
     }
 }
 

@@ -13,6 +13,7 @@ use super::form::Form;
 use super::meter::Meter;
 use super::{agent, app};
 use crate::clock::{Clock as _, SystemClock};
+use crate::demo::arrival::{Arrival, Stored};
 use crate::demo::case::explain;
 use crate::demo::evidence;
 use crate::demo::interrupt::Interrupt;
@@ -83,7 +84,7 @@ impl Bench<'_> {
         self.clear(known.get()).await;
         let kernel = meter.as_ref().map(Meter::cpu_time).transpose()?;
         drop(meter);
-        let (launched, end) = watched??;
+        let (launched, end, stored) = watched??;
         let mut evidence = evidence::collect(&files, &[(launched.uuid, launched.name.clone())], SystemClock.now())?;
         let Some(now) = end.jobs.first() else { bail!("the supervisor has forgotten {}", launched.name) };
         let of_job = evidence.jobs.remove(&now.name).unwrap_or_default();
@@ -93,7 +94,9 @@ impl Bench<'_> {
             explain(&mut result, now, &files, &of_job);
         }
         let jobs = vec![result];
-        let summary = CaseSummary::new(Case::Three, self.speed, &jobs, end.elapsed.as_secs_f64(), evidence.events);
+        let metrics = Arrival::compare(&files.event_log(), stored)?;
+        let took = end.elapsed.as_secs_f64();
+        let summary = CaseSummary::new(Case::Three, self.speed, &jobs, took, evidence.events, metrics);
         Ok((summary, jobs))
     }
 
@@ -104,14 +107,14 @@ impl Bench<'_> {
         start: Timestamp,
         known: &Cell<Option<JobId>>,
         progress: &mut dyn Progress,
-    ) -> anyhow::Result<(Launched, Snapshot)> {
+    ) -> anyhow::Result<(Launched, Snapshot, Stored)> {
         let Client::Marathon(marathon) = &testbed.client else { bail!("case III needs a Marathon") };
         let (speed, agent) = (self.speed, agent::settings(&self.agent, self.form)?);
         let file = app::app_file(&plans[0], &self.workload, self.cpu_factor)?;
         let launched = app::launch(&file, marathon, &testbed.api, &agent).await?;
         known.set(Some(launched.uuid));
         let end = Watch { testbed, plans, speed, start }.to_the_end(progress).await?;
-        Ok((launched, end))
+        Ok((launched, end, Stored::take(testbed).await))
     }
 
     /// Systemd's groups are gone with what ran in them, so nothing can be read of them afterwards.

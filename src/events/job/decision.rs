@@ -26,7 +26,7 @@ pub struct Decided {
     pub policy: PolicySettings,
     /// Version of the fold that computed the state.
     pub fold: u16,
-    /// Predicted finish of the last iteration.
+    /// Predicted finish of the last iteration, with the CPU that the job has from now on. The performance is that with the CPU before.
     pub prediction: Timestamp,
     /// What is on plan.
     pub bounds: Bounds,

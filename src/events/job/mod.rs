@@ -1,5 +1,6 @@
 //! The events of one job. Pure data: what each one means for the job's state is `qos::job`.
 
+mod deadline;
 mod decision;
 mod ending;
 mod grant;
@@ -11,6 +12,7 @@ mod resize;
 mod segment;
 mod start;
 
+pub use deadline::DeadlinePassed;
 pub use decision::{Decided, DecisionInputs, PolicyChanged};
 pub use ending::{Cancelled, Completed, Failed, Removal, Removed, Withdrawn};
 pub use grant::GrantReceived;
@@ -18,7 +20,7 @@ pub use iteration::{IterationFinished, IterationLost, IterationStarted, LossReas
 pub use marathon::{MarathonEnded, MarathonStarted};
 pub use progress::{ProgressDecided, ProgressInputs};
 pub use registered::{Origin, Registered, RescaleMode, Supervision};
-pub use resize::{CpuObserved, RescaleApplied, RescaleFailed, RescaleUnanswered, Rescaled};
+pub use resize::{CpuObserved, RescaleApplied, RescaleFailed, RescaleTakenBack, RescaleUnanswered, Rescaled};
 pub use segment::{CpuSample, SegmentEnd, SegmentEnded, SegmentStarted, TelemetryLost};
 pub use start::{Activity, LookedUp, Overdue, SeenInFramework, StartAttempted, StartDropped, Starter};
 
@@ -127,6 +129,8 @@ job_events! {
     RescaleFailed = 2,
     /// A request for another CPU may still be carried out by the framework.
     RescaleUnanswered = 1,
+    /// A request for another CPU is about to be taken back.
+    RescaleTakenBack = 1,
     /// Somebody else changed the job's CPU.
     CpuObserved = 1,
     /// The arbitration over all jobs has said how much this one may have.
@@ -157,6 +161,8 @@ job_events! {
     TelemetryLost = 2,
     /// The policy was asked about a long-running job.
     ProgressDecided = 2,
+    /// The job was not done at its deadline, as far as was known.
+    DeadlinePassed = 1,
 }
 
 /// The way from every schema that was ever written to the newest.

@@ -52,6 +52,15 @@ impl RescaleFailed {
     }
 }
 
+/// No node has had room for the new CPU for too long: the framework is about to be asked to go back to what was before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RescaleTakenBack {
+    /// CPU intended.
+    pub cpus: Cpus,
+    /// Why.
+    pub reason: String,
+}
+
 /// A request for another CPU ended without an answer, or may have been under way when the supervisor ended: the framework may carry
 /// it out much later, and a request for a job that is gone makes it anew.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

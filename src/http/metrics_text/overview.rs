@@ -10,6 +10,7 @@ use prometheus_client::registry::{Registry, Unit};
 use super::jobs::margin;
 use crate::api::view::{JobState, JobView, Performance};
 use crate::qos::ids::Framework;
+use crate::qos::job::Flag;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct State {
@@ -28,6 +29,8 @@ struct Of {
 
 /// Of a job about which nothing was decided yet.
 const UNDECIDED: &str = "undecided";
+
+const LATE: &str = Flag::Late.as_str();
 
 /// Puts the figures of `jobs` together into `registry`.
 pub(super) fn register(registry: &mut Registry, jobs: &[JobView]) {
@@ -49,6 +52,13 @@ pub(super) fn register(registry: &mut Registry, jobs: &[JobView]) {
         performances.get_or_create(&Doing { performance: name }).set(jobs);
     }
     registry.register("jobs_by_performance", "Living jobs by how they do against their deadline", performances);
+
+    let late = Family::<Of, Gauge>::default();
+    for framework in [Framework::Chronos, Framework::Marathon] {
+        let is_late = |job: &JobView| job.framework == framework && job.flags.iter().any(|flag| flag == LATE);
+        late.get_or_create(&Of { framework: framework.as_str() }).set(count(jobs, is_late));
+    }
+    registry.register("jobs_late", "Living jobs that were not done at their deadline", late);
 
     let allocated = Family::<Of, Gauge<f64, AtomicU64>>::default();
     let latest = Family::<Of, Gauge<f64, AtomicU64>>::default();

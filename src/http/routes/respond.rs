@@ -22,7 +22,10 @@ impl From<SubmitError> for Problem {
             SubmitError::Rejected(Rejection::UnknownPolicyVersion(_)) | SubmitError::Internal(_) => {
                 Problem::internal(text)
             }
-            SubmitError::Rejected(_) | SubmitError::Conflict | SubmitError::NameTaken { .. } => Problem::conflict(text),
+            SubmitError::Rejected(_)
+            | SubmitError::Conflict
+            | SubmitError::NameTaken { .. }
+            | SubmitError::NameHeld { .. } => Problem::conflict(text),
             SubmitError::Overloaded | SubmitError::Storage(_) | SubmitError::Closed => {
                 Problem::overloaded(text, RETRY_AFTER)
             }

@@ -101,7 +101,7 @@ async fn take_back(
         None if there => drop(submission.marathon.delete(submission.id, Locks::Override).await),
         _ => {}
     }
-    Err(LaunchError::AppSubmission { cause: error, withdrawal })
+    Err(LaunchError::AppSubmission { cause: Box::new(error), withdrawal })
 }
 
 fn all_warnings(file: &MarathonAppFile, agent: &AgentSettings, version: MarathonVersion) -> Vec<String> {

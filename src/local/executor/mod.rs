@@ -2,7 +2,7 @@
 
 pub mod docker;
 mod limit;
-mod name;
+pub(super) mod name;
 pub mod process;
 mod usage;
 

@@ -18,15 +18,9 @@ pub(super) struct Alarms(Vec<(String, Value)>);
 impl Alarms {
     pub fn list(&self, tenant: &str, request: &HttpRequest) -> Result<HttpResponse, HttpResponse> {
         let parameters = Parameters::of(request);
-        let (name, offset) = (parameters.get("name"), parameters.get("offset"));
+        let name = parameters.get("name");
         let own = self.0.iter().filter(|(owner, _)| owner == tenant).map(|(_, definition)| definition);
-        let mut found: Vec<&Value> = own.filter(|one| name.is_none_or(|name| one["name"] == name)).collect();
-        if let Some(at) = offset.and_then(|offset| found.iter().position(|one| one["id"] == offset)) {
-            found.drain(..=at);
-        }
-        found.truncate(parameters.limit()?);
-        let links = [json!({"rel": "self", "href": reply::own_url(request)})];
-        Ok(reply::with(200, &json!({"links": links, "elements": found})))
+        reply::page(request, &parameters, own.filter(|one| name.is_none_or(|name| one["name"] == name)))
     }
 
     pub fn get(&self, tenant: &str, id: &str) -> HttpResponse {

@@ -27,6 +27,7 @@ mod statistics;
 mod tokens;
 mod validity;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -34,10 +35,11 @@ pub use accounts::{Account, Role};
 
 use super::local_http::LocalHttp;
 use crate::clock::Clock;
+use crate::openstack::Metric;
 use crate::qos::units::Timestamp;
 use alarms::Alarms;
 use notifications::Notifications;
-use series::Store;
+use series::{Key, Store};
 use tokens::Tokens;
 
 /// What both services share.
@@ -59,6 +61,40 @@ struct State {
 impl OpenStack {
     pub fn new(accounts: Vec<Account>, lifetime: Duration, clock: Arc<dyn Clock>) -> Self {
         OpenStack { accounts, lifetime, clock, state: Mutex::default() }
+    }
+
+    /// Keeps `values` (name and value), as if an agent of the first account's project had sent them now.
+    ///
+    /// # Errors
+    /// What Monasca would have refused.
+    pub fn publish(&self, dimensions: &BTreeMap<String, String>, values: &[(&str, f64)]) -> Result<(), String> {
+        let Some(account) = self.accounts.first() else { return Err("there is no project".into()) };
+        for (key, value) in dimensions {
+            validity::dimension_key(key)?;
+            validity::dimension_value(value)?;
+        }
+        let (tenant, at) = (account.project_id(), self.now().micros().div_euclid(1000));
+        let mut state = self.lock();
+        for (name, value) in values {
+            validity::name(name)?;
+            let (name, dimensions) = ((*name).to_owned(), dimensions.clone());
+            state.store.put(Key { tenant: tenant.clone(), name, dimensions }, at, *value);
+        }
+        Ok(())
+    }
+
+    /// All values that are kept.
+    pub fn metrics(&self) -> Vec<Metric> {
+        let state = self.lock();
+        let all = state.store.all().flat_map(|(key, values)| {
+            values.iter().map(|(timestamp, value)| Metric {
+                name: key.name.clone(),
+                dimensions: key.dimensions.clone(),
+                timestamp: *timestamp,
+                value: *value,
+            })
+        });
+        all.collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -19,16 +19,8 @@ pub(super) struct Notifications(Vec<(String, Value)>);
 
 impl Notifications {
     pub fn list(&self, tenant: &str, request: &HttpRequest) -> Result<HttpResponse, HttpResponse> {
-        let parameters = Parameters::of(request);
         let own = self.0.iter().filter(|(owner, _)| owner == tenant).map(|(_, method)| method);
-        let mut found: Vec<&Value> = own.collect();
-        let offset = parameters.get("offset");
-        if let Some(at) = offset.and_then(|offset| found.iter().position(|one| one["id"] == offset)) {
-            found.drain(..=at);
-        }
-        found.truncate(parameters.limit()?);
-        let links = [json!({"rel": "self", "href": reply::own_url(request)})];
-        Ok(reply::with(200, &json!({"links": links, "elements": found})))
+        reply::page(request, &Parameters::of(request), own)
     }
 
     pub fn get(&self, tenant: &str, id: &str) -> HttpResponse {

@@ -5,6 +5,8 @@ use actix_web::http::header::{ALLOW, WWW_AUTHENTICATE};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 
+use super::query::Parameters;
+
 /// An answer that refuses.
 pub(super) type Refusal = HttpResponse;
 
@@ -68,6 +70,22 @@ fn challenge(response: &mut HttpResponse, value: &str) {
     if let Ok(value) = value.parse() {
         response.headers_mut().insert(WWW_AUTHENTICATE, value);
     }
+}
+
+/// Those of `own` that the request asks for: so many, behind the one that it names.
+pub(super) fn page<'a>(
+    request: &HttpRequest,
+    parameters: &Parameters,
+    own: impl Iterator<Item = &'a Value>,
+) -> Result<HttpResponse, Refusal> {
+    let mut found: Vec<&Value> = own.collect();
+    let offset = parameters.get("offset");
+    if let Some(at) = offset.and_then(|offset| found.iter().position(|one| one["id"] == offset)) {
+        found.drain(..=at);
+    }
+    found.truncate(parameters.limit()?);
+    let links = [json!({"rel": "self", "href": own_url(request)})];
+    Ok(with(200, &json!({"links": links, "elements": found})))
 }
 
 /// The address that the request named.

@@ -37,6 +37,11 @@ impl Store {
         }
     }
 
+    /// Every series.
+    pub fn all(&self) -> impl Iterator<Item = (&Key, &Values)> {
+        self.series.iter()
+    }
+
     /// The series of `tenant` that `wanted` takes.
     pub fn matching<'a>(
         &'a self,

@@ -11,6 +11,8 @@ const REMAINING: &str = "remaining_iterations";
 const PREDICTION: &str = "prediction_deadline";
 const DEADLINE: &str = "deadline";
 const AGAINST_DEADLINE: &str = "prediction_vs_deadline";
+const UPPER: &str = "upper_bound_vs_deadline";
+const LOWER: &str = "lower_bound_vs_deadline";
 const FINISHED: &str = "timestamp_finished";
 const DURATION: &str = "last_job_duration";
 const CPU: &str = "current_cpu";
@@ -20,11 +22,13 @@ const RATIO: &str = "marathon_ratio_progress";
 const BEHIND: &str = "marathon_cputime_current_vs_desired";
 
 /// Every metric that is sent.
-pub const NAMES: [&str; 11] = [
+pub const NAMES: [&str; 13] = [
     REMAINING,
     PREDICTION,
     DEADLINE,
     AGAINST_DEADLINE,
+    UPPER,
+    LOWER,
     FINISHED,
     DURATION,
     CPU,
@@ -55,7 +59,11 @@ pub(super) fn figures(before: Option<&JobState>, recorded: &Recorded, after: &Jo
         }
         JobEvent::Decided(decided) => {
             figures.push((PREDICTION, decided.prediction.epoch_seconds()));
-            figures.push((AGAINST_DEADLINE, decided.prediction.since(after.registered.deadline_at).seconds()));
+            let against = |at: Timestamp| at.since(after.registered.deadline_at).seconds();
+            figures.push((AGAINST_DEADLINE, against(decided.prediction)));
+            // Between them the job is on plan: without them each chart would have to know every job.
+            figures.push((UPPER, against(decided.bounds.upper)));
+            figures.push((LOWER, against(decided.bounds.lower)));
             figures.push((CPU, after.cpus.unwrap_or(decided.from).as_f64()));
         }
         JobEvent::ProgressDecided(decided) => figures.push((CPU, after.cpus.unwrap_or(decided.from).as_f64())),

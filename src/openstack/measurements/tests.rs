@@ -115,6 +115,8 @@ fn a_chronos_job_is_measured_at_registration_reports_decisions_and_resizes() {
         ("last_job_duration", 30.0),
         ("prediction_deadline", start + 1580.0),
         ("prediction_vs_deadline", -20.0),
+        ("upper_bound_vs_deadline", 0.0),
+        ("lower_bound_vs_deadline", -1600.0),
         ("current_cpu", 1.0),
         ("current_cpu", 1.4),
     ];

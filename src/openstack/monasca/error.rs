@@ -1,6 +1,6 @@
 //! What is known about a call to Monasca that did not succeed.
 
-use crate::openstack::call::CallError;
+use crate::clients::transport::TransportError;
 use crate::openstack::token::TokenError;
 
 /// A call to Monasca that failed. No variant holds a token.
@@ -11,7 +11,7 @@ pub enum MonascaError {
     Token(#[from] TokenError),
     /// No answer.
     #[error(transparent)]
-    Call(#[from] CallError),
+    Call(#[from] TransportError),
     /// The user of the token has not the role that the call needs.
     #[error(
         "{call}: Monasca forbids it (401 {message:?}): the user needs the role monasca-user on the project (sending alone: monasca-agent, \
@@ -68,8 +68,9 @@ impl MonascaError {
         }
     }
 
-    /// Whether something in what was sent is to blame (422), or there is too much of it (413): a part of it may be taken.
+    /// Whether something in what was sent is to blame (422; 400 of what stands before Monasca, or of a Monasca of another kind), or there is
+    /// too much of it (413): a part of it may be taken.
     pub fn is_about_the_content(&self) -> bool {
-        matches!(self.status(), Some(413 | 422))
+        matches!(self.status(), Some(400 | 413 | 422))
     }
 }

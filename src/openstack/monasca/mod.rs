@@ -16,10 +16,10 @@ use serde_json::Value;
 pub use error::MonascaError;
 
 use super::address::{base, below};
-use super::call::{Answer, Call, CallError, send};
+use super::call::{Answer, Call, send};
 use super::message::message;
 use super::token::{Token, Tokens};
-use crate::clients::transport::{TransportOptions, build_client};
+use crate::clients::transport::{TransportError, TransportOptions, build_client};
 use crate::credentials::OpenStackCredentials;
 
 /// A token this young has not ended: another login would bring the same answer.
@@ -42,7 +42,7 @@ impl Monasca {
         tokens: Tokens,
         options: &TransportOptions,
     ) -> Result<Self, MonascaError> {
-        let http = build_client(options).map_err(CallError::from)?;
+        let http = build_client(options).map_err(TransportError::from)?;
         Ok(Monasca { http, base: base(&credentials.monasca_url, "/v2.0"), tokens })
     }
 

@@ -9,8 +9,8 @@ use super::state::{
     Attempt, Ending, Flag, JobState, LastIteration, LatestDecision, Phase, Recorded, ReportedRun, Run, Work,
 };
 use crate::events::job::{
-    IterationFinished, IterationStarted, JobEvent, LossReason, Origin, Outcome, Registered, Removal, SegmentEnd,
-    SegmentStarted, Starter,
+    Completed, IterationFinished, IterationStarted, JobEvent, LossReason, Origin, Outcome, Registered, Removal,
+    SegmentEnd, SegmentStarted, Starter,
 };
 use crate::qos::admission::Verdict;
 use crate::qos::ids::Framework;
@@ -33,11 +33,13 @@ impl JobState {
             registered_at: first.at,
             policy: registered.policy.clone(),
             phase: Phase::Registered,
+            ended_at: None,
             work: Work::None,
             seen: false,
             cpus: registered.cpus,
             limit: None,
             resizing_to: None,
+            taking_back: false,
             no_room: None,
             unanswered: false,
             rescales: 0,
@@ -126,6 +128,7 @@ impl JobState {
             }
             JobEvent::Rescaled(rescaled) => {
                 self.resizing_to = Some(rescaled.to);
+                self.taking_back = false;
                 if let Some(execution) = &mut self.execution {
                     execution.resize_asked_at = Some(recorded.at);
                 }
@@ -138,6 +141,7 @@ impl JobState {
                     self.cpus = Some(applied.cpus);
                 }
                 self.resizing_to = None;
+                self.taking_back = false;
                 // Marathon shows whether an earlier request was carried out after all; Chronos may still do so after a deletion.
                 self.unanswered &= self.registered.framework == Framework::Chronos;
                 self.rescales = self.rescales.saturating_add(1);
@@ -145,27 +149,34 @@ impl JobState {
             }
             JobEvent::RescaleFailed(failed) => {
                 self.resizing_to = None;
+                self.taking_back = false;
                 if failed.no_room {
                     self.no_room = Some((failed.cpus, recorded.at));
                 }
                 self.flags.insert(Flag::RescaleFailed);
             }
             JobEvent::RescaleUnanswered(_) => self.unanswered = true,
+            JobEvent::RescaleTakenBack(_) => self.taking_back = true,
             JobEvent::CpuObserved(observed) => {
                 self.cpus = Some(observed.cpus);
                 self.flags.insert(Flag::CpuChangedOutside);
             }
             JobEvent::GrantReceived(grant) => self.grant = Some(grant.clone()),
             JobEvent::PolicyChanged(changed) => self.policy = changed.policy.clone(),
-            JobEvent::Completed(completed) => self.end(Ending::Completed {
-                finished_at: completed.finished_at,
-                on_time: completed.on_time,
-                margin: completed.margin,
-            }),
-            JobEvent::Failed(failed) => self.end(Ending::Failed { reason: failed.reason.clone() }),
-            JobEvent::Cancelled(cancelled) => self.end(Ending::Cancelled { reason: cancelled.reason.clone() }),
+            JobEvent::Completed(completed) => {
+                // Reported late, done in time.
+                if completed.on_time {
+                    self.flags.remove(&Flag::Late);
+                }
+                let Completed { finished_at, on_time, margin } = *completed;
+                self.end(Ending::Completed { finished_at, on_time, margin }, recorded.at);
+            }
+            JobEvent::Failed(failed) => self.end(Ending::Failed { reason: failed.reason.clone() }, recorded.at),
+            JobEvent::Cancelled(cancelled) => {
+                self.end(Ending::Cancelled { reason: cancelled.reason.clone() }, recorded.at)
+            }
             JobEvent::Withdrawn(withdrawn) => {
-                self.end(Ending::Withdrawn { reason: withdrawn.reason.clone() });
+                self.end(Ending::Withdrawn { reason: withdrawn.reason.clone() }, recorded.at);
                 self.removed |= !withdrawn.may_come;
             }
             JobEvent::Removed(removed) => {
@@ -176,6 +187,7 @@ impl JobState {
             }
             JobEvent::MarathonStarted(started) => {
                 self.phase_running();
+                self.execution_begins();
                 self.execution = Some(Execution::started(self.execution.take(), started));
             }
             JobEvent::SegmentStarted(started) => {
@@ -212,6 +224,9 @@ impl JobState {
                     execution.finished_at = Some(ended.finished_at);
                 }
             }
+            JobEvent::DeadlinePassed(_) => {
+                self.flags.insert(Flag::Late);
+            }
         }
     }
 
@@ -221,17 +236,27 @@ impl JobState {
         }
     }
 
-    fn end(&mut self, ending: Ending) {
+    fn end(&mut self, ending: Ending, at: Timestamp) {
         // The first ending stands.
         if self.ending().is_none() {
             self.phase = Phase::Ended(ending);
+            self.ended_at = Some(at);
+            self.taking_back = false;
             self.work = Work::None;
             // A request for another CPU may be under way at this moment.
             self.unanswered |= self.resizing_to.take().is_some();
         }
     }
 
+    /// Before the first report of a long-running job, which moves its deadline: the one before was another.
+    fn execution_begins(&mut self) {
+        if self.execution.is_none() {
+            self.flags.remove(&Flag::Late);
+        }
+    }
+
     fn segment_started(&mut self, started: &SegmentStarted) {
+        self.execution_begins();
         self.flags.remove(&Flag::TelemetryLost);
         if started.checkpoints == Some(false) {
             self.flags.insert(Flag::NoCheckpoints);

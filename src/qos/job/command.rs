@@ -86,6 +86,13 @@ pub enum Command {
         /// No node had room for it.
         no_room: bool,
     },
+    /// The framework is about to be asked to go back to the CPU before.
+    CpusTakenBack {
+        /// What was intended.
+        cpus: Cpus,
+        /// Why.
+        reason: String,
+    },
     /// A request to set the CPU may still be carried out by the framework.
     CpusUnanswered {
         /// What was asked for.
@@ -100,6 +107,8 @@ pub enum Command {
         /// When the report was due, by the wall clock.
         due: Timestamp,
     },
+    /// The wait for the deadline is over.
+    DeadlineReached,
     /// The configuration changed.
     SetPolicy(PolicySettings),
     /// The arbitration over all jobs has decided.

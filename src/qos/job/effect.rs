@@ -168,6 +168,7 @@ fn react_to(state: &JobState, event: &JobEvent, settled: &mut Vec<EffectChange>,
         | JobEvent::IterationFinished(_)
         | JobEvent::Decided(_)
         | JobEvent::RescaleUnanswered(_)
+        | JobEvent::RescaleTakenBack(_)
         | JobEvent::CpuObserved(_)
         | JobEvent::PolicyChanged(_)
         | JobEvent::MarathonStarted(_)
@@ -176,7 +177,8 @@ fn react_to(state: &JobState, event: &JobEvent, settled: &mut Vec<EffectChange>,
         | JobEvent::CpuSample(_)
         | JobEvent::SegmentEnded(_)
         | JobEvent::TelemetryLost(_)
-        | JobEvent::ProgressDecided(_) => {}
+        | JobEvent::ProgressDecided(_)
+        | JobEvent::DeadlinePassed(_) => {}
     }
 }
 

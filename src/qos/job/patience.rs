@@ -1,6 +1,6 @@
 //! How long to wait: for the next report, and before the next start.
 
-use super::state::{JobState, Phase, Work};
+use super::state::{Flag, JobState, Phase, Work};
 use crate::qos::units::{Cpus, Span, Timestamp};
 
 /// How long one run is expected to take, from its start being asked for to its report.
@@ -83,6 +83,12 @@ pub fn awaited_report(state: &JobState) -> Option<AwaitedReport> {
 /// When the present run's report becomes overdue, or overdue once more; `None` when none is expected or it is being looked into.
 pub fn report_due(state: &JobState) -> Option<Timestamp> {
     awaited_report(state).map(|report| report.due)
+}
+
+/// The deadline that is still to come, or has passed and is not recorded yet; `None` when the job is over or its deadline behind it.
+pub fn awaited_deadline(state: &JobState) -> Option<Timestamp> {
+    let awaited = state.ending().is_none() && !state.flags.contains(&Flag::Late);
+    awaited.then(|| state.deadline_at())
 }
 
 /// How long the start of an iteration may be put off, whatever the wall clock says; `None` when the wall clock alone decides.

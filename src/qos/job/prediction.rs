@@ -22,11 +22,13 @@ pub fn decide_cpus(state: &JobState, at: Timestamp) -> Result<Option<Decided>, U
         .or_else(|| restless(state, from, allowed, cap.map(|(_, standing)| standing)));
     let to = if hold.is_some() { from } else { allowed };
     let hold = hold.or(capped.map(|(cap, standing)| Hold::Shared { cap, standing }));
+    // Of the CPU that the job is going to have: it is not predicted to be late when it is just being given what it needs.
+    let prediction = if to == wished && !policy.dry_run { answer.finish } else { answer.prediction };
     Ok(Some(Decided {
         inputs: DecisionInputs { event: state.version, at, remaining: job.remaining },
         policy: policy.clone(),
         fold: FOLD_VERSION,
-        prediction: answer.prediction,
+        prediction,
         bounds: answer.bounds,
         performance: answer.wish.performance,
         from,

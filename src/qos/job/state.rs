@@ -38,6 +38,8 @@ pub struct JobState {
     pub policy: PolicySettings,
     /// Where the job is in its life.
     pub phase: Phase,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
     /// What its framework is doing for it, as far as the log knows.
     pub work: Work,
     /// Its framework has shown it.
@@ -48,6 +50,8 @@ pub struct JobState {
     pub limit: Option<Cpus>,
     /// A CPU that is intended and whose outcome is not known yet.
     pub resizing_to: Option<Cpus>,
+    /// No node had room for it, and the framework may have been asked to go back.
+    pub taking_back: bool,
     /// The CPU for which no node had room, and when that was found.
     pub no_room: Option<(Cpus, Timestamp)>,
     /// A request for another CPU may still be carried out, long after it was given up here.
@@ -226,6 +230,8 @@ pub enum Flag {
     OverDeclared,
     /// Its agent cannot write checkpoints: a restart would lose its work.
     NoCheckpoints,
+    /// It was not done at its deadline.
+    Late,
 }
 
 impl Flag {
@@ -244,6 +250,7 @@ impl Flag {
             Flag::TelemetryLost => "telemetry_lost",
             Flag::OverDeclared => "over_declared",
             Flag::NoCheckpoints => "no_checkpoints",
+            Flag::Late => "late",
         }
     }
 }
@@ -257,6 +264,12 @@ impl JobState {
     /// The iteration that is, or will be, under way.
     pub fn next_iteration(&self) -> u32 {
         self.done.saturating_add(1)
+    }
+
+    /// When it has to be done. That of a long-running job counts from the start of its execution; before it, from the registration.
+    pub fn deadline_at(&self) -> Timestamp {
+        let Registered { deadline_at, declared, .. } = &self.registered;
+        self.execution.as_ref().map_or(*deadline_at, |execution| execution.started_at + declared.deadline)
     }
 
     /// Whether its agent changes the job's CPU while it runs.
@@ -285,6 +298,12 @@ impl JobState {
         // Until the outcome of a resize is known the job may have either.
         let most = self.resizing_to.max(self.limit);
         most.zip(self.cpus).map_or(nothing, |(most, reserved)| most.saturating_sub(reserved))
+    }
+
+    /// Whether its framework has neither shown it nor let it report: its submission may be under way, also when it is over.
+    pub fn may_still_come(&self) -> bool {
+        // A program that has reported was submitted.
+        !self.seen && self.execution.is_none()
     }
 
     /// How the job ended, when it did.

@@ -14,12 +14,6 @@ const HUBER: f64 = 1.5;
 /// Rounds of reweighting; the weights have settled well before.
 const ROUNDS: usize = 6;
 
-/// Declared durations are wrong by this relative standard deviation (the published ones by 13 to 20 %).
-const DECLARED_DEVIATION: f64 = 0.25;
-
-/// Assumed serial shares are wrong by this standard deviation.
-const SHARE_DEVIATION: f64 = 0.15;
-
 /// A straggler takes so many times as long as it should, before anything else is known.
 const STRAGGLER: f64 = 1.4;
 
@@ -40,6 +34,16 @@ pub struct Prior {
     pub serial_share: f64,
     /// The relative standard deviation of a measurement.
     pub spread: f64,
+    /// Standard deviations by which the duration, relatively, and the serial share may be wrong.
+    pub deviations: (f64, f64),
+}
+
+impl Prior {
+    /// Of a declared duration (the published ones are wrong by 13 to 20 %), and of an assumed share.
+    pub const DECLARED: (f64, f64) = (0.25, 0.15);
+
+    /// Where the duration is known from what a CPU is, and the share follows from the observations all the sooner.
+    pub const KNOWN: (f64, f64) = (0.11, 0.35);
 }
 
 /// A law and how well it fits.
@@ -106,7 +110,7 @@ fn evidence(usable: &[(f64, f64)], fitted: &Fitted, prior: &Prior) -> f64 {
     let square = |residual: f64, deviation: f64| residual * residual / (deviation * deviation);
     let residual = |(cpus, seconds): &(f64, f64)| seconds / positive(fitted.speed.seconds(*cpus)) - 1.0;
     let measured = usable.iter().fold(0.0, |sum, one| sum + square(residual(one), prior.spread));
-    -0.5 * (square(declared, DECLARED_DEVIATION) + measured)
+    -0.5 * (square(declared, prior.deviations.0) + measured)
 }
 
 /// The law that fits `observed` (oldest first) and what was believed before best.
@@ -164,10 +168,10 @@ fn rows(usable: &[(f64, f64)], residuals: &[f64], spread: f64, speed: &Speed, pr
         age *= DECAY;
     }
     let declared = positive(prior.duration.seconds());
-    let off = declared * DECLARED_DEVIATION;
+    let off = declared * prior.deviations.0;
     rows.push(Row { x: Speed::factors(prior.cpus.as_f64()), y: declared, weight: 1.0 / (off * off) });
     let share = (prior.serial_share - 1.0, prior.serial_share);
-    let off = positive(speed.whole()) * SHARE_DEVIATION;
+    let off = positive(speed.whole()) * prior.deviations.1;
     rows.push(Row { x: share, y: 0.0, weight: 1.0 / (off * off) });
     rows
 }

@@ -3,8 +3,13 @@ use proptest::prelude::*;
 use super::*;
 
 /// The published job 3: 162.75 s on one CPU, 113.2 s on two, declared as 130 s.
-const PRIOR: Prior =
-    Prior { duration: Span::from_secs(130), cpus: Cpus::from_milli(1000), serial_share: 0.3, spread: 0.05 };
+const PRIOR: Prior = Prior {
+    duration: Span::from_secs(130),
+    cpus: Cpus::from_milli(1000),
+    serial_share: 0.3,
+    spread: 0.05,
+    deviations: Prior::DECLARED,
+};
 
 const TRUE: Speed = Speed { serial: 63.65, parallel: 99.1 };
 
@@ -60,6 +65,20 @@ fn one_straggler_of_three_times_the_time_hardly_moves_the_model() {
 }
 
 #[test]
+fn a_rate_at_one_size_says_what_it_would_be_at_another_by_what_a_cpu_is() {
+    // A CPU-second takes half a second on two CPUs: on one it takes a second, and never less.
+    let prior = Prior { duration: Span::from_secs(1), serial_share: 0.4, deviations: Prior::KNOWN, ..PRIOR };
+    let fitted = fit(&[observed(2.0, 0.5); 4], &prior);
+    assert!(
+        (fitted.speed.seconds(1.0) - 1.0).abs() < 0.06 && (fitted.speed.seconds(2.0) - 0.5).abs() < 0.02,
+        "{fitted:?}"
+    );
+    // One that uses half of its CPU is known by its own measurements.
+    let fitted = fit(&[observed(1.0, 2.0); 8], &prior);
+    assert!((fitted.speed.seconds(1.0) - 2.0).abs() < 0.2, "{fitted:?}");
+}
+
+#[test]
 fn work_that_has_changed_is_followed() {
     let mut measured = exact(&[1.0; 12]);
     measured.extend((0..12).map(|_| observed(1.0, TRUE.seconds(1.0) * 1.3)));
@@ -77,7 +96,7 @@ proptest! {
             .into_iter()
             .map(|(cpus, micros)| Observation { cpus: Cpus::from_milli(cpus), duration: Span::from_micros(micros) })
             .collect();
-        let prior = Prior { duration: Span::from_micros(duration), cpus: Cpus::from_milli(cpus), serial_share: share, spread: 0.05 };
+        let prior = Prior { duration: Span::from_micros(duration), cpus: Cpus::from_milli(cpus), serial_share: share, spread: 0.05, deviations: Prior::DECLARED };
         let fitted = fit(&measured, &prior);
         prop_assert!(fitted.speed.serial >= 0.0 && fitted.speed.parallel >= 0.0 && fitted.speed.whole() > 0.0, "{fitted:?}");
         prop_assert!(fitted.speed.whole().is_finite() && fitted.spread.is_finite() && fitted.spread > 0.0);

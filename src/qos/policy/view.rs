@@ -114,6 +114,8 @@ impl LongRunning<'_> {
 pub struct RepeatedWish {
     /// When the last iteration ends if the CPU stays as it is.
     pub prediction: Timestamp,
+    /// The same with the CPU of the wish; the published rule does not tell the two apart.
+    pub finish: Timestamp,
     /// What is on plan.
     pub bounds: Bounds,
     /// The CPU, why, and how the job is doing.
@@ -130,7 +132,12 @@ impl RepeatedWish {
     /// A prediction of another kind against the same bounds.
     pub fn against(prediction: Timestamp, bounds: Bounds, cpus: Cpus, model: Option<ModelValues>) -> Self {
         let (performance, grounds) = (classify(prediction, bounds), against_bounds(prediction, bounds));
-        RepeatedWish { prediction, bounds, wish: Wish { performance, cpus, grounds, stays: None, model } }
+        RepeatedWish {
+            prediction,
+            finish: prediction,
+            bounds,
+            wish: Wish { performance, cpus, grounds, stays: None, model },
+        }
     }
 }
 

@@ -13,6 +13,9 @@ DATABASE = "mon"
 ADMIN_PASSWORD = "admin of the tests"
 SERVICE_PASSWORD = "monasca of the tests"
 
+# Seconds for which monasca-api believes what it was once told about a token; usually 300.
+TOKEN_CACHE = 8
+
 # In the catalogue of the template, where the real ones are not known yet.
 KEYSTONE_PLACE = "http://keystone.invalid"
 MONASCA_PLACE = "http://monasca.invalid"
@@ -110,6 +113,7 @@ password = monasca
 [database]
 connection = {sql(socket)}
 [keystone_authtoken]
+token_cache_time = {TOKEN_CACHE}
 www_authenticate_uri = {keystone_url}
 auth_url = {keystone_url}
 auth_type = password

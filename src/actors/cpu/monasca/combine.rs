@@ -12,7 +12,7 @@ pub struct Measured {
     pub key: BTreeMap<String, String>,
     /// The container's name.
     pub container: Option<String>,
-    /// When, and user and system time together in ticks; in the order of time, never falling but when the container is a new one.
+    /// The start of a part, and user and system time together in ticks; in the order of time, never falling but when the container is a new one.
     pub ticks: Vec<(Timestamp, f64)>,
 }
 
@@ -36,7 +36,8 @@ pub fn combine(user: Vec<Series>, system: Vec<Series>) -> Vec<Measured> {
     both.collect()
 }
 
-/// The newest figure of a container that began at `since`; what was measured before is of one before it. None when nothing came yet,
+/// The newest figure of a container that began at `since`, with the start of its part; what is in a part that began before may be of a
+/// container before it. None when nothing came yet,
 /// or two containers were measured at that moment and nobody knows which is meant.
 pub fn newest(measured: &[&Measured], since: Timestamp) -> Option<(Timestamp, f64)> {
     let last = measured.iter().filter_map(|one| one.ticks.last().copied().filter(|(at, _)| *at > since));

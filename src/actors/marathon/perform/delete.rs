@@ -22,8 +22,7 @@ pub async fn perform(session: &Session) -> Result<(), Stopped> {
 /// What became of the app, once it is gone and cannot come any more.
 async fn removal(session: &Session) -> Result<Removal, Stopped> {
     let state = session.state()?;
-    // A program that has reported was submitted.
-    let came = state.seen || state.execution.is_some();
+    let came = !state.may_still_come();
     let look_until = session.now() + session.patience.submit_timeout;
     let (mut pauses, mut asked) = (backoff(), false);
     let mut deleted = false;

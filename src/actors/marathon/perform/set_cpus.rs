@@ -42,17 +42,22 @@ enum Next {
 }
 
 pub async fn perform(session: &Session, target: Cpus) -> Result<(), Stopped> {
+    let state = session.state()?;
     let mut resize = Resize {
         session,
         target,
         give_up: session.now() + session.patience.resize_patience,
         pauses: backoff(),
-        problem: "Marathon did not keep the new value".into(),
-        unknown: session.state()?.unanswered,
+        problem: match state.taking_back {
+            true => format!("no node had room for {target} CPU; the change was rolled back"),
+            false => "Marathon did not keep the new value".into(),
+        },
+        unknown: state.unanswered,
         deployment: None,
         taken: false,
         unplaced_since: None,
-        rolled_back: false,
+        // By the supervisor before this one, or it was about to: what the app has says which.
+        rolled_back: state.taking_back,
     };
     let mut absence = Absence::default();
     loop {
@@ -183,6 +188,10 @@ impl Resize<'_> {
         tracing::warn!(%job, name, deployment, "no node has room for {target} CPU: going back to what the job had");
         self.problem =
             format!("no node had room for {target} CPU within {} s; the change was rolled back", patience.seconds());
+        let (cpus, reason) = (target, self.problem.clone());
+        if let Submitted::Overtaken = session.submit(Command::CpusTakenBack { cpus, reason }).await? {
+            return Ok(());
+        }
         match session.client.roll_back(deployment).await {
             Ok(_) => self.rolled_back = true,
             // It has just ended.

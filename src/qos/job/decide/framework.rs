@@ -1,8 +1,8 @@
 //! Facts that the framework's client brings.
 
 use crate::events::job::{
-    Activity, CpuObserved, Failed, IterationLost, JobEvent, LookedUp, LossReason, Origin, RescaleUnanswered,
-    SeenInFramework, StartAttempted, StartDropped, Starter,
+    Activity, CpuObserved, Failed, IterationLost, JobEvent, LookedUp, LossReason, Origin, RescaleTakenBack,
+    RescaleUnanswered, SeenInFramework, StartAttempted, StartDropped, Starter,
 };
 use crate::qos::ids::Framework;
 use crate::qos::job::command::{FrameworkFacts, Rejection, Ruling};
@@ -83,6 +83,14 @@ pub fn cpus_unanswered(state: &JobState, cpus: Cpus, reason: String) -> Result<R
         return Ok(Ruling::nothing());
     }
     Ok(Ruling::done([RescaleUnanswered { cpus, reason }.into()]))
+}
+
+/// Recorded before it is asked for, and once: after a restart it is known that it may have been done.
+pub fn cpus_taken_back(state: &JobState, cpus: Cpus, reason: String) -> Result<Ruling, Rejection> {
+    if state.ending().is_some() || state.resizing_to != Some(cpus) {
+        return Err(Rejection::Stale("no such resize is pending"));
+    }
+    Ok(Ruling::done((!state.taking_back).then(|| RescaleTakenBack { cpus, reason }.into())))
 }
 
 /// What became of a start or of an overdue run.

@@ -14,12 +14,12 @@ pub use reports::MOST_SURPLUS_RUNS;
 
 use super::acting::Acting;
 use super::command::{Command, Rejection, Reply, Ruling};
-use super::patience::{allowed, report_due};
+use super::patience::{allowed, awaited_deadline, report_due};
 use super::prediction::decide_cpus;
 use super::state::{JobState, Recorded, Work};
 use crate::api::register::AdmissionView;
 use crate::events::job::{
-    JobEvent, Overdue, PolicyChanged, Registered, RescaleApplied, RescaleFailed, RescaleUnanswered,
+    DeadlinePassed, JobEvent, Overdue, PolicyChanged, Registered, RescaleApplied, RescaleFailed, RescaleUnanswered,
 };
 use crate::qos::ids::Framework;
 use crate::qos::policy::PolicySettings;
@@ -66,9 +66,11 @@ pub fn decide(state: Option<&JobState>, command: Command, now: Timestamp) -> Res
             Some(_) => Ok(Ruling::done([RescaleFailed { cpus, reason, no_room }.into()])),
             None => Err(Rejection::Stale("no resize is pending")),
         },
+        Command::CpusTakenBack { cpus, reason } => framework::cpus_taken_back(state, cpus, reason),
         Command::CpusUnanswered { cpus, reason } => framework::cpus_unanswered(state, cpus, reason),
         Command::JobRemoved(how) => ending::removed(state, how),
         Command::ReportAwaited { due } => Ok(report_awaited(state, due, now)),
+        Command::DeadlineReached => Ok(deadline_reached(state, now)),
         Command::SetPolicy(policy) => Ok(set_policy(state, policy)),
         Command::Grant(grant) => grant::grant(state, grant, now),
     }
@@ -102,6 +104,12 @@ fn report_awaited(state: &JobState, awaited: Timestamp, now: Timestamp) -> Rulin
         Work::Running(run) => (run.attempt.iteration, run.since),
     };
     Ruling::done([Overdue { iteration, since, allowed: allowed(state) }.into()])
+}
+
+/// Once for a deadline, whoever asks and how often.
+fn deadline_reached(state: &JobState, now: Timestamp) -> Ruling {
+    let passed = awaited_deadline(state).filter(|deadline_at| now > *deadline_at);
+    Ruling::done(passed.map(|deadline_at| DeadlinePassed { deadline_at }.into()))
 }
 
 fn set_policy(state: &JobState, policy: PolicySettings) -> Ruling {

@@ -315,9 +315,16 @@ fn an_app_that_may_come_yet_is_looked_for_after_its_job_was_given_up() {
 fn a_cpu_for_which_no_node_has_room_is_not_asked_for_again_at_once() {
     let mut job = running(RescaleMode::Restart);
     assert_eq!(job.run(130, look(1, 130, 50)).unwrap().0, ["CpuSample", "ProgressDecided", "Rescaled"]);
+    let taken_back =
+        |milli| Command::CpusTakenBack { cpus: Cpus::from_milli(milli), reason: "no node had room".into() };
+    assert!(job.run(200, taken_back(1500)).is_err(), "nobody has asked for that");
+    assert_eq!(job.run(200, taken_back(1400)).unwrap().0, ["RescaleTakenBack"]);
+    assert_eq!(job.run(201, taken_back(1400)).unwrap().0, [""; 0], "once");
+    assert!(job.state().taking_back && JobState::replay(job.log.clone()) == job.state);
     let refused =
         Command::CpusRefused { cpus: Cpus::from_milli(1400), reason: "no node had room".into(), no_room: true };
     job.run(240, refused).unwrap();
+    assert!(!job.state().taking_back && job.run(241, taken_back(1400)).is_err());
     // Ten periods of two minutes.
     for (seconds, kinds) in [(360, 2), (480, 2), (1400, 2), (1520, 3)] {
         let cpu = 50 + seconds / 100;

@@ -1,5 +1,6 @@
 //! Given a history, when something happens, then these events follow.
 
+mod deadline;
 mod limits;
 mod marathon;
 mod marathon_defects;

@@ -160,6 +160,7 @@ fn any_event() -> impl Strategy<Value = JobEvent> {
             model: None,
         }
         .into()),
+        instant().prop_map(|deadline_at| DeadlinePassed { deadline_at }.into()),
         instant().prop_map(|at| MarathonEnded { finished_at: at, received_at: at, exit_code: 0 }.into()),
     ]
 }
@@ -199,6 +200,7 @@ fn any_command() -> impl Strategy<Value = Command> {
         1 => Just(Command::Withdraw { reason: String::new(), never_submitted: false }),
         1 => Just(Command::RemovedOutside),
         1 => Just(Command::JobRemoved(Removal::Deleted)),
+        4 => Just(Command::DeadlineReached),
     ]
 }
 
@@ -219,6 +221,7 @@ proptest! {
             let sample = SampleFacts { segment: None, at: at(100_000), cpu: Span::from_secs(1), limit: None };
             let _ = decide(Some(&state), Command::Look(LookFacts { sample: Some(sample), ..LookFacts::default() }), at(100_000));
             let _ = decide(Some(&state), Command::ReportFinish(finish(0, 1, "new", 0)), at(1));
+            let _ = decide(Some(&state), Command::DeadlineReached, at(1));
         }
     }
 
@@ -262,6 +265,9 @@ proptest! {
                 prop_assert!(state.resizing_to.is_some());
             }
         }
+        // A deadline passes once, and not before it is reached.
+        let passed: Vec<_> = job.log.iter().filter(|one| one.event.kind() == "DeadlinePassed").collect();
+        prop_assert!(passed.len() <= 1 && passed.iter().all(|one| one.at > job.state().deadline_at()), "{passed:?}");
         // The log alone gives the same state.
         let replayed = JobState::replay(job.log.clone());
         prop_assert_eq!(replayed, job.state);

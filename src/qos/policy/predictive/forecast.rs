@@ -62,6 +62,7 @@ impl IterationForecast {
             cpus: job.submitted,
             serial_share: f64::from(policy.serial_share) / 1e6,
             spread: f64::from(policy.spread) / 1e6,
+            deviations: Prior::DECLARED,
         };
         let gaps = job.history.gaps.as_slice();
         let gap = middle(gaps, job.deployment_time);
@@ -158,6 +159,7 @@ impl RateForecast {
             cpus: Cpus::from_milli(1000),
             serial_share: f64::from(policy.serial_share) / 1e6,
             spread: f64::from(policy.spread) / 1e6,
+            deviations: Prior::KNOWN,
         };
         RateForecast {
             fitted: fit(job.history.rates.as_slice(), &prior),

@@ -32,7 +32,7 @@ pub fn decide(policy: &Predictive, job: &Repeated<'_>) -> RepeatedWish {
     let wish =
         Wish { performance: choice.performance, cpus: choice.cpus, grounds, stays: choice.stays, model: Some(model) };
     let bounds = Bounds { lower: published.lower.min(target), upper: target };
-    RepeatedWish { prediction: forecast.finish(job.from), bounds, wish }
+    RepeatedWish { prediction: forecast.finish(job.from), finish: forecast.finish(choice.cpus), bounds, wish }
 }
 
 fn values(forecast: &IterationForecast, target: Timestamp, cpus: Cpus) -> ModelValues {

@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use actix::Actor;
 use mesos_qos::actors::{KeptTokens, TokenActor};
-use mesos_qos::clients::transport::TransportOptions;
 use mesos_qos::clock::{Clock, SystemClock};
 use mesos_qos::credentials::OpenStackCredentials;
 use mesos_qos::openstack::{
@@ -14,14 +13,14 @@ use mesos_qos::qos::units::Span;
 use reqwest::header::HeaderValue;
 
 use crate::helpers::on_actix;
-use crate::rig::{Rig, SHORT_LIFE, rig};
+use crate::rig::{Rig, SHORT_LIFE, patient, rig};
 
-fn keystone(credentials: &OpenStackCredentials) -> Keystone {
-    Keystone::new(credentials, &TransportOptions::default()).unwrap()
+pub fn keystone(credentials: &OpenStackCredentials) -> Keystone {
+    Keystone::new(credentials, &patient()).unwrap()
 }
 
 /// Tokens as the supervisor keeps them; notes which it was given, and which were refused. May begin with one of somebody else's.
-struct Watched {
+pub struct Watched {
     kept: KeptTokens,
     first: Option<HeaderValue>,
     refused: AtomicUsize,
@@ -32,17 +31,17 @@ struct Watched {
 const FIRST: u64 = 1_000_000;
 
 impl Watched {
-    fn new(credentials: &OpenStackCredentials, first: Option<HeaderValue>) -> Arc<Self> {
+    pub fn new(credentials: &OpenStackCredentials, first: Option<HeaderValue>) -> Arc<Self> {
         let kept = KeptTokens::new(TokenActor::new(keystone(credentials)).start());
         Arc::new(Watched { kept, first, refused: AtomicUsize::new(0), newest: AtomicUsize::new(0) })
     }
 
-    fn refused(&self) -> usize {
+    pub fn refused(&self) -> usize {
         self.refused.load(Ordering::SeqCst)
     }
 
     /// How many logins there were.
-    fn logins(&self) -> usize {
+    pub fn logins(&self) -> usize {
         self.newest.load(Ordering::SeqCst)
     }
 }
@@ -65,18 +64,18 @@ impl TokenSource for Watched {
     }
 }
 
-fn monasca(credentials: &OpenStackCredentials, tokens: Arc<Watched>) -> Monasca {
-    Monasca::new(credentials, tokens, &TransportOptions::default()).unwrap()
+pub fn monasca(credentials: &OpenStackCredentials, tokens: Arc<Watched>) -> Monasca {
+    Monasca::new(credentials, tokens, &patient()).unwrap()
 }
 
 /// A value of a series that no other test has.
-fn metric(series: &str, value: f64) -> Metric {
+pub fn metric(series: &str, value: f64) -> Metric {
     let dimensions = [("jobname".to_owned(), series.to_owned())].into();
     Metric { name: "of_the_tests".into(), dimensions, timestamp: SystemClock.now().micros() / 1000, value }
 }
 
 /// Waits until the largest value of the series is this.
-async fn wait_for_value(monasca: &Monasca, series: &str, value: f64) {
+pub async fn wait_for_value(monasca: &Monasca, series: &str, value: f64) {
     let patience = Instant::now() + Duration::from_secs(60);
     loop {
         let (from, to) = (SystemClock.now() - Span::from_secs(300), SystemClock.now() + Span::from_secs(60));
@@ -208,37 +207,5 @@ fn a_token_that_has_ended_is_replaced_by_one_login_and_the_call_is_made_again() 
         assert_eq!((tokens.logins(), tokens.refused()), (1, 1));
         wait_for_value(&monasca, "after its end", 3.0).await;
         assert_eq!((tokens.logins(), tokens.refused()), (1, 1));
-    });
-}
-
-/// Takes back `token`, as its owner may.
-async fn revoke(rig: &Rig, token: &HeaderValue) {
-    let request = reqwest::Client::builder().no_proxy().build().unwrap();
-    let request = request.delete(format!("{}/v3/auth/tokens", rig.keystone));
-    let response = request.header("X-Auth-Token", token).header("X-Subject-Token", token).send().await.unwrap();
-    assert_eq!(response.status(), 204);
-}
-
-/// Monasca remembers for minutes what it has once found out about a token.
-#[test]
-fn a_revoked_token_works_on_where_monasca_knows_it_and_is_replaced_where_it_does_not() {
-    on_actix(async {
-        let rig = rig();
-        let _calm = rig.shared().await;
-        let known = keystone(&rig.user()).login().await.unwrap().token;
-        let tokens = Watched::new(&rig.user(), Some(known.clone()));
-        let first = monasca(&rig.user(), tokens.clone());
-        first.send_metrics(&[metric("revoked", 1.0)]).await.unwrap();
-        revoke(rig, &known).await;
-        first.send_metrics(&[metric("revoked", 2.0)]).await.unwrap();
-        assert_eq!((tokens.logins(), tokens.refused()), (0, 0));
-
-        let unknown = keystone(&rig.user()).login().await.unwrap().token;
-        revoke(rig, &unknown).await;
-        let tokens = Watched::new(&rig.user(), Some(unknown));
-        let second = monasca(&rig.user(), tokens.clone());
-        second.send_metrics(&[metric("revoked", 3.0)]).await.unwrap();
-        assert_eq!((tokens.logins(), tokens.refused()), (1, 1));
-        wait_for_value(&second, "revoked", 3.0).await;
     });
 }
