@@ -3,7 +3,7 @@
 use plotters::prelude::{Circle, Color as _};
 
 use super::PlotError;
-use super::chart::{Area, BLUE, GREEN, RED, YELLOW, around, cpus, empty, line, region};
+use super::chart::{Area, BLUE, GREEN, RED, YELLOW, around, cpus, empty, empty_with_cpus, line, region};
 use super::curves::Curves;
 
 /// Draws both charts of `curves`.
@@ -36,9 +36,10 @@ fn consumed(area: &Area<'_>, name: &str, curves: &Curves) -> Result<(), PlotErro
     let x = (0.0, curves.finished.max(curves.deadline) * 1.02);
     let y = around(used.iter().chain(&desired).map(|(_, cpu)| *cpu), (0.0, 1.0));
     let title = format!("{name}: CPU-s used (blue) and desired (green), CPU (black)");
-    let mut chart = empty(area, &title, ("s", "CPU-s"), (x, y))?;
+    let most = curves.cpus.iter().map(|(_, cpus)| *cpus).fold(1.0, f64::max);
+    let mut chart = empty_with_cpus(area, &title, ("s", "CPU-s"), (x, y), most)?;
     line(&mut chart, &desired, GREEN)?;
     line(&mut chart, &used, BLUE)?;
     line(&mut chart, &[(curves.deadline, y.0), (curves.deadline, y.1)], RED)?;
-    cpus(chart, x, &curves.cpus)
+    cpus(&mut chart, &curves.cpus)
 }

@@ -3,7 +3,7 @@
 use plotters::prelude::{BLACK, Circle, Color as _, Rectangle};
 
 use super::PlotError;
-use super::chart::{Area, BLUE, GREEN, RED, YELLOW, around, colour, cpus, empty, line, region};
+use super::chart::{Area, BLUE, GREEN, RED, YELLOW, around, colour, cpus, empty, empty_with_cpus, line, region};
 use super::curves::Curves;
 
 /// Draws both charts of `curves`.
@@ -38,12 +38,13 @@ fn iterations(area: &Area<'_>, name: &str, curves: &Curves) -> Result<(), PlotEr
     let longest = curves.iterations.iter().map(|(_, _, duration)| *duration).fold(1.0, f64::max);
     let x = (0.4, curves.iterations.len() as f64 + 0.6);
     let title = format!("{name}: duration (bars) and CPU (line)");
-    let mut chart = empty(area, &title, ("iteration", "s"), (x, (0.0, longest * 1.1)))?;
+    let most = curves.iterations.iter().map(|(_, cpus, _)| *cpus).fold(1.0, f64::max);
+    let mut chart = empty_with_cpus(area, &title, ("iteration", "s"), (x, (0.0, longest * 1.1)), most)?;
     let bar = |(n, _, duration): &(f64, f64, f64)| {
         Rectangle::new([(n - 0.35, 0.0), (n + 0.35, *duration)], BLUE.mix(0.35).filled())
     };
     chart.draw_series(curves.iterations.iter().map(bar)).map_err(PlotError::of)?;
     let begun = curves.iterations.iter().map(|(n, cpus, _)| (n - 0.5, *cpus));
     let end = curves.iterations.last().map(|(n, cpus, _)| (n + 0.5, *cpus));
-    cpus(chart, x, &begun.chain(end).collect::<Vec<_>>())
+    cpus(&mut chart, &begun.chain(end).collect::<Vec<_>>())
 }
