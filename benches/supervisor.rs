@@ -19,7 +19,7 @@ use mesos_qos::qos::ids::JobId;
 use mesos_qos::qos::job::command::{FinishFacts, FrameworkFacts};
 use mesos_qos::qos::job::registration::{Defaults, validate};
 use mesos_qos::qos::job::{Command, JobState, Recorded, decide};
-use mesos_qos::qos::policy::PolicySettings;
+use mesos_qos::qos::policy::{Policies, PolicyName};
 use mesos_qos::qos::units::{Cpus, Span, Timestamp};
 use mesos_qos::supervise;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -177,7 +177,7 @@ fn decisions() {
         "job_duration": 130, "deadline": 1800, "desv_deadline": 0.2, "iterations": 13, "cpus": 1, "arguments_version": 1}),
     );
     let defaults = Defaults {
-        policy: PolicySettings::default(),
+        policies: Policies::defaults(PolicyName::Step),
         max_failures: 3,
         overdue_factor_milli: 3000,
         monitoring_period: Span::from_secs(120),

@@ -26,8 +26,8 @@ use crate::token::{CallbackKey, StoredToken, TokenError};
 
 pub use error::SuperviseError;
 use outside::OpenStack;
-pub use rules::defaults;
 use rules::metrics_plan;
+pub use rules::{aim, defaults};
 
 /// A supervisor that listens.
 pub struct Supervising {
@@ -90,6 +90,7 @@ pub async fn start(
         cpu_source,
         metrics,
         webhook: outside::webhook(settings)?,
+        cluster: rules::cluster(settings),
     })
     .await?;
     let gate = gate(settings)?;

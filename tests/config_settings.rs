@@ -26,7 +26,7 @@ fn defaults_are_the_published_ones() {
     assert_eq!((settings.supervisor.listen.to_string().as_str(), settings.supervisor.port), ("0.0.0.0", 30_000));
     assert_eq!(settings.supervisor.log_directory, settings.supervisor.data_dir.join("log"));
     assert_eq!(settings.supervisor.log_format, LogFormat::Text);
-    assert_eq!(settings.elasticity.policy, PolicyName::Step);
+    assert_eq!(settings.elasticity.policy, PolicyName::Predictive);
     assert_eq!(settings.elasticity.cpu_max_slave, Cpus::from_milli(2000));
     assert_eq!(settings.elasticity.cpu_min_slave, Cpus::from_milli(100));
     assert_eq!(settings.elasticity.cpu_increment, Cpus::from_milli(400));
@@ -87,12 +87,16 @@ fn a_wrong_value_is_named_with_its_place_and_what_would_be_right() {
         ("[supervisor]\nmax_failures = 0", "expected a whole number from 1"),
         ("[supervisor]\ndata_dir = \"\"", "expected a path"),
         ("[supervisor]\nlog_format = \"xml\"", "expected one of \"text\", \"json\""),
-        ("[elasticity]\npolicy = \"predictive\"", "expected \"step\", the only one there is"),
+        (
+            "[elasticity]\npolicy = \"predicitve\"",
+            "expected one of \"predictive\", \"step\", \"proportional\", \"pid\", \"fixed\"; did you mean \"predictive\"?",
+        ),
+        ("[elasticity]\npredictive_target = 1.2", "expected a number from 0.01 to 1"),
+        ("[elasticity]\npid_integral = -1", "expected a number from 0 to 100"),
         ("[elasticity]\ncpu_increment = 0.0001", "from 0.001 to 100000"),
         ("[elasticity]\nsleeping_time = nan", "a number of seconds from 0"),
         ("[elasticity]\nsleeping_time = -1", "a number of seconds from 0"),
         ("[elasticity]\ndry_run = \"yes\"", "expected true or false"),
-        ("[elasticity]\ndry_run = true", "not available in this version"),
         ("[metrics]\nmonasca = [1]", "expected true or false"),
         ("[cpu_source]\nurl = \"ftp://x\"", "expected a URL"),
     ] {

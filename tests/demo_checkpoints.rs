@@ -96,7 +96,7 @@ fn with_docker_and_criu_the_job_is_resized_by_checkpoints_and_neither_its_end_no
     assert_eq!(node.containers(), "", "an interrupt leaves no container");
 
     let demo = node.demo();
-    let output = demo.command(&["--cases", "iii", "--json", "--keep"]).output().unwrap();
+    let output = demo.command(&["--cases", "iii", "--policy", "step", "--json", "--keep"]).output().unwrap();
     let result = check_case_three(&output, &demo.kept(), "restart", "docker");
     let (long, case) = (&result["jobs"][0]["long_running"], &result["cases"][0]);
     assert_eq!(case["speed"], 5.0, "checkpoints take the same time at every speed: {case}");

@@ -12,7 +12,7 @@ use mesos_qos::cli::launch::{LaunchArgs, execute};
 use mesos_qos::clients::chronos::{ChronosClient, ChronosClientOptions, ChronosCredentials};
 use mesos_qos::clock::ManualClock;
 use mesos_qos::launcher::submit::SubmitTiming;
-use mesos_qos::launcher::{JobSource, LaunchError, LaunchOptions, Launched, SupervisorApi, launch};
+use mesos_qos::launcher::{JobSource, LaunchError, LaunchOptions, Launched, SupervisorApi, ask_admission, launch};
 use mesos_qos::qos::units::Timestamp;
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -302,6 +302,55 @@ async fn an_infeasible_job_is_launched_unless_only_a_feasible_one_is_wanted() {
     assert!(error.to_string().contains("needs 1.1 CPU of 2.0"), "{error}");
     assert_eq!(world.posts().await, posts);
     assert_eq!(world.asked().await.last().unwrap(), "withdraw");
+}
+
+/// Answers the question before a registration with this verdict.
+async fn asked_before(world: &World, verdict: &str) {
+    let body = json!({
+        "admission": {"verdict": verdict, "needed_cpus": 2.47, "available_cpus": 2.0, "reason": "needs 2.47 CPU, a job may get 2"},
+        "least_deadline": 1911.0
+    });
+    let route =
+        Mock::given(method("POST")).and(path("/api/v1/admission")).and(header("authorization", "Bearer operator"));
+    route.respond_with(ResponseTemplate::new(200).set_body_json(body)).mount(&world.supervisor).await;
+}
+
+#[tokio::test]
+async fn where_only_a_feasible_job_is_wanted_an_infeasible_one_is_not_even_registered() {
+    let chronos = Chronos::default();
+    let mut world = World::new(Registers("feasible"), &chronos).await;
+    world.options.require_feasible = true;
+    asked_before(&world, "infeasible").await;
+    let error = world.launch(job()).await.unwrap_err().to_string();
+    assert!(
+        error.contains("needs 2.47 CPU, a job may get 2") && error.contains("the least deadline is 1911 s"),
+        "{error}"
+    );
+    assert_eq!(world.asked().await, ["/api/v1/admission"]);
+    assert_eq!(world.posts().await, 0);
+
+    let mut world = World::new(Registers("tight"), &chronos).await;
+    world.options.require_feasible = true;
+    asked_before(&world, "tight").await;
+    world.launch(job()).await.unwrap();
+    assert_eq!(world.asked().await, ["/api/v1/admission", "/initTask"]);
+}
+
+#[tokio::test]
+async fn the_least_deadline_is_told_and_nothing_is_changed() {
+    let chronos = Chronos::default();
+    let world = World::new(Registers("feasible"), &chronos).await;
+    asked_before(&world, "infeasible").await;
+    let answer =
+        ask_admission(JobSource::Json(job()), &supervisor_at(&world.supervisor.uri()), &world.options).await.unwrap();
+    assert_eq!(answer.least_deadline, Some(1911.0));
+    assert_eq!((world.asked().await, world.posts().await), (vec!["/api/v1/admission".to_owned()], 0));
+    // A supervisor that does not know the question is named as the reason.
+    let world = World::new(Registers("feasible"), &chronos).await;
+    let error = ask_admission(JobSource::Json(job()), &supervisor_at(&world.supervisor.uri()), &world.options)
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("does not say which deadline it can keep"), "{error}");
 }
 
 #[tokio::test]

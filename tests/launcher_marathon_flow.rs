@@ -401,7 +401,7 @@ async fn an_infeasible_job_is_not_submitted_when_only_a_feasible_one_is_wanted()
     world.options.require_feasible = true;
     let error = world.launch(app()).await.unwrap_err();
     assert!(error.to_string().contains("needs 1.1 CPU of 2.0"), "{error}");
-    assert_eq!(world.asked().await, ["/initTask", "withdraw"]);
+    assert_eq!(world.asked().await, ["/api/v1/admission", "/initTask", "withdraw"]);
     assert!(marathon.stored().is_empty());
 }
 

@@ -87,6 +87,7 @@ fn after_kills_at_any_moment_no_metric_and_no_notice_is_missing() {
             ("SUPERVISOR_DATA_DIR", dir.path().join("data").display().to_string()),
             ("SUPERVISOR_CREDENTIALS_CHRONOS", chronos.display().to_string()),
             ("SUPERVISOR_CREDENTIALS_OPENSTACK", openstack.display().to_string()),
+            ("ELASTICITY_POLICY", "step".into()),
             ("METRICS_BATCH_INTERVAL", "0.1".into()),
             ("METRICS_REQUESTS_PER_SECOND", "50".into()),
             // So that the place on disk follows closely, and a kill finds it anywhere.

@@ -159,7 +159,7 @@ mod tests {
     use crate::events::job::{Cancelled, CpuObserved};
     use crate::events::store::{Append, EventStore, StoreOptions};
     use crate::qos::job::registration::{Defaults, validate};
-    use crate::qos::policy::{Policy, PolicySettings, Step};
+    use crate::qos::policy::{Policies, PolicyName};
     use crate::qos::units::{Cpus, Span, Timestamp};
 
     const AT: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
@@ -186,10 +186,8 @@ mod tests {
     }
 
     fn registered(job: JobId) -> JobEvent {
-        let cpus = Cpus::from_milli;
-        let step = Step { increment: cpus(400), decrement: cpus(400), cpu_min: cpus(100), cpu_max: cpus(2000) };
         let defaults = Defaults {
-            policy: PolicySettings::newest(Policy::Step(step), Span::ZERO, Span::ZERO),
+            policies: Policies { deployment_time: Span::ZERO, ..Policies::defaults(PolicyName::Step) },
             max_failures: 3,
             overdue_factor_milli: 3000,
             monitoring_period: Span::from_secs(120),

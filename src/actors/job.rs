@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use actix::{Actor, ActorFutureExt, Addr, AsyncContext, AtomicResponse, Context, Handler, SpawnHandle, WrapFuture};
 use arc_swap::ArcSwapOption;
 
+use super::cluster::{Arbitrate, ClusterActor};
 use super::commit;
 use super::cpu::Nodes;
 use super::deadline::DeadlineAlarm;
@@ -22,7 +23,9 @@ use crate::events::job::JobEvent;
 use crate::events::store::{AppendError, Appended, EventLog};
 use crate::qos::ids::JobId;
 use crate::qos::job::command::LookFacts;
-use crate::qos::job::{AwaitedReport, Command, EffectKey, JobState, Rejection, Ruling, awaited_report, decide};
+use crate::qos::job::{
+    AwaitedReport, Command, EffectKey, JobState, Rejection, Ruling, asks_for_a_round, awaited_report, decide,
+};
 use crate::qos::units::{Span, Timestamp};
 
 /// An alarm that rang and could not be recorded, or rang early, rings again after this time at the soonest.
@@ -45,6 +48,8 @@ pub struct JobContext {
     pub directory: Directory,
     /// Told of what is on disk.
     pub figures: Figures,
+    /// Who shares the cluster among the jobs, when it is known how large that is.
+    pub cluster: Option<Addr<ClusterActor>>,
 }
 
 /// One job.
@@ -135,6 +140,9 @@ impl JobActor {
             self.context.outbox.do_send(changed);
         }
         self.watch_for_overdue(ctx, Duration::ZERO);
+        if let Some(cluster) = self.context.cluster.as_ref().filter(|_| asks_for_a_round(events)) {
+            cluster.do_send(Arbitrate);
+        }
         self.watch_for_deadline(ctx);
         if next.is_finished() {
             self.registry.do_send(Retire(self.id));

@@ -19,7 +19,8 @@
 
 mod aside;
 mod chronos;
-mod commit;
+mod cluster;
+pub(crate) mod commit;
 mod cpu;
 mod deadline;
 mod directory;
@@ -45,6 +46,7 @@ pub mod view;
 mod webhook;
 
 pub use chronos::ChronosPatience;
+pub use cluster::Cluster;
 pub use cpu::{ContainerMetric, CpuSource, MesosSource, MonascaSource, PrometheusSource};
 pub use figures::Figures;
 pub use marathon::MarathonPatience;

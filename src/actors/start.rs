@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 
 use super::aside::Aside;
 use super::chronos::{ChronosActor, ChronosPatience};
+use super::cluster::{Arbitrate, Cluster, ClusterActor, ClusterHead};
 use super::cpu::{CpuSource, Nodes, Poll};
 use super::directory::Directory;
 use super::figures::Figures;
@@ -27,14 +28,16 @@ use crate::clients::chronos::ChronosClient;
 use crate::clients::marathon::MarathonClient;
 use crate::clock::Clock;
 use crate::credentials::flag_of;
+use crate::events::cluster::ArbitrationRound;
 use crate::events::envelope::StoredEvent;
-use crate::events::job::{self, JobEvent};
+use crate::events::job::{self, JobEvent, Registered};
 use crate::events::store::{EventLog, EventStore, OpenError, OutboxRow, ReadError, Replay, StoreOptions};
 use crate::events::upcast::UpcastError;
 use crate::openstack::Monasca;
 use crate::qos::ids::{Framework, JobId};
 use crate::qos::job::registration::Defaults;
 use crate::qos::job::{Command, EffectKey, JobState, Recorded};
+use crate::qos::policy::PolicyChoice;
 
 /// How many commands may be under way at once; more are refused with "overloaded".
 pub(super) const COMMANDS_UNDER_WAY: usize = 4096;
@@ -59,6 +62,8 @@ pub struct Startup {
     pub metrics: Option<MetricsStartup>,
     /// Who is told of what cannot wait, if anybody.
     pub webhook: Option<Webhook>,
+    /// What is shared among the jobs, when it is known how much that is.
+    pub cluster: Option<Cluster>,
 }
 
 /// Metrics that are sent.
@@ -112,7 +117,8 @@ pub async fn start(startup: Startup) -> Result<Running, StartError> {
     let store = EventStore::open(&startup.data_dir, startup.store)?;
     let log = store.log();
     let replay_from = log.clone();
-    let revived = tokio::task::spawn_blocking(move || replay(&replay_from)).await.map_err(|_| StartError::Actors)??;
+    let Replayed { jobs: revived, cluster: head } =
+        tokio::task::spawn_blocking(move || replay(&replay_from)).await.map_err(|_| StartError::Actors)??;
 
     let core = Arbiter::new();
     let directory = Directory::default();
@@ -162,7 +168,12 @@ pub async fn start(startup: Startup) -> Result<Running, StartError> {
         status
     });
     let figures = Figures::default();
+    let cluster = startup.cluster.map(|cluster| {
+        let (log, clock, directory) = (log.clone(), Arc::clone(&startup.clock), directory.clone());
+        ClusterActor::start_in_arbiter(&core.handle(), move |_| ClusterActor::new(cluster, head, log, clock, directory))
+    });
     let context = JobContext {
+        cluster: cluster.clone(),
         nodes,
         log: log.clone(),
         clock: Arc::clone(&startup.clock),
@@ -184,17 +195,17 @@ pub async fn start(startup: Startup) -> Result<Running, StartError> {
     let framework_of: BTreeMap<JobId, Framework> =
         revived.iter().map(|(job, state)| (*job, state.registered.framework)).collect();
     for (job, state) in revived {
-        let configured = &startup.defaults.policy;
         // In place nothing is asked of a framework.
         let resizing_to = state.resizing_to.filter(|_| !state.resizes_in_place());
-        let follows_configuration = state.registered.policy.policy.name() == configured.policy.name();
+        let configured = startup.defaults.policies.settings(choice_of(&state.registered));
         let revive = Revive { state: Box::new(state), pending: keys_of(pending.get(&job)) };
         registry.send(revive).await.map_err(|_| StartError::Actors)?;
         let Some(entry) = directory.get(job) else { continue };
-        let changed = follows_configuration.then(|| Command::SetPolicy(configured.clone()));
+        let advice_only = configured.dry_run;
+        let changed = Some(Command::SetPolicy(configured));
         // The supervisor may have ended between the request and its answer.
         let reason = "it may have been under way when the supervisor ended".to_owned();
-        let unanswered = resizing_to.map(|cpus| Command::CpusUnanswered { cpus, reason });
+        let unanswered = resizing_to.filter(|_| !advice_only).map(|cpus| Command::CpusUnanswered { cpus, reason });
         for command in changed.into_iter().chain(unanswered) {
             if let Ok(Err(error)) = entry.actor.send(Submit::plain(command)).await {
                 tracing::warn!(%job, %error, "what the start found could not be recorded");
@@ -217,6 +228,10 @@ pub async fn start(startup: Startup) -> Result<Running, StartError> {
             jobs,
             "jobs wait for {framework}, and this supervisor has no credentials for it: start it with {flag} to go on with them"
         );
+    }
+    if let Some(cluster) = &cluster {
+        // What the last round may not have told any more, the first one tells.
+        cluster.do_send(Arbitrate);
     }
     let metrics = startup.metrics.map(|MetricsStartup { monasca, plan }| {
         let status = Arc::new(MetricsStatus::default());
@@ -278,19 +293,37 @@ impl Running {
     }
 }
 
-/// The states of all jobs that are not over.
-fn replay(log: &EventLog) -> Result<BTreeMap<JobId, JobState>, StartError> {
+/// What the log adds up to.
+#[derive(Default)]
+struct Replayed {
+    /// The states of all jobs that are not over.
+    jobs: BTreeMap<JobId, JobState>,
+    /// The end of the cluster's stream.
+    cluster: ClusterHead,
+}
+
+fn replay(log: &EventLog) -> Result<Replayed, StartError> {
     let upcasters = job::upcasters();
-    let mut states: BTreeMap<JobId, JobState> = BTreeMap::new();
+    let mut replayed = Replayed::default();
     log.for_each_event(Replay::ActiveJobs, |stored| -> Result<(), StartError> {
-        let Some(id) = stored.stream.job() else { return Ok(()) };
+        let Some(id) = stored.stream.job() else {
+            replayed.cluster = ClusterHead { version: stored.version, round: round_of(stored)? };
+            return Ok(());
+        };
         let data = upcasters.newest(stored)?;
         let event =
             JobEvent::decode(&stored.kind, &data).map_err(|source| StartError::Decode { seq: stored.seq.0, source })?;
-        fold(&mut states, id, stored, event);
+        fold(&mut replayed.jobs, id, stored, event);
         Ok(())
     })?;
-    Ok(states)
+    Ok(replayed)
+}
+
+/// The number of the arbitration round that an event of the cluster's stream is.
+fn round_of(stored: &StoredEvent) -> Result<u64, StartError> {
+    let round: Result<ArbitrationRound, _> = serde_json::from_slice(&stored.data);
+    let malformed = |source| job::DecodeError::Malformed { kind: ArbitrationRound::KIND, source };
+    Ok(round.map_err(|source| StartError::Decode { seq: stored.seq.0, source: malformed(source) })?.number)
 }
 
 fn fold(states: &mut BTreeMap<JobId, JobState>, id: JobId, stored: &StoredEvent, event: JobEvent) {
@@ -300,4 +333,11 @@ fn fold(states: &mut BTreeMap<JobId, JobState>, id: JobId, stored: &StoredEvent,
     } else if let JobEvent::Registered(registered) = &recorded.event {
         states.insert(id, JobState::new(registered.clone(), &recorded));
     }
+}
+
+/// What a job has asked for. One that was registered before that was recorded keeps the policy that it was registered with: it may have
+/// been asked for.
+fn choice_of(registered: &Registered) -> PolicyChoice {
+    let kept = PolicyChoice { policy: Some(registered.policy.policy.which()), dry_run: false };
+    registered.choice.unwrap_or(kept)
 }

@@ -19,13 +19,13 @@ use super::submit::{Answer, Receipt, Submit, SubmitError};
 use super::view::job_view;
 use super::webhook::WebhookStatus;
 use crate::api::agent::AllocationReply;
-use crate::api::register::RegisterRequest;
+use crate::api::register::{AdmissionReply, AdmissionView, RegisterRequest};
 use crate::api::view::{Instant, JobView};
 use crate::clock::Clock;
 use crate::events::store::{EventLog, JobCursor, JobFilter, ReadError};
 use crate::qos::ids::{Framework, JobId};
 use crate::qos::job::command::SampleFacts;
-use crate::qos::job::registration::{Defaults, InvalidField, validate};
+use crate::qos::job::registration::{Defaults, InvalidField, least_deadline, validate};
 use crate::qos::job::{Command, JobState, Rejection, Reply};
 use crate::qos::units::Span;
 
@@ -83,6 +83,16 @@ impl Supervisor {
             }
             answer => Ok(answer?),
         }
+    }
+
+    /// What a registration with this request would be told. Changes nothing.
+    ///
+    /// # Errors
+    /// When a field cannot be accepted.
+    pub fn admission(&self, request: &RegisterRequest) -> Result<AdmissionReply, RegisterError> {
+        let registered = validate(request, self.clock.now(), &self.defaults).map_err(RegisterError::Invalid)?;
+        let admission = AdmissionView::from(&registered.admission);
+        Ok(AdmissionReply { admission, least_deadline: least_deadline(&registered).map(Span::seconds) })
     }
 
     /// Says of a name that a job has which is over until when it has it.

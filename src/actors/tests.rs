@@ -14,7 +14,7 @@ use crate::qos::ids::JobId;
 use crate::qos::job::Command;
 use crate::qos::job::command::ExecutionFacts;
 use crate::qos::job::registration::Defaults;
-use crate::qos::policy::PolicySettings;
+use crate::qos::policy::{Policies, PolicyName};
 use crate::qos::units::{Span, Timestamp};
 
 async fn started(dir: &tempfile::TempDir) -> Running {
@@ -27,7 +27,7 @@ fn startup(dir: &tempfile::TempDir) -> Startup {
         store: StoreOptions::default(),
         clock: Arc::new(ManualClock::at(Timestamp::from_micros(1_800_000_000_000_000))),
         defaults: Defaults {
-            policy: PolicySettings::default(),
+            policies: Policies::defaults(PolicyName::Step),
             max_failures: 3,
             overdue_factor_milli: 3000,
             monitoring_period: Span::from_secs(120),
@@ -38,6 +38,7 @@ fn startup(dir: &tempfile::TempDir) -> Startup {
         cpu_source: None,
         metrics: None,
         webhook: None,
+        cluster: None,
     }
 }
 

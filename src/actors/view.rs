@@ -11,7 +11,9 @@ use crate::qos::units::{Cpus, Span, Timestamp};
 pub fn job_view(state: &JobState) -> JobView {
     let registered = &state.registered;
     let chronos = registered.framework == Framework::Chronos;
-    let bounds = chronos.then(|| bounds(registered.t0, &registered.declared));
+    // A policy may have a target of its own; until it has decided, the published bounds are shown.
+    let published = || bounds(registered.t0, &registered.declared);
+    let bounds = chronos.then(|| state.decision.map_or_else(published, |decision| decision.bounds));
     let execution = state.execution.as_ref();
     let progress = execution.and_then(|execution| execution.progress);
     let (on_time, finished, margin, reason) = ending(state);
@@ -55,6 +57,8 @@ pub fn job_view(state: &JobState) -> JobView {
         reason,
         flags: state.flags.iter().copied().map(Flag::as_str).map(str::to_owned).collect(),
         policy: state.policy.policy.name().to_owned(),
+        dry_run: state.policy.dry_run,
+        recommended_cpus: state.recommended().map(Cpus::as_f64),
         rescales: state.rescales,
         version: state.version,
     }

@@ -33,6 +33,9 @@ pub struct RegisterRequest {
     /// The policy that decides for this job in place of the configured one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
+    /// Decide and record for this job, change nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dry_run: Option<bool>,
     /// Run the next iteration in the same task where that is cheaper.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chain: Option<bool>,
@@ -63,6 +66,16 @@ pub struct RegisterReply {
     /// The same registration was already there.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub duplicate: bool,
+}
+
+/// The answer to `POST /api/v1/admission`: what a registration with the same body would be told. Nothing is registered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AdmissionReply {
+    /// Whether the deadline can be kept.
+    pub admission: AdmissionView,
+    /// The least deadline, in seconds, that is not called infeasible; absent when no deadline is long enough.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub least_deadline: Option<f64>,
 }
 
 /// Whether a deadline can be kept, and with how much CPU.

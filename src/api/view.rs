@@ -166,6 +166,12 @@ pub struct JobView {
     pub flags: Vec<String>,
     /// The policy that decides for it.
     pub policy: String,
+    /// The policy only recommends: nothing follows from its decisions.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
+    /// With `dry_run`: CPUs that the latest decision would give.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recommended_cpus: Option<f64>,
     /// How often its CPU was changed.
     pub rescales: u32,
     /// How many events its stream holds.

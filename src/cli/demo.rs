@@ -20,6 +20,7 @@ use crate::demo::scaling::Speed;
 use crate::demo::{self, progress, table};
 use crate::local::ChronosVersion;
 use crate::logging::FILTER_VARIABLE;
+use crate::qos::policy::UnknownPolicy;
 use crate::qos::units::Cpus;
 
 /// Run the published experiments here: a cluster, a supervisor and real, CPU-limited jobs
@@ -41,7 +42,7 @@ pub struct DemoArgs {
     #[arg(long, default_value = "0.1", value_parser = parse_cpus, value_name = "CPUS")]
     pub step_down: Cpus,
     /// Who decides about the jobs' CPU
-    #[arg(long, default_value = "step", value_parser = parse_policy, value_name = "POLICY")]
+    #[arg(long, default_value = "predictive", value_parser = parse_policy, value_name = "POLICY")]
     pub policy: PolicyName,
     /// Whose behaviour the cluster has
     #[arg(long, default_value = "3.0", value_name = "2.4|3.0")]
@@ -139,7 +140,7 @@ fn parse_speed(text: &str) -> Result<Speed, String> {
 }
 
 fn parse_policy(text: &str) -> Result<PolicyName, String> {
-    PolicyName::from_word(text).ok_or_else(PolicyName::expected)
+    text.parse().map_err(|error: UnknownPolicy| error.to_string())
 }
 
 fn parse_cpus(text: &str) -> Result<Cpus, String> {

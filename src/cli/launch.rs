@@ -10,6 +10,7 @@ use anyhow::{Context, bail};
 use reqwest::Url;
 use secrecy::SecretString;
 
+use crate::api::register::AdmissionReply;
 use crate::clients::chronos::ChronosClient;
 use crate::clients::marathon::MarathonClient;
 use crate::clients::transport::TransportOptions;
@@ -17,7 +18,8 @@ use crate::clock::Clock;
 use crate::config::{FlagValue, Settings};
 use crate::credentials::{FrameworkCredentials, Loaded};
 use crate::launcher::{
-    AgentSettings, JobSource, LaunchOptions, Launched, SupervisorApi, dry_run, dry_run_app, launch, launch_app,
+    AgentSettings, JobSource, LaunchOptions, Launched, SupervisorApi, ask_admission, ask_app_admission, dry_run,
+    dry_run_app, launch, launch_app,
 };
 
 /// The port of a supervisor that is named without one.
@@ -48,9 +50,12 @@ pub struct LaunchArgs {
     /// Replace a job of the same name, or an app of the same id
     #[arg(long)]
     pub replace: bool,
-    /// Submit only if the supervisor does not call the deadline infeasible
+    /// Submit only if the supervisor does not call the deadline infeasible; otherwise nothing is registered either
     #[arg(long)]
     pub require_feasible: bool,
+    /// Print the least deadline in seconds that the supervisor would not call infeasible, and change nothing
+    #[arg(long, conflicts_with_all = ["dry_run", "replace", "require_feasible"])]
+    pub what_deadline: bool,
     /// Chronos: seconds for which a task reports its end again while the supervisor does not answer
     #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(0..=86_400))]
     pub callback_window: u64,
@@ -133,6 +138,9 @@ async fn on_chronos(
     }
     let credentials = warned(FrameworkCredentials::read_chronos(credentials)?, say);
     let (supervisor, transport) = supervisor(args, say)?;
+    if args.what_deadline {
+        return least_deadline(args, &ask_admission(source, &supervisor, &options).await?, say);
+    }
     let chronos = ChronosClient::new(credentials, transport)?;
     report(args, &launch(source, &chronos, &supervisor, options).await?)
 }
@@ -154,6 +162,9 @@ async fn on_marathon(
         return Ok(serde_json::to_string_pretty(&app)?);
     }
     let (supervisor, transport) = supervisor(args, say)?;
+    if args.what_deadline {
+        return least_deadline(args, &ask_app_admission(source, &supervisor).await?, say);
+    }
     let marathon = MarathonClient::new(credentials, transport)?;
     report(args, &launch_app(source, &marathon, &supervisor, &agent, options).await?)
 }
@@ -172,6 +183,17 @@ fn report(args: &LaunchArgs, launched: &Launched) -> anyhow::Result<String> {
         return Ok(serde_json::to_string(launched)?);
     }
     Ok(format!("{} {} launched: {}", launched.uuid, launched.name, launched.admission.reason))
+}
+
+/// The number alone, for scripts; the verdict on the deadline in the job file goes to standard error.
+fn least_deadline(args: &LaunchArgs, answer: &AdmissionReply, say: &Say) -> anyhow::Result<String> {
+    if args.json {
+        return Ok(serde_json::to_string(answer)?);
+    }
+    let AdmissionReply { admission, least_deadline } = answer;
+    let Some(least) = least_deadline else { bail!("no deadline is long enough: {}", admission.reason) };
+    say(&format!("the deadline of the job file is {}: {}", admission.verdict, admission.reason));
+    Ok(least.to_string())
 }
 
 fn warned(loaded: Loaded<FrameworkCredentials>, say: &Say) -> FrameworkCredentials {

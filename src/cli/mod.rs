@@ -16,6 +16,7 @@ pub mod monasca;
 mod present;
 pub mod remote;
 pub mod show;
+pub mod simulate;
 pub mod supervisor;
 pub mod supervisor_args;
 mod workload;
@@ -47,6 +48,7 @@ enum Command {
     Demo(demo::DemoArgs),
     Jobs(jobs::JobsArgs),
     Show(show::ShowArgs),
+    Simulate(Box<simulate::SimulateArgs>),
     Cancel(cancel::CancelArgs),
     Log(log::LogArgs),
     Monasca(monasca::MonascaArgs),
@@ -82,6 +84,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Local(args) => local::run(args, out.lock()),
         Command::Jobs(args) => block_on(jobs::run(args, out, &say)),
         Command::Show(args) => block_on(show::run(args, out, &say)),
+        Command::Simulate(args) => simulate::run(&args, out.lock()),
         Command::Cancel(args) => block_on(cancel::run(args, out, &say)),
         Command::Log(args) => log::run(args, out.lock()),
         Command::Monasca(args) => monasca::run(args, out.lock(), &say),

@@ -70,7 +70,11 @@ pub fn details(job: &JobView) -> String {
     row("cpus submitted", job.cpus_submitted.map_or_else(|| "not known yet".to_owned(), |cpus| cpus.to_string()));
     row("resizes", job.rescales.to_string());
     row("failures in a row", job.failures_in_row.to_string());
-    row("policy", printable(&job.policy));
+    let advice = if job.dry_run { ", which only recommends (dry_run)" } else { "" };
+    row("policy", format!("{}{advice}", printable(&job.policy)));
+    if let Some(cpus) = job.recommended_cpus {
+        row("cpus recommended", cpus.to_string());
+    }
     if let Some(admission) = &job.admission {
         row("admission", format!("{}: {}", printable(&admission.verdict), printable(&admission.reason)));
     }

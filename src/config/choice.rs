@@ -10,6 +10,13 @@ pub trait Choice: Copy + 'static {
         Self::ALL.iter().find(|(name, _)| *name == word).map(|(_, value)| *value)
     }
 
+    /// The word that was probably meant.
+    fn nearest(word: &str) -> Option<&'static str> {
+        let likeness = |known: &str| strsim::normalized_damerau_levenshtein(&word.trim().to_lowercase(), known);
+        let words = Self::ALL.iter().map(|(name, _)| (likeness(name), *name));
+        words.filter(|(likeness, _)| *likeness >= 0.5).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, name)| name)
+    }
+
     /// What would be right, for messages.
     fn expected() -> String {
         let words: Vec<String> = Self::ALL.iter().map(|(name, _)| format!("{name:?}")).collect();

@@ -2,17 +2,23 @@
 
 use serde::Serialize;
 
-use super::choice::choice;
+use super::choice::{Choice, choice};
+use super::controllers::ControllerSettings;
+use super::predictive::PredictiveSettings;
 use super::reader::Reader;
 use super::render;
+use crate::qos::policy::PolicyName;
 use crate::qos::units::{Cpus, Span};
 
-choice! {
-    /// How the new CPU of a job is chosen.
-    PolicyName {
-        /// Fixed steps up and down, as published.
-        Step = "step",
-    }
+/// How the new CPU of a job is chosen: every policy by its name.
+impl Choice for PolicyName {
+    const ALL: &'static [(&'static str, Self)] = &[
+        ("predictive", PolicyName::Predictive),
+        ("step", PolicyName::Step),
+        ("proportional", PolicyName::Proportional),
+        ("pid", PolicyName::Pid),
+        ("fixed", PolicyName::Fixed),
+    ];
 }
 
 choice! {
@@ -78,13 +84,19 @@ pub struct ElasticitySettings {
     pub max_rescales: Option<u32>,
     /// Decide and record, change nothing.
     pub dry_run: bool,
+    /// Parameters of the policy `predictive`.
+    #[serde(flatten)]
+    pub predictive: PredictiveSettings,
+    /// Parameters of the policies `proportional` and `pid`.
+    #[serde(flatten)]
+    pub controllers: ControllerSettings,
 }
 
 impl ElasticitySettings {
     pub(super) fn read(reader: &mut Reader) -> Self {
         let mut s = reader.section("elasticity");
         ElasticitySettings {
-            policy: s.choice("policy", PolicyName::Step),
+            policy: s.choice("policy", PolicyName::Predictive),
             cpu_max_slave: s.cpus("cpu_max_slave", Cpus::from_milli(2000)),
             cpu_min_slave: s.cpus("cpu_min_slave", Cpus::from_milli(100)),
             cpu_increment: s.cpus("cpu_increment", Cpus::from_milli(400)),
@@ -99,6 +111,8 @@ impl ElasticitySettings {
             rescale: s.choice("rescale", RescaleMode::Restart),
             max_rescales: s.optional_whole("max_rescales", 0..=1_000_000),
             dry_run: s.boolean("dry_run", false),
+            predictive: PredictiveSettings::read(&mut s),
+            controllers: ControllerSettings::read(&mut s),
         }
     }
 

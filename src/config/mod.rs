@@ -4,6 +4,7 @@
 //! lists its keys in one place, its `read`; whatever is written and never read there is an unknown key.
 
 mod choice;
+mod controllers;
 mod elasticity;
 mod error;
 mod file;
@@ -12,6 +13,7 @@ mod layers;
 mod marathon;
 mod openstack;
 mod outside;
+mod predictive;
 mod prometheus;
 mod reader;
 mod render;
@@ -24,14 +26,17 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+pub use crate::qos::policy::PolicyName;
 pub use choice::Choice;
-pub use elasticity::{Arbitration, ElasticitySettings, PolicyName, RescaleMode};
+pub use controllers::ControllerSettings;
+pub use elasticity::{Arbitration, ElasticitySettings, RescaleMode};
 pub use error::{ConfigError, Problem};
 pub use launcher::LauncherSettings;
 pub use layers::{ENV_PREFIX, FlagValue, Layers, OTHER_VARIABLES};
 pub use marathon::MarathonSettings;
 pub use openstack::OpenStackSettings;
 pub use outside::{ChronosSettings, CpuSourceKind, CpuSourceSettings, MetricsSettings};
+pub use predictive::{CpuLimits, PredictiveSettings};
 pub use prometheus::PrometheusSettings;
 pub use supervisor::{AuthMode, AuthSettings, LogFormat, SupervisorSettings, TlsSettings};
 pub use value::Source;
@@ -171,13 +176,6 @@ impl Settings {
         if self.cpu_source.kind == CpuSourceKind::Monasca && self.supervisor.credentials_openstack.is_none() {
             let expected = "needs supervisor.credentials_openstack (-o) too".into();
             reader.conflict("cpu_source", "kind", "\"monasca\"", expected);
-        }
-        if self.elasticity.dry_run {
-            reader.conflict("elasticity", "dry_run", true, "not available in this version, which would resize".into());
-        }
-        if let Some(bound) = self.elasticity.max_rescales {
-            let expected = "not available in this version, which knows no bound: leave it out".into();
-            reader.conflict("elasticity", "max_rescales", bound, expected);
         }
     }
 }

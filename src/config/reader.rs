@@ -1,5 +1,6 @@
 //! Turns what was written into typed values, noting every problem instead of stopping at the first.
 
+use std::cell::Cell;
 use std::fmt::Display;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
@@ -113,7 +114,17 @@ impl Section<'_, '_> {
 
     /// One of a few words.
     pub fn choice<C: Choice>(&mut self, key: &'static str, default: C) -> C {
-        self.read(key, C::expected, |raw| C::from_word(raw.text()?)).unwrap_or(default)
+        let meant = Cell::new(None);
+        let expected = || match meant.get() {
+            Some(word) => format!("{}; did you mean {word:?}?", C::expected()),
+            None => C::expected(),
+        };
+        let parse = |raw: &Raw| {
+            let word = raw.text()?;
+            meant.set(C::nearest(word));
+            C::from_word(word)
+        };
+        self.read(key, expected, parse).unwrap_or(default)
     }
 
     /// Any text.

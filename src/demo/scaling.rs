@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+pub use crate::published::{CPUS_PER_NODE, MONITORING_SECONDS, NODES};
+use crate::published::{DEADLINE_SECONDS, DEVIATION, JOBS, LONG_RUNNING, RepeatedJob, VARIATION};
 use crate::qos::units::Span;
 use crate::workload::published::Times;
 
@@ -10,33 +12,11 @@ use crate::workload::published::Times;
 pub const USABLE_SHARE: f64 = 0.85;
 /// The part of the injected deployment delay that the command around a job may take by itself.
 pub const LARGEST_OVERHEAD: f64 = 0.2;
-/// Nodes of the published cluster.
-pub const NODES: u32 = 5;
-/// CPUs of each of them.
-pub const CPUS_PER_NODE: u32 = 2;
 /// Threads of a job.
 pub const THREADS_PER_JOB: usize = 2;
 /// Shortest and longest deployment of the demo in published time, s.
 pub const DEPLOYMENT_SECONDS: (f64, f64) = (20.0, 30.0);
 
-/// (name, iterations, duration s, order, period s) of cases I and II.
-const JOBS: [(&str, u32, f64, u32, f64); 6] = [
-    ("openmpLinpack1", 4, 400.0, 6000, 300.0),
-    ("openmpLinpack2", 4, 400.0, 6000, 300.0),
-    ("openmpLinpack3", 13, 130.0, 4000, 180.0),
-    ("openmpLinpack4", 11, 130.0, 4000, 180.0),
-    ("openmpLinpack5", 12, 130.0, 4000, 180.0),
-    ("openmpLinpack6", 14, 80.0, 3500, 120.0),
-];
-const DEADLINE_SECONDS: f64 = 1800.0;
-const DEVIATION: f64 = 0.2;
-/// What case II adds to or takes from an order, at random in each iteration.
-const VARIATION: u32 = 250;
-
-/// Case III: (id, CPU-seconds, deadline s, deviation) of its one long-running job.
-const LONG_RUNNING: (&str, f64, f64, f64) = ("/openmplinpack1", 400.0, 480.0, 0.1);
-/// Between two looks at it, in published time, s.
-pub const MONITORING_SECONDS: f64 = 120.0;
 /// Case III with checkpoints is at most this fast: a restore takes the same real time at every speed.
 pub const LARGEST_SPEED_WITH_CHECKPOINTS: Speed = Speed(5.0);
 
@@ -155,29 +135,29 @@ pub fn case_two(speed: Speed) -> Vec<JobPlan> {
 
 /// Case III: one long-running job whose work is the CPU time that it declares, an LU factorisation of the order that takes it.
 pub fn case_three(speed: Speed) -> JobPlan {
-    let (name, duration, deadline, deviation) = LONG_RUNNING;
+    let job = LONG_RUNNING;
     JobPlan {
-        name,
+        name: job.name,
         iterations: 1,
-        duration: speed.scale(duration),
-        deadline: speed.scale(deadline),
-        deviation,
-        order: Times::order_taking(duration),
+        duration: speed.scale(job.cpu_seconds),
+        deadline: speed.scale(job.deadline),
+        deviation: job.deviation,
+        order: Times::order_taking(job.cpu_seconds),
         vary: None,
         period: Span::ZERO,
     }
 }
 
 fn plans(speed: Speed, vary: Option<u32>) -> Vec<JobPlan> {
-    let plan = |&(name, iterations, duration, order, period): &(&'static str, u32, f64, u32, f64)| JobPlan {
-        name,
-        iterations,
-        duration: speed.scale(duration),
+    let plan = |job: &RepeatedJob| JobPlan {
+        name: job.name,
+        iterations: job.iterations,
+        duration: speed.scale(job.duration),
         deadline: speed.scale(DEADLINE_SECONDS),
         deviation: DEVIATION,
-        order,
+        order: job.order,
         vary,
-        period: speed.scale(period),
+        period: speed.scale(job.period),
     };
     JOBS.iter().map(plan).collect()
 }

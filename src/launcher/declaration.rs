@@ -5,9 +5,11 @@ use serde_json::{Map, Value};
 use super::fields::Fields;
 use super::findings::{Findings, nearest};
 use crate::qos::ids::Framework;
+use crate::qos::policy::PolicyName;
 use crate::qos::units::Span;
 
-const KNOWN: [&str; 7] = ["duration", "deadline", "desv_deadline", "overprogress", "policy", "chain", "max_failures"];
+const KNOWN: [&str; 8] =
+    ["duration", "deadline", "desv_deadline", "overprogress", "policy", "dry_run", "chain", "max_failures"];
 
 /// What the author declares about time, checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +22,8 @@ pub struct Declaration {
     pub desv_deadline: f64,
     /// The policy that decides for this job in place of the configured one.
     pub policy: Option<String>,
+    /// Decide and record for this job, change nothing.
+    pub dry_run: Option<bool>,
     /// Failed iterations in a row after which the job has failed.
     pub max_failures: Option<u32>,
 }
@@ -52,6 +56,7 @@ fn read(qos: &mut Map<String, Value>, framework: Framework, findings: &mut Findi
         positive_span(&mut fields, "deadline", "write the seconds in which all must be done, for instance 1800");
     let desv_deadline = desv_deadline(&mut fields, framework);
     let policy = policy(&mut fields);
+    let dry_run = fields.boolean("dry_run");
     let max_failures = max_failures(&mut fields);
     if fields.boolean("chain") == Some(true) {
         match framework {
@@ -62,7 +67,8 @@ fn read(qos: &mut Map<String, Value>, framework: Framework, findings: &mut Findi
     if findings.errors.len() > errors {
         return None;
     }
-    Some(Declaration { duration: duration?, deadline: deadline?, desv_deadline: desv_deadline?, policy, max_failures })
+    let (duration, deadline, desv_deadline) = (duration?, deadline?, desv_deadline?);
+    Some(Declaration { duration, deadline, desv_deadline, policy, dry_run, max_failures })
 }
 
 fn unknown_keys(fields: &mut Fields<'_>) {
@@ -136,8 +142,8 @@ fn desv_deadline(fields: &mut Fields<'_>, framework: Framework) -> Option<f64> {
 
 fn policy(fields: &mut Fields<'_>) -> Option<String> {
     let policy = fields.text("policy", "write the policy's name, for instance \"step\"")?;
-    if policy.trim().is_empty() {
-        fields.error("policy", "is empty: write a policy's name or leave it out");
+    if let Err(error) = policy.parse::<PolicyName>() {
+        fields.error("policy", error.to_string());
     }
     Some(policy)
 }

@@ -33,9 +33,20 @@ pub enum LaunchError {
     /// Chronos cannot be asked; nothing was changed.
     #[error("nothing was changed, because Chronos cannot be asked: {0}")]
     Chronos(ChronosError),
+    /// The supervisor did not say what becomes of the deadline; nothing was changed.
+    #[error("the supervisor does not say which deadline it can keep: {0}")]
+    Admission(SupervisorError),
     /// The supervisor did not take the registration; nothing was submitted.
     #[error("the job was not registered and nothing was submitted: {0}")]
     Registration(SupervisorError),
+    /// `--require-feasible`, and the deadline cannot be kept; nothing was registered.
+    #[error("not submitted and not registered, as --require-feasible asks: {}; {least}", .admission.reason)]
+    NotRegistered {
+        /// The supervisor's verdict.
+        admission: Box<AdmissionView>,
+        /// The deadline that could be kept.
+        least: String,
+    },
     /// `--require-feasible`, and the deadline cannot be kept.
     #[error("not submitted, as --require-feasible asks: {}{}", .admission.reason, note(.withdrawal))]
     Infeasible {

@@ -2,8 +2,8 @@
 
 use super::error::LaunchError;
 use super::launch::LaunchOptions;
-use super::supervisor::SupervisorApi;
-use crate::api::register::{AdmissionView, RegisterRequest};
+use super::supervisor::{SupervisorApi, SupervisorError};
+use crate::api::register::{AdmissionReply, AdmissionView, RegisterRequest};
 
 /// A job that the supervisor knows and that is not submitted yet.
 #[derive(Debug)]
@@ -24,6 +24,9 @@ pub async fn introduce(
     options: &LaunchOptions,
 ) -> Result<Introduced, LaunchError> {
     let uuid = request.uuid;
+    if options.require_feasible {
+        refuse_infeasible(supervisor, request).await?;
+    }
     let reply = supervisor.register(request).await.map_err(LaunchError::Registration)?;
     let admission = reply.admission;
     let (name, verdict, reason) = (&request.name, &admission.verdict, &admission.reason);
@@ -36,6 +39,26 @@ pub async fn introduce(
         return Err(LaunchError::Token(supervisor.withdraw(uuid, "unusable callback token").await.err()));
     }
     Ok(Introduced { admission, token: reply.callback_token })
+}
+
+/// Asks before anything is registered. A supervisor that does not know the question is asked by the registration itself.
+async fn refuse_infeasible(supervisor: &SupervisorApi, request: &RegisterRequest) -> Result<(), LaunchError> {
+    let asked = match supervisor.admission(request).await {
+        Err(SupervisorError::Refused { status: 404 | 405, .. }) => return Ok(()),
+        asked => asked.map_err(LaunchError::Registration)?,
+    };
+    match asked.admission.verdict.as_str() {
+        "infeasible" => Err(LaunchError::NotRegistered { least: least(&asked), admission: Box::new(asked.admission) }),
+        _ => Ok(()),
+    }
+}
+
+/// The deadline that could be kept, as a part of a sentence.
+fn least(asked: &AdmissionReply) -> String {
+    match asked.least_deadline {
+        Some(seconds) => format!("the least deadline is {seconds} s"),
+        None => "no deadline is long enough".into(),
+    }
 }
 
 /// What RFC 6750 allows in a bearer token; all of it can stand in a curl configuration in quotes.

@@ -15,7 +15,7 @@ use super::rewrite::{Callback, rewrite};
 use super::submit::{Submission, SubmitError, SubmitTiming};
 use super::supervisor::{SupervisorApi, SupervisorError};
 use super::wrapper::WrapError;
-use crate::api::register::{AdmissionView, RegisterRequest};
+use crate::api::register::{AdmissionReply, AdmissionView, RegisterRequest};
 use crate::clients::chronos::ChronosClient;
 use crate::clock::Clock;
 use crate::qos::ids::{Framework, JobId};
@@ -87,6 +87,21 @@ pub fn dry_run(
     let file = source.load(options.clock.now())?;
     let job = rewritten(&file, JobId::random(), supervisor, Some(TOKEN_PLACEHOLDER), options)?;
     Ok((job, file.warnings))
+}
+
+/// What the supervisor says of the job's deadline, and which one could be kept. Nothing is registered, and nothing submitted.
+///
+/// # Errors
+/// When the job file cannot be used, or the supervisor does not answer the question.
+pub async fn ask_admission(
+    source: JobSource,
+    supervisor: &SupervisorApi,
+    options: &LaunchOptions,
+) -> Result<AdmissionReply, LaunchError> {
+    let file = source.load(options.clock.now())?;
+    file.warnings.iter().for_each(|warning| (options.progress)(&format!("warning: {warning}")));
+    let request = registration(&file, JobId::random(), options);
+    supervisor.admission(&request).await.map_err(LaunchError::Admission)
 }
 
 /// Registers the job, then submits it, then makes sure that it is there.
@@ -167,6 +182,7 @@ fn registration(file: &ChronosJobFile, uuid: JobId, options: &LaunchOptions) -> 
         iterations: Some(file.iterations),
         cpus: Some(file.cpus.as_f64()),
         policy: file.qos.policy.clone(),
+        dry_run: file.qos.dry_run,
         chain: None,
         max_failures: file.qos.max_failures,
         arguments_version: Some(1),

@@ -23,6 +23,6 @@ pub mod wrapper;
 
 pub use error::LaunchError;
 pub use job_file::JobSource;
-pub use launch::{LaunchOptions, Launched, TOKEN_PLACEHOLDER, dry_run, launch};
-pub use marathon::{AgentError, AgentSettings, dry_run_app, launch_app};
+pub use launch::{LaunchOptions, Launched, TOKEN_PLACEHOLDER, ask_admission, dry_run, launch};
+pub use marathon::{AgentError, AgentSettings, ask_app_admission, dry_run_app, launch_app};
 pub use supervisor::{SupervisorApi, SupervisorError};

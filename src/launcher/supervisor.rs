@@ -1,4 +1,4 @@
-//! The two calls that a launcher makes to the supervisor.
+//! The calls that a launcher makes to the supervisor.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::api::register::{RegisterReply, RegisterRequest};
+use crate::api::register::{AdmissionReply, RegisterReply, RegisterRequest};
 use crate::api::report::WithdrawRequest;
 use crate::clients::transport::{BodyError, SetupError, TransportOptions, build_client, innermost, read_body};
 use crate::qos::ids::JobId;
@@ -99,6 +99,15 @@ impl SupervisorApi {
     /// When the supervisor refuses the job or does not answer.
     pub async fn register(&self, request: &RegisterRequest) -> Result<RegisterReply, SupervisorError> {
         let (call, body) = self.post(&["initTask"], request).await?;
+        serde_json::from_slice(&body).map_err(|error| SupervisorError::BadAnswer { call, reason: error.to_string() })
+    }
+
+    /// Asks what a registration would be told; nothing is registered.
+    ///
+    /// # Errors
+    /// When the supervisor cannot accept the job, does not know the question, or does not answer.
+    pub async fn admission(&self, request: &RegisterRequest) -> Result<AdmissionReply, SupervisorError> {
+        let (call, body) = self.post(&["api", "v1", "admission"], request).await?;
         serde_json::from_slice(&body).map_err(|error| SupervisorError::BadAnswer { call, reason: error.to_string() })
     }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::declared::Declared;
 use super::policy::PolicySettings;
-use super::units::Cpus;
+use super::units::{Cpus, Span};
 
 /// Share of the available CPU, in per cent, above which a feasible job is called tight.
 const TIGHT_PERCENT: u64 = 90;
@@ -54,16 +54,45 @@ pub fn chronos(declared: &Declared, iterations: u32, cpus: Cpus, policy: &Policy
     let room = (declared.deadline.per_million(950_000) - gaps).micros();
     let work = i128::from(cpus.milli()) * i128::from(iterations) * i128::from(declared.duration.micros());
     let needed = needed_milli(work, room);
-    verdict(needed, policy.policy.cpu_max(), || {
+    verdict(needed, policy.policy.cpu_max(cpus), || {
         format!("{iterations} iterations leave no time beside their {} s of deployment", gaps.seconds())
     })
 }
 
-/// Judges a Marathon job: CPU-seconds over wall seconds.
-pub fn marathon(declared: &Declared, policy: &PolicySettings) -> Admission {
+/// Judges a Marathon job submitted with `cpus`: CPU-seconds over wall seconds.
+pub fn marathon(declared: &Declared, cpus: Cpus, policy: &PolicySettings) -> Admission {
     let needed =
         needed_milli(i128::from(declared.duration.micros()) * 1000, declared.deadline.per_million(950_000).micros());
-    verdict(needed, policy.policy.cpu_max(), || "the deadline leaves no time at all".into())
+    verdict(needed, policy.policy.cpu_max(cpus), || "the deadline leaves no time at all".into())
+}
+
+/// The least deadline, in whole seconds, with which a Chronos job is not called infeasible; none when no deadline is long enough.
+pub fn least_chronos_deadline(
+    declared: &Declared,
+    iterations: u32,
+    cpus: Cpus,
+    policy: &PolicySettings,
+) -> Option<Span> {
+    let gaps = (policy.sleeping_time + policy.deployment_time) * i64::from(iterations);
+    let work = i128::from(cpus.milli()) * i128::from(iterations) * i128::from(declared.duration.micros());
+    least_deadline(work, policy.policy.cpu_max(cpus), gaps)
+}
+
+/// The same for a Marathon job.
+pub fn least_marathon_deadline(declared: &Declared, cpus: Cpus, policy: &PolicySettings) -> Option<Span> {
+    least_deadline(i128::from(declared.duration.micros()) * 1000, policy.policy.cpu_max(cpus), Span::ZERO)
+}
+
+/// `work` (thousandths of a CPU times microseconds) with the most CPU, and `gaps`, are to fit into 95 % of the deadline.
+fn least_deadline(work: i128, most: Cpus, gaps: Span) -> Option<Span> {
+    let most = i128::from(most.milli());
+    if most == 0 {
+        return None;
+    }
+    let needed = (work + most - 1) / most + i128::from(gaps.micros());
+    // Rounded up to whole seconds; one of them covers what the deadline's 95 % loses by rounding down.
+    let whole = needed * 100 / 95 / 1_000_000 + 1;
+    i64::try_from(whole).ok().filter(|seconds| *seconds < 100_000_000_000).map(Span::from_secs)
 }
 
 /// `work / room` in thousandths, rounded up; `None` when there is no room or the need is beyond all measure.
@@ -105,6 +134,23 @@ mod tests {
         assert_eq!(judge(4, 400.0, 1800.0).verdict, Verdict::Feasible);
         // 13 * 130 / (1710 - 585) = 1.503
         assert_eq!(judge(13, 130.0, 1800.0).needed, Some(Cpus::from_milli(1503)));
+    }
+
+    #[test]
+    fn the_least_deadline_is_the_shortest_that_is_not_infeasible() {
+        let policy = PolicySettings::default();
+        for (iterations, duration, cpus) in [(4, 400.0, 1000), (13, 130.0, 1000), (1, 0.001, 100), (14, 80.0, 1700)] {
+            let cpus = Cpus::from_milli(cpus);
+            let of = |deadline| Declared::new(duration, deadline, 0.2).unwrap();
+            let least = least_chronos_deadline(&of(1.0), iterations, cpus, &policy).unwrap().seconds();
+            let verdict = |deadline| chronos(&of(deadline), iterations, cpus, &policy).verdict;
+            assert_ne!(verdict(least), Verdict::Infeasible, "{least}");
+            assert_eq!(verdict(least - 1.1), Verdict::Infeasible, "{least}");
+            let least = least_marathon_deadline(&of(1.0), cpus, &policy).unwrap().seconds();
+            assert_ne!(marathon(&of(least), cpus, &policy).verdict, Verdict::Infeasible);
+        }
+        let endless = Declared::new(1e10, 1.0, 0.2).unwrap();
+        assert_eq!(least_chronos_deadline(&endless, u32::MAX, Cpus::MAX, &policy), None);
     }
 
     #[test]

@@ -4,11 +4,13 @@
 //! state, [`job::react`] names what must happen outside.
 
 pub mod admission;
+pub mod arbitration;
 pub mod chronos;
 pub mod declared;
 pub mod ids;
 pub mod job;
 pub mod marathon;
+pub mod model;
 pub mod notice;
 pub mod performance;
 pub mod policy;

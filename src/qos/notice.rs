@@ -136,6 +136,7 @@ mod tests {
             t0: T0,
             deadline_at: at(1000),
             policy: policy(),
+            choice: None,
             supervision: Supervision {
                 max_failures: 3,
                 overdue_factor_milli: 3000,
@@ -157,7 +158,9 @@ mod tests {
             performance: Performance::UnderPerformant,
             from: Cpus::from_milli(1000),
             to: Cpus::from_milli(1400),
+            wish: None,
             reason: String::new(),
+            model: None,
         })
     }
 

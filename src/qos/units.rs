@@ -43,6 +43,12 @@ impl Cpus {
         f64::from(self.0) / 1000.0
     }
 
+    /// This share of it, in millionths, rounded down to a thousandth of a CPU.
+    pub const fn per_million(self, millionths: u32) -> Self {
+        // Held at the bound of 32 bits, which no share of one reaches.
+        Cpus(((self.0 as u64 * millionths as u64) / 1_000_000) as u32)
+    }
+
     /// The sum, held at [`Cpus::MAX`].
     pub fn saturating_add(self, other: Cpus) -> Cpus {
         Cpus(self.0.saturating_add(other.0)).min(Cpus::MAX)

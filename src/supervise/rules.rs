@@ -1,10 +1,11 @@
 //! What the settings say about jobs and frameworks, as the parts of the supervisor take it.
 
-use crate::actors::{ChronosPatience, MarathonPatience, MetricsPlan};
-use crate::config::{self, PolicyName, Settings};
+use crate::actors::{ChronosPatience, Cluster, MarathonPatience, MetricsPlan};
+use crate::config::{self, Arbitration, Settings};
 use crate::events::job::RescaleMode;
+use crate::qos::arbitration::{Aim, Nodes};
 use crate::qos::job::registration::Defaults;
-use crate::qos::policy::{Policy, PolicySettings, Step};
+use crate::qos::policy::{Policies, Step};
 
 pub(super) fn metrics_plan(settings: &Settings) -> MetricsPlan {
     let m = &settings.metrics;
@@ -47,16 +48,19 @@ pub(super) fn chronos_patience(settings: &Settings) -> ChronosPatience {
 /// What registrations take from the settings.
 pub fn defaults(settings: &Settings) -> Defaults {
     let e = &settings.elasticity;
-    let policy = match e.policy {
-        PolicyName::Step => Policy::Step(Step {
-            increment: e.cpu_increment,
-            decrement: e.cpu_decrement,
-            cpu_min: e.cpu_min_slave,
-            cpu_max: e.cpu_max_slave,
-        }),
-    };
+    let (cpu_min, cpu_max) = (e.cpu_min_slave, e.cpu_max_slave);
     Defaults {
-        policy: PolicySettings::newest(policy, e.sleeping_time, e.deployment_time),
+        policies: Policies {
+            configured: e.policy,
+            predictive: e.predictive.policy(cpu_min, cpu_max),
+            step: Step { increment: e.cpu_increment, decrement: e.cpu_decrement, cpu_min, cpu_max },
+            proportional: e.controllers.proportional(cpu_min, cpu_max),
+            pid: e.controllers.pid(cpu_min, cpu_max),
+            sleeping_time: e.sleeping_time,
+            deployment_time: e.deployment_time,
+            max_rescales: e.max_rescales,
+            dry_run: e.dry_run,
+        },
         max_failures: settings.supervisor.max_failures,
         overdue_factor_milli: (settings.supervisor.overdue_factor * 1000.0).round() as u32,
         monitoring_period: e.monitoring_period,
@@ -65,4 +69,20 @@ pub fn defaults(settings: &Settings) -> Defaults {
             config::RescaleMode::InPlace => RescaleMode::InPlace,
         },
     }
+}
+
+/// What is sacrificed when the cluster cannot serve all jobs.
+pub fn aim(settings: &Settings) -> Aim {
+    match settings.elasticity.arbitration {
+        Arbitration::MostOnTime => Aim::MostOnTime,
+        Arbitration::LeastLateness => Aim::LeastLateness,
+    }
+}
+
+/// What is shared among the jobs; nothing as long as nobody says how large the cluster is.
+pub(super) fn cluster(settings: &Settings) -> Option<Cluster> {
+    let elasticity = &settings.elasticity;
+    let node = elasticity.node_cpus.unwrap_or(elasticity.cpu_max_slave);
+    let count = elasticity.cluster_cpus?.milli().checked_div(node.milli())?;
+    Some(Cluster { aim: aim(settings), nodes: Nodes { count, cpus: node } })
 }

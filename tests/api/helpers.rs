@@ -63,6 +63,8 @@ impl TestApp {
             setting("supervisor", "credentials_chronos", chronos.to_str().unwrap()),
             setting("supervisor", "credentials_marathon", marathon.to_str().unwrap()),
             setting("chronos", "poll_interval", "0.05"),
+            // Steps of a known size, and no decision before the first iteration.
+            setting("elasticity", "policy", "step"),
         ];
         all.extend(more.iter().map(|(section, key, value)| setting(section, key, value)));
         Self::start_of(data, all, clock).await

@@ -146,6 +146,62 @@ fn every_field_that_cannot_be_accepted_is_named() {
 }
 
 #[test]
+fn admission_can_be_asked_for_and_nothing_is_registered() {
+    on_actix(async {
+        let app = TestApp::start().await;
+        let mut body = registration(&new_uuid(), "a");
+        body["deadline"] = json!(900);
+        let (status, reply) = app.post("/api/v1/admission", body.clone()).await;
+        assert_eq!(status, StatusCode::OK, "{reply}");
+        assert_eq!(
+            (reply["admission"]["verdict"].as_str(), reply["admission"]["needed_cpus"].as_f64()),
+            (Some("infeasible"), Some(2.371))
+        );
+        // 4 x 400 s on 2 CPUs and 4 x 45 s between them are 980 s, which are to be 95 % of it.
+        let least = reply["least_deadline"].as_f64().unwrap();
+        assert_eq!(least, 1032.0);
+        body["deadline"] = json!(least);
+        let (_, reply) = app.post("/api/v1/admission", body.clone()).await;
+        assert_eq!(reply["admission"]["verdict"], "tight", "{reply}");
+        body["deadline"] = json!("never");
+        let (status, problem) = app.post("/api/v1/admission", body.clone()).await;
+        assert_eq!((status, problem["field"].as_str()), (StatusCode::UNPROCESSABLE_ENTITY, Some("deadline")));
+        let response = app.send(Method::POST, "/api/v1/admission", None, Some(registration(&new_uuid(), "a"))).await;
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+        let (_, page) = app.get("/api/v1/jobs").await;
+        assert_eq!(page["items"], json!([]));
+    });
+}
+
+#[test]
+fn a_job_can_choose_its_policy_and_ask_for_advice_only() {
+    on_actix(async {
+        let app = TestApp::start().await;
+        let mut body = registration(&new_uuid(), "a");
+        body["policy"] = json!("predictive");
+        body["dry_run"] = json!(true);
+        let (status, reply) = app.post("/initTask", body.clone()).await;
+        assert_eq!(status, StatusCode::OK, "{reply}");
+        let uuid = body["uuid"].as_str().unwrap();
+        assert_eq!(app.kinds(uuid).await, ["Registered", "Decided"]);
+        let job = app.job(uuid).await;
+        assert_eq!(
+            (job["policy"].as_str(), job["dry_run"].as_bool(), job["cpus"].as_f64()),
+            (Some("predictive"), Some(true), Some(1.0))
+        );
+        assert!(job["recommended_cpus"].as_f64().unwrap() > 1.0, "{job}");
+        let (_, page) = app.get(&format!("/api/v1/jobs/{uuid}/decisions")).await;
+        let reason = page["items"][0]["data"]["reason"].as_str().unwrap();
+        assert!(reason.contains("before the deadline (4 iterations of") && reason.ends_with("(dry_run)"), "{reason}");
+        body["uuid"] = json!(new_uuid());
+        body["policy"] = json!("predictve");
+        let (status, problem) = app.post("/initTask", body).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(problem["detail"].as_str().unwrap().contains("did you mean \"predictive\"?"), "{problem}");
+    });
+}
+
+#[test]
 fn numbers_may_come_as_text() {
     on_actix(async {
         let app = TestApp::start().await;

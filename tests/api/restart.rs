@@ -55,6 +55,27 @@ fn a_changed_policy_is_an_event_of_every_living_job() {
 }
 
 #[test]
+fn a_job_keeps_the_policy_that_it_has_asked_for_and_others_follow_the_configuration() {
+    on_actix(async {
+        let app = TestApp::start().await;
+        let follows = app.registered("follows").await;
+        let mut body = registration(&new_uuid(), "asked");
+        body["policy"] = serde_json::json!("fixed");
+        let asked = body["uuid"].as_str().unwrap().to_owned();
+        app.post("/initTask", body).await;
+        let app =
+            TestApp::start_in(app.stop().await, &[("elasticity", "policy", "pid"), ("elasticity", "dry_run", "true")])
+                .await;
+        for (uuid, policy) in [(&follows, "pid"), (&asked, "fixed")] {
+            let job = app.job(uuid).await;
+            assert_eq!((job["policy"].as_str(), job["dry_run"].as_bool()), (Some(policy), Some(true)));
+            assert_eq!(app.kinds(uuid).await, ["Registered", "PolicyChanged"]);
+        }
+        app.stop().await;
+    });
+}
+
+#[test]
 fn a_data_directory_has_one_supervisor() {
     on_actix(async {
         let app = TestApp::start().await;

@@ -4,7 +4,7 @@ use crate::source::{Piece, Token, lines_with, tokens};
 use crate::tree::{File, files, none};
 
 /// The parts that are the same on every replay: rules, events and the documents on the wire.
-const PURE: [&str; 4] = ["src/qos/", "src/events/job/", "src/api/", "src/openstack/measurements/"];
+const PURE: [&str; 5] = ["src/qos/", "src/simulation/", "src/events/job/", "src/api/", "src/openstack/measurements/"];
 
 /// What a pure part must not name: runtimes, clients, databases, clocks, chance, the system.
 const IMPURE: [&str; 26] = [
@@ -126,7 +126,11 @@ fn rules_events_and_wire_documents_are_pure() {
 
 #[test]
 fn nothing_unordered_decides() {
-    none(naming(&sources(|path| path.starts_with("src/qos/")), &UNORDERED, "use BTreeMap or BTreeSet"));
+    none(naming(
+        &sources(|path| within(path, &["src/qos/", "src/simulation/"])),
+        &UNORDERED,
+        "use BTreeMap or BTreeSet",
+    ));
 }
 
 #[test]
@@ -145,6 +149,27 @@ fn the_database_is_the_business_of_the_event_log() {
     let others = sources(|path| !path.starts_with("src/events/"));
     none(naming(&others, &["rusqlite", "refinery"], "only src/events talks to the database"));
     none(sql(&others));
+}
+
+/// The one place that makes a resize from a decision, and where the event itself is.
+const MAKES_RESIZES: [&str; 2] = ["src/qos/job/acting.rs", "src/events/job/"];
+
+/// Every place in `files` that makes the event of a resize, by its fields.
+fn resizes(files: &[File]) -> Vec<String> {
+    let mut findings = Vec::new();
+    for file in files {
+        for pair in tokens(&file.text).windows(2) {
+            if pair[0].piece == Piece::Word("Rescaled".into()) && pair[1].piece == Piece::Sign('{') {
+                findings.push(format!("{}:{}: only who may act makes a resize", file.path, pair[0].line));
+            }
+        }
+    }
+    findings
+}
+
+#[test]
+fn a_resize_is_made_in_one_place_which_a_policy_that_only_recommends_cannot_reach() {
+    none(resizes(&sources(|path| !within(path, &MAKES_RESIZES) && !is_tests(path) && !path.ends_with("/tests.rs"))));
 }
 
 #[test]
@@ -208,6 +233,12 @@ mod each_rule_can_fail {
             fn f() { say("UPDATED"); say("the DELETE waits"); say("select one"); }"#,
         )));
         assert_eq!(naming(&source("use rusqlite::Connection;"), &["rusqlite"], "x").len(), 1);
+    }
+
+    #[test]
+    fn resizes_are_found() {
+        assert_eq!(resizes(&source("fn f() { events.push(Rescaled { from, to, decision }.into()); }")).len(), 1);
+        none(resizes(&source("fn f(r: Rescaled) { match e { JobEvent::Rescaled(r) => {} } } // Rescaled {}")));
     }
 
     #[test]

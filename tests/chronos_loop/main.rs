@@ -16,6 +16,7 @@ mod late_requests;
 mod liveness;
 mod native;
 mod original_defects;
+mod policies;
 mod set_clock;
 mod unreported;
 mod window;

@@ -58,6 +58,7 @@ impl World {
             ("SUPERVISOR_PORT", "0".to_owned()),
             ("SUPERVISOR_DATA_DIR", state.path().join("data").display().to_string()),
             ("SUPERVISOR_CREDENTIALS_MARATHON", credentials.display().to_string()),
+            ("ELASTICITY_POLICY", "step".to_owned()),
             ("ELASTICITY_MONITORING_PERIOD", "4".to_owned()),
             // Two steps up and none down: no resize comes so late that the job ends under it.
             ("ELASTICITY_CPU_MAX_SLAVE", "1.3".to_owned()),

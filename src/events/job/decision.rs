@@ -1,8 +1,9 @@
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::qos::chronos::Bounds;
 use crate::qos::performance::Performance;
-use crate::qos::policy::PolicySettings;
+use crate::qos::policy::{ModelValues, PolicySettings};
 use crate::qos::units::{Cpus, Timestamp};
 
 /// The facts that a decision used.
@@ -25,7 +26,7 @@ pub struct Decided {
     pub policy: PolicySettings,
     /// Version of the fold that computed the state.
     pub fold: u16,
-    /// Predicted finish of the last iteration.
+    /// Predicted finish of the last iteration, with the CPU that the job has from now on. The performance is that with the CPU before.
     pub prediction: Timestamp,
     /// What is on plan.
     pub bounds: Bounds,
@@ -33,10 +34,24 @@ pub struct Decided {
     pub performance: Performance,
     /// CPU before.
     pub from: Cpus,
-    /// CPU wished for; the same when nothing changes.
+    /// CPU wished for; the same when nothing changes. With a policy that only recommends (`dry_run`) nothing follows from it.
     pub to: Cpus,
+    /// The CPU that the policy wished for, when it is another than what came of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wish: Option<Cpus>,
     /// One sentence for people.
     pub reason: String,
+    /// What the policy has learned and used; none for a policy that learns nothing, and in events of schema 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<ModelValues>,
+}
+
+impl Decided {
+    /// Schema 1 knew no policy that learns, and none that only recommends. What it did not say is left unsaid, so that a decision of
+    /// then is computed again to the byte.
+    pub(super) fn from_schema_1(data: Value) -> Value {
+        data
+    }
 }
 
 /// From now on another policy, or the same with other numbers, decides.
@@ -44,4 +59,11 @@ pub struct Decided {
 pub struct PolicyChanged {
     /// The policy from now on.
     pub policy: PolicySettings,
+}
+
+impl PolicyChanged {
+    /// Schema 1 knew the policy `step` alone.
+    pub(super) fn from_schema_1(data: Value) -> Value {
+        data
+    }
 }

@@ -3,6 +3,7 @@
 mod deadline;
 mod decision;
 mod ending;
+mod grant;
 mod iteration;
 mod marathon;
 mod progress;
@@ -14,6 +15,7 @@ mod start;
 pub use deadline::DeadlinePassed;
 pub use decision::{Decided, DecisionInputs, PolicyChanged};
 pub use ending::{Cancelled, Completed, Failed, Removal, Removed, Withdrawn};
+pub use grant::GrantReceived;
 pub use iteration::{IterationFinished, IterationLost, IterationStarted, LossReason, Outcome, RunKey};
 pub use marathon::{MarathonEnded, MarathonStarted};
 pub use progress::{ProgressDecided, ProgressInputs};
@@ -100,7 +102,7 @@ fn parse<T: DeserializeOwned>(kind: &'static str, data: &[u8]) -> Result<T, Deco
 
 job_events! {
     /// The launcher introduced the job.
-    Registered = 2,
+    Registered = 3,
     /// The framework shows the job, with our identity in it.
     SeenInFramework = 1,
     /// A start is about to be asked for.
@@ -118,7 +120,7 @@ job_events! {
     /// The framework was asked about a late report, and the run is still going on.
     LookedUp = 1,
     /// The policy was asked.
-    Decided = 1,
+    Decided = 2,
     /// Another CPU is intended.
     Rescaled = 2,
     /// The framework has taken the new CPU.
@@ -131,8 +133,10 @@ job_events! {
     RescaleTakenBack = 1,
     /// Somebody else changed the job's CPU.
     CpuObserved = 1,
+    /// The arbitration over all jobs has said how much this one may have.
+    GrantReceived = 1,
     /// The configured policy changed under a running job.
-    PolicyChanged = 1,
+    PolicyChanged = 2,
     /// All iterations are done.
     Completed = 1,
     /// The job will not be done.
@@ -156,7 +160,7 @@ job_events! {
     /// No CPU time has come for several periods, or none that can be the job's.
     TelemetryLost = 2,
     /// The policy was asked about a long-running job.
-    ProgressDecided = 1,
+    ProgressDecided = 2,
     /// The job was not done at its deadline, as far as was known.
     DeadlinePassed = 1,
 }
@@ -167,6 +171,10 @@ pub fn upcasters() -> Upcasters {
     known
         .add("Rescaled", 1, Rescaled::from_schema_1)
         .add("Registered", 1, Registered::from_schema_1)
+        .add("Registered", 2, Registered::from_schema_2)
+        .add("Decided", 1, Decided::from_schema_1)
+        .add("ProgressDecided", 1, ProgressDecided::from_schema_1)
+        .add("PolicyChanged", 1, PolicyChanged::from_schema_1)
         .add("MarathonStarted", 1, MarathonStarted::from_schema_1)
         .add("TelemetryLost", 1, TelemetryLost::from_schema_1)
         .add("RescaleFailed", 1, RescaleFailed::from_schema_1)

@@ -1,7 +1,8 @@
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::qos::performance::Performance;
-use crate::qos::policy::PolicySettings;
+use crate::qos::policy::{ModelValues, PolicySettings};
 use crate::qos::units::{Cpus, Span, Timestamp};
 
 /// The facts that a decision about a long-running job used.
@@ -36,8 +37,21 @@ pub struct ProgressDecided {
     pub performance: Performance,
     /// CPU before.
     pub from: Cpus,
-    /// CPU wished for; the same when nothing changes.
+    /// CPU wished for; the same when nothing changes. With a policy that only recommends (`dry_run`) nothing follows from it.
     pub to: Cpus,
+    /// The CPU that the policy wished for, when it is another than what came of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wish: Option<Cpus>,
     /// One sentence for people.
     pub reason: String,
+    /// What the policy has learned and used; none for a policy that learns nothing, and in events of schema 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<ModelValues>,
+}
+
+impl ProgressDecided {
+    /// As of the decisions about repeated jobs, what schema 1 did not say is left unsaid.
+    pub(super) fn from_schema_1(data: Value) -> Value {
+        data
+    }
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 use crate::qos::admission::Admission;
 use crate::qos::declared::Declared;
 use crate::qos::ids::{Framework, JobId};
-use crate::qos::policy::PolicySettings;
+use crate::qos::policy::{PolicyChoice, PolicySettings};
 use crate::qos::units::{Cpus, Span, Timestamp};
 
 /// Which launcher wrote the job, and so how its starts and reports behave.
@@ -75,6 +75,8 @@ pub struct Registered {
     pub deadline_at: Timestamp,
     /// Who decides, and by which numbers.
     pub policy: PolicySettings,
+    /// What of that the job has asked for itself; unknown in events of schema 1 and 2.
+    pub choice: Option<PolicyChoice>,
     /// How patiently it is supervised.
     pub supervision: Supervision,
     /// Whether the deadline can be kept.
@@ -87,6 +89,14 @@ impl Registered {
         if let Some(supervision) = data.get_mut("supervision").and_then(Value::as_object_mut) {
             supervision.insert("monitoring_period".into(), Span::from_secs(120).micros().into());
             supervision.insert("rescale".into(), "restart".into());
+        }
+        data
+    }
+
+    /// Schema 2 did not say whether the job had asked for its policy.
+    pub(super) fn from_schema_2(mut data: Value) -> Value {
+        if let Some(fields) = data.as_object_mut() {
+            fields.insert("choice".into(), Value::Null);
         }
         data
     }

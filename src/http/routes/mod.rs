@@ -31,6 +31,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .route("/readyz", web::get().to(health::ready))
         .route("/metrics", web::get().to(metrics::scrape))
         .service(web::resource("/initTask").route(web::post().to(register::register)))
+        .service(web::resource("/api/v1/admission").route(web::post().to(register::admission)))
         .service(web::resource("/startTask").route(web::post().to(reports::start)))
         .service(web::resource("/updateTask").route(web::post().to(reports::finish)))
         .service(web::resource("/initMarathonApp").route(web::post().to(agent::marathon_start)))

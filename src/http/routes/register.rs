@@ -1,11 +1,11 @@
-//! `POST /initTask`
+//! `POST /initTask`, and the question before it: `POST /api/v1/admission`
 
 use actix_web::web::{Data, Json};
 
 use super::Frameworks;
 use super::respond::receipt;
 use crate::actors::Supervisor;
-use crate::api::register::{RegisterReply, RegisterRequest};
+use crate::api::register::{AdmissionReply, RegisterReply, RegisterRequest};
 use crate::credentials::flag_of;
 use crate::http::auth::{AuthMode, Checked, Gate};
 use crate::http::problem::Problem;
@@ -19,15 +19,7 @@ pub async fn register(
     request: Checked<RegisterRequest>,
 ) -> Result<Json<RegisterReply>, Problem> {
     let request = request.body;
-    let configured = match request.framework {
-        Framework::Chronos => frameworks.chronos,
-        Framework::Marathon => frameworks.marathon,
-    };
-    if !configured {
-        let flag = flag_of(request.framework);
-        let detail = format!("this supervisor has no {} credentials; start it with {flag}", request.framework);
-        return Err(Problem::invalid_field("framework", detail));
-    }
+    check_framework(&frameworks, request.framework)?;
     let receipt = receipt("register".into(), &request, true)?;
     let answer = supervisor.register(&request, receipt).await?;
     let Reply::Registered { admission } = answer.reply else {
@@ -37,4 +29,27 @@ pub async fn register(
     let callback_token =
         (gate.mode() != AuthMode::Off).then(|| gate.key().job_token(&request.uuid).expose().to_owned());
     Ok(Json(RegisterReply { uuid: request.uuid, callback_token, admission, duplicate: answer.repeated }))
+}
+
+/// What a registration would be told. Nothing is registered.
+pub async fn admission(
+    supervisor: Data<Supervisor>,
+    frameworks: Data<Frameworks>,
+    request: Checked<RegisterRequest>,
+) -> Result<Json<AdmissionReply>, Problem> {
+    check_framework(&frameworks, request.body.framework)?;
+    Ok(Json(supervisor.admission(&request.body)?))
+}
+
+fn check_framework(frameworks: &Frameworks, framework: Framework) -> Result<(), Problem> {
+    let configured = match framework {
+        Framework::Chronos => frameworks.chronos,
+        Framework::Marathon => frameworks.marathon,
+    };
+    if configured {
+        return Ok(());
+    }
+    let flag = flag_of(framework);
+    let detail = format!("this supervisor has no {framework} credentials; start it with {flag}");
+    Err(Problem::invalid_field("framework", detail))
 }

@@ -7,7 +7,7 @@ use super::agent::AgentSettings;
 use super::app_file::MarathonAppFile;
 use super::rewrite::{Trap, rewrite, warnings};
 use super::submit::{AppSubmission, AppSubmitError};
-use crate::api::register::RegisterRequest;
+use crate::api::register::{AdmissionReply, RegisterRequest};
 use crate::clients::marathon::{Locks, MarathonClient, MarathonVersion};
 use crate::launcher::error::LaunchError;
 use crate::launcher::introduce::{Introduced, introduce};
@@ -34,6 +34,15 @@ pub fn dry_run_app(
     let uuid = JobId::random();
     let app = rewritten(&file, uuid, supervisor, Some(TOKEN_PLACEHOLDER), DRY_RUN_VERSION, agent, options);
     Ok((app, all_warnings(&file, agent, DRY_RUN_VERSION)))
+}
+
+/// What the supervisor says of the app's deadline, and which one could be kept. Nothing is registered, and nothing submitted.
+///
+/// # Errors
+/// When the app file cannot be used, or the supervisor does not answer the question.
+pub async fn ask_app_admission(source: JobSource, supervisor: &SupervisorApi) -> Result<AdmissionReply, LaunchError> {
+    let file = source.load_app()?;
+    supervisor.admission(&registration(&file, JobId::random())).await.map_err(LaunchError::Admission)
 }
 
 /// Registers the job, then submits its app, which Marathon starts at once: its first report finds the job known.
@@ -124,6 +133,7 @@ fn registration(file: &MarathonAppFile, uuid: JobId) -> RegisterRequest {
         iterations: None,
         cpus: Some(file.cpus.as_f64()),
         policy: file.qos.policy.clone(),
+        dry_run: file.qos.dry_run,
         chain: None,
         max_failures: file.qos.max_failures,
         arguments_version: Some(1),

@@ -18,4 +18,4 @@ pub mod spec;
 pub mod submit;
 
 pub use agent::{AgentError, AgentSettings};
-pub use launch::{dry_run_app, launch_app};
+pub use launch::{ask_app_admission, dry_run_app, launch_app};

@@ -33,6 +33,7 @@ fn registered(framework: Framework) -> JobEvent {
         t0: T0,
         deadline_at: T0 + declared.deadline,
         policy: policy(),
+        choice: None,
         supervision: Supervision {
             max_failures: 3,
             overdue_factor_milli: 3000,
@@ -76,7 +77,9 @@ fn decided(late_by: i64) -> JobEvent {
         performance: Performance::UnderPerformant,
         from: Cpus::from_milli(1000),
         to: Cpus::from_milli(1400),
+        wish: None,
         reason: String::new(),
+        model: None,
     })
 }
 

@@ -10,10 +10,12 @@ use super::state::{
 };
 use crate::events::job::{
     Completed, IterationFinished, IterationStarted, JobEvent, LossReason, Origin, Outcome, Registered, Removal,
-    SegmentStarted,
+    SegmentEnd, SegmentStarted, Starter,
 };
 use crate::qos::admission::Verdict;
 use crate::qos::ids::Framework;
+use crate::qos::model::{Controller, History};
+use crate::qos::policy::ModelValues;
 use crate::qos::units::Timestamp;
 
 impl JobState {
@@ -48,9 +50,11 @@ impl JobState {
             surplus_runs: 0,
             last: None,
             decision: None,
+            grant: None,
             flags,
             removed: false,
             execution: None,
+            history: History::default(),
             registered,
         }
     }
@@ -80,6 +84,8 @@ impl JobState {
             }
             JobEvent::StartAttempted(start) => {
                 self.last_attempt = (start.iteration, start.attempt);
+                let first = start.attempt <= 1 && start.starter == Starter::Supervisor;
+                self.history.asked(first, self.cpus, recorded.at);
                 self.work = Work::Attempted(Attempt {
                     iteration: start.iteration,
                     number: start.attempt,
@@ -111,10 +117,13 @@ impl JobState {
                 }
             }
             JobEvent::Decided(decided) => {
+                self.remember_controller(decided.model.as_ref());
                 self.decision = Some(LatestDecision {
                     performance: decided.performance,
                     prediction: decided.prediction,
                     bounds: decided.bounds,
+                    wish: decided.wish.unwrap_or(decided.to),
+                    to: decided.to,
                 });
             }
             JobEvent::Rescaled(rescaled) => {
@@ -125,6 +134,7 @@ impl JobState {
                 }
             }
             JobEvent::RescaleApplied(applied) => {
+                self.history.changed(self.cpus_in_force(), applied.cpus, recorded.at, self.done);
                 if self.resizes_in_place() {
                     self.limit = Some(applied.cpus);
                 } else {
@@ -151,6 +161,7 @@ impl JobState {
                 self.cpus = Some(observed.cpus);
                 self.flags.insert(Flag::CpuChangedOutside);
             }
+            JobEvent::GrantReceived(grant) => self.grant = Some(grant.clone()),
             JobEvent::PolicyChanged(changed) => self.policy = changed.policy.clone(),
             JobEvent::Completed(completed) => {
                 // Reported late, done in time.
@@ -185,12 +196,15 @@ impl JobState {
             }
             JobEvent::CpuSample(sample) => {
                 self.flags.remove(&Flag::TelemetryLost);
+                let limit = sample.limit.or(self.cpus_in_force());
+                self.history.measured(sample.segment, sample.at, sample.cpu, limit);
                 if let Some(execution) = &mut self.execution {
                     execution.sampled(sample, recorded.at);
                 }
                 self.note_over_declared();
             }
             JobEvent::SegmentEnded(ended) => {
+                self.history.segment_over(ended.ended_at, ended.reason == SegmentEnd::Checkpointed);
                 if let Some(execution) = &mut self.execution {
                     execution.segment_ended(ended);
                 }
@@ -200,6 +214,7 @@ impl JobState {
                 self.flags.insert(Flag::TelemetryLost);
             }
             JobEvent::ProgressDecided(decided) => {
+                self.remember_controller(decided.model.as_ref());
                 if let Some(execution) = &mut self.execution {
                     execution.decided(decided);
                 }
@@ -250,7 +265,18 @@ impl JobState {
         }
         // A fresh container has the reserved CPU again, or what its agent says.
         self.limit = started.limit.filter(|_| self.resizes_in_place());
+        self.history.segment_began(started.segment, started.started_at, self.cpus_in_force());
         self.execution = Some(Execution::segment_started(self.execution.take(), started));
+    }
+
+    /// A controller goes on from where its last decision left it.
+    fn remember_controller(&mut self, model: Option<&ModelValues>) {
+        self.history.controller = match model {
+            Some(ModelValues::Controller { error, integral }) => {
+                Some(Controller { error: *error, integral: *integral })
+            }
+            _ => None,
+        };
     }
 
     fn note_over_declared(&mut self) {
@@ -295,6 +321,13 @@ impl JobState {
         }
         match finished.outcome {
             Outcome::Counted => {
+                self.history.counted(
+                    finished.started_at,
+                    finished.duration,
+                    self.last.map(|last| last.finished_at),
+                    self.policy.sleeping_time,
+                    self.cpus,
+                );
                 self.done = self.done.saturating_add(1);
                 self.failures_in_row = 0;
                 self.flags.remove(&Flag::Overdue);

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::judge::Verdict;
 use crate::api::register::AdmissionView;
 use crate::api::report::{Next, ReportReply};
-use crate::events::job::{Activity, JobEvent, Registered, Removal, RunKey, SegmentEnd};
+use crate::events::job::{Activity, GrantReceived, JobEvent, Registered, Removal, RunKey, SegmentEnd};
 use crate::qos::policy::{PolicySettings, UnknownVersion};
 use crate::qos::units::{Cpus, Span, Timestamp};
 
@@ -111,6 +111,8 @@ pub enum Command {
     DeadlineReached,
     /// The configuration changed.
     SetPolicy(PolicySettings),
+    /// The arbitration over all jobs has decided.
+    Grant(GrantReceived),
 }
 
 /// A start report's facts.

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::state::JobState;
+use super::outlook::ready_since;
+use super::state::{JobState, Work};
 use crate::events::job::{JobEvent, Outcome};
 use crate::qos::ids::Framework;
 use crate::qos::units::{Cpus, Timestamp};
@@ -134,7 +135,7 @@ fn react_to(state: &JobState, event: &JobEvent, settled: &mut Vec<EffectChange>,
             }
         }
         JobEvent::Overdue(_) => {
-            if let super::Work::Running(run) = &state.work {
+            if let Work::Running(run) = &state.work {
                 wanted.push(Effect::LookUp { iteration: run.attempt.iteration, attempt: run.attempt.number });
             }
         }
@@ -142,6 +143,11 @@ fn react_to(state: &JobState, event: &JobEvent, settled: &mut Vec<EffectChange>,
         // In place, the agent learns it with the answer to its next sample.
         JobEvent::Rescaled(_) if state.resizes_in_place() => {}
         JobEvent::Rescaled(rescaled) => wanted.push(Effect::SetCpus { cpus: rescaled.to }),
+        // A start that waits for its instant is for the new CPU, and comes after it.
+        JobEvent::GrantReceived(_) if state.seen && state.work == Work::None && state.resizing_to.is_some() => {
+            wanted.extend(next_start(state, ready_since(state) + state.policy.sleeping_time));
+        }
+        JobEvent::GrantReceived(_) => {}
         JobEvent::RescaleApplied(_) | JobEvent::RescaleFailed(_) => settled.push(resolve(EffectKey::Cpus)),
         JobEvent::Completed(_) | JobEvent::Failed(_) | JobEvent::Cancelled(_) => {
             *settled = vec![EffectChange::ResolveAll];

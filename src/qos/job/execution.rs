@@ -2,7 +2,7 @@
 
 use crate::events::job::{CpuSample, MarathonStarted, ProgressDecided, SegmentEnded, SegmentStarted};
 use crate::qos::performance::Performance;
-use crate::qos::units::{Span, Timestamp};
+use crate::qos::units::{Cpus, Span, Timestamp};
 
 /// So many executions that are over are remembered.
 const EARLIER: usize = 16;
@@ -64,6 +64,8 @@ pub struct Progress {
     pub ratio_millionths: i64,
     /// CPU time that should have been used by then.
     pub cpu_desired: Span,
+    /// The CPU that was decided on.
+    pub to: Cpus,
 }
 
 impl Segment {
@@ -172,6 +174,7 @@ impl Execution {
             performance: decided.performance,
             ratio_millionths: decided.ratio_millionths,
             cpu_desired: decided.inputs.cpu_desired,
+            to: decided.to,
         });
     }
 

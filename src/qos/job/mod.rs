@@ -5,23 +5,31 @@
 //!                        \----react---> effects (what must happen outside)
 //! ```
 
+pub mod acting;
 mod apply;
 pub mod clocks;
 pub mod command;
 mod decide;
 pub mod effect;
 pub mod execution;
+mod hold;
 pub mod judge;
+mod outlook;
 mod patience;
 mod prediction;
 mod progress;
+mod recompute;
 pub mod registration;
+mod round;
 pub mod state;
 
 pub use command::{Command, Rejection, Reply, Ruling};
 pub use decide::decide;
 pub use effect::{Effect, EffectChange, EffectKey, react};
 pub use patience::{AwaitedReport, awaited_deadline, awaited_report, longest_wait_for_start, report_due};
+pub use prediction::asked_about;
+pub use recompute::{RecomputeError, recompute, recompute_progress};
+pub use round::{asks_for_a_round, round};
 pub use state::{Attempt, Ending, Flag, JobState, Phase, Recorded, Run, Work};
 
 /// Version of the fold from events to state, and of what a decision makes of it; a changed meaning is a new version.

@@ -5,7 +5,7 @@ use crate::events::job::{Origin, Registered, RescaleMode, Supervision};
 use crate::qos::admission;
 use crate::qos::declared::{DeclarationError, Declared};
 use crate::qos::ids::Framework;
-use crate::qos::policy::{Policy, PolicySettings};
+use crate::qos::policy::{Policies, PolicyChoice, UnknownPolicy};
 use crate::qos::units::{Cpus, Span, Timestamp};
 
 /// A Chronos deadline above this many seconds is an instant, not an interval.
@@ -17,11 +17,14 @@ const ADOPTED_WINDOW: Span = Span::from_secs(30);
 /// How long our launcher's jobs try to report when they do not say.
 const DEFAULT_WINDOW: Span = Span::from_secs(600);
 
+/// One CPU.
+const ONE: Cpus = Cpus::from_milli(1000);
+
 /// What a registration takes from the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Defaults {
-    /// The configured policy.
-    pub policy: PolicySettings,
+    /// The policies, and which one is for jobs that do not choose.
+    pub policies: Policies,
     /// Failed iterations in a row after which a job has failed.
     pub max_failures: u32,
     /// A report is overdue after this many times the expected time, in thousandths.
@@ -74,7 +77,8 @@ pub fn validate(request: &RegisterRequest, now: Timestamp, defaults: &Defaults) 
     let declared = Declared::new(request.job_duration, interval, request.desv_deadline)?;
     let iterations = iterations(request)?;
     let cpus = request.cpus.map(submitted_cpus).transpose()?;
-    let policy = chosen_policy(request.policy.as_deref(), &defaults.policy)?;
+    let choice = choice(request)?;
+    let policy = defaults.policies.settings(choice);
     let origin =
         if request.arguments_version.is_some() || request.cpus.is_some() { Origin::Native } else { Origin::Adopted };
     if let Some(version) = request.arguments_version.filter(|version| *version != 1) {
@@ -88,10 +92,8 @@ pub fn validate(request: &RegisterRequest, now: Timestamp, defaults: &Defaults) 
     }
     let admission = match request.framework {
         // An adopted job does not tell its CPU; one CPU is what the published jobs have.
-        Framework::Chronos => {
-            admission::chronos(&declared, iterations, cpus.unwrap_or(Cpus::from_milli(1000)), &policy)
-        }
-        Framework::Marathon => admission::marathon(&declared, &policy),
+        Framework::Chronos => admission::chronos(&declared, iterations, cpus.unwrap_or(ONE), &policy),
+        Framework::Marathon => admission::marathon(&declared, cpus.unwrap_or(ONE), &policy),
     };
     Ok(Registered {
         job: request.uuid,
@@ -104,9 +106,19 @@ pub fn validate(request: &RegisterRequest, now: Timestamp, defaults: &Defaults) 
         t0,
         deadline_at: t0 + declared.deadline,
         policy,
+        choice: Some(choice),
         supervision: supervision(request, origin, defaults)?,
         admission,
     })
+}
+
+/// The least deadline with which the same job would not be called infeasible; none when no deadline is long enough.
+pub fn least_deadline(registered: &Registered) -> Option<Span> {
+    let (declared, cpus, policy) = (&registered.declared, registered.cpus.unwrap_or(ONE), &registered.policy);
+    match registered.framework {
+        Framework::Chronos => admission::least_chronos_deadline(declared, registered.iterations, cpus, policy),
+        Framework::Marathon => admission::least_marathon_deadline(declared, cpus, policy),
+    }
 }
 
 /// The job's name as its framework writes it: Marathon takes `x`, `/x` and `//x/` for one app, and two jobs must not share one.
@@ -153,14 +165,10 @@ fn submitted_cpus(cpus: f64) -> Result<Cpus, InvalidField> {
     if cpus.milli() == 0 { Err(invalid("cpus", "0 is not enough for any job; at least 0.001 is")) } else { Ok(cpus) }
 }
 
-fn chosen_policy(wanted: Option<&str>, configured: &PolicySettings) -> Result<PolicySettings, InvalidField> {
-    match wanted {
-        None => Ok(configured.clone()),
-        Some(name) if name == configured.policy.name() => Ok(configured.clone()),
-        Some(name) => {
-            Err(invalid("policy", format!("{name:?} is not a policy of this version: {}", Policy::NAMES.join(", "))))
-        }
-    }
+fn choice(request: &RegisterRequest) -> Result<PolicyChoice, InvalidField> {
+    let named = request.policy.as_deref().map(str::parse).transpose();
+    let policy = named.map_err(|error: UnknownPolicy| invalid("policy", error.to_string()))?;
+    Ok(PolicyChoice { policy, dry_run: request.dry_run.unwrap_or(false) })
 }
 
 fn supervision(request: &RegisterRequest, origin: Origin, defaults: &Defaults) -> Result<Supervision, InvalidField> {

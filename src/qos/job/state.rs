@@ -6,9 +6,10 @@ use rpds::RedBlackTreeMapSync;
 use serde::{Deserialize, Serialize};
 
 use super::execution::Execution;
-use crate::events::job::{JobEvent, Registered, RescaleMode, RunKey};
+use crate::events::job::{GrantReceived, JobEvent, Registered, RescaleMode, RunKey};
 use crate::qos::chronos::Bounds;
 use crate::qos::ids::Framework;
+use crate::qos::model::History;
 use crate::qos::performance::Performance;
 use crate::qos::policy::PolicySettings;
 use crate::qos::units::{Cpus, Span, Timestamp};
@@ -71,12 +72,16 @@ pub struct JobState {
     pub last: Option<LastIteration>,
     /// The latest decision.
     pub decision: Option<LatestDecision>,
+    /// What the arbitration over all jobs has said last.
+    pub grant: Option<GrantReceived>,
     /// What an operator should know.
     pub flags: BTreeSet<Flag>,
     /// The framework no longer has the job: nothing is left to do.
     pub removed: bool,
     /// A Marathon job's execution, once it has begun.
     pub execution: Option<Execution>,
+    /// What was measured of it.
+    pub history: History,
 }
 
 /// Where a job is in its life.
@@ -191,6 +196,10 @@ pub struct LatestDecision {
     pub prediction: Timestamp,
     /// What was on plan.
     pub bounds: Bounds,
+    /// The CPU that its policy wished for.
+    pub wish: Cpus,
+    /// The CPU that was decided on.
+    pub to: Cpus,
 }
 
 /// What an operator should know about a job.
@@ -266,6 +275,13 @@ impl JobState {
     /// Whether its agent changes the job's CPU while it runs.
     pub fn resizes_in_place(&self) -> bool {
         self.registered.framework == Framework::Marathon && self.registered.supervision.rescale == RescaleMode::InPlace
+    }
+
+    /// The CPU that the latest decision would give the job, where the policy only recommends.
+    pub fn recommended(&self) -> Option<Cpus> {
+        let progress = self.execution.as_ref().and_then(|execution| execution.progress);
+        let decided = self.decision.map(|decision| decision.to).or(progress.map(|progress| progress.to));
+        decided.filter(|_| self.policy.dry_run)
     }
 
     /// The CPU that the job may use now: the limit of its agent, or what its framework has reserved.

@@ -1,13 +1,46 @@
-//! Policies: from a job's performance to its next CPU.
+//! Policies: from what is known of a job to its next CPU. One file a policy; all answer the same questions ([`Decide`]).
 
+#[cfg(test)]
+mod controller_tests;
+mod error;
+mod fixed;
+mod name;
+mod pid;
+mod policies;
+mod predictive;
+mod proportional;
 mod step;
+mod view;
 
 use serde::{Deserialize, Serialize};
 
+pub use fixed::Fixed;
+pub use name::{PolicyName, UnknownPolicy};
+pub use pid::Pid;
+pub use policies::{Policies, PolicyChoice};
+pub use predictive::{Forecast, IterationForecast, Predictive, RateForecast};
+pub use proportional::Proportional;
 pub use step::Step;
+pub use view::{LongRunning, ModelValues, Repeated, RepeatedWish, Wish, against_bounds};
 
-use super::performance::Performance;
 use super::units::{Cpus, Span};
+
+/// What every policy answers. Pure: the same question gives the same answer, to the byte.
+pub trait Decide {
+    /// About a repeated batch job, between two iterations.
+    fn repeated(&self, job: &Repeated<'_>) -> RepeatedWish;
+
+    /// About a long-running job, once a monitoring period.
+    fn long_running(&self, job: &LongRunning<'_>) -> Wish;
+
+    /// The most CPU that a job submitted with `submitted` ever gets.
+    fn cpu_max(&self, submitted: Cpus) -> Cpus;
+
+    /// Whether a repeated job is decided about at its registration, before anything was measured.
+    fn decides_at_registration(&self) -> bool {
+        false
+    }
+}
 
 /// A policy with its parameters, as recorded with a job and with each decision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,14 +53,28 @@ pub struct PolicySettings {
     pub sleeping_time: Span,
     /// Expected time from a start to the first instruction of the job.
     pub deployment_time: Span,
+    /// The most changes of CPU that one job gets; none for no bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_rescales: Option<u32>,
+    /// Decide and record, change nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
 }
 
 /// The rules to choose from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "lowercase")]
 pub enum Policy {
+    /// The least CPU whose predicted finish is inside the deadline.
+    Predictive(Predictive),
     /// The published fixed steps.
     Step(Step),
+    /// In proportion to how late the job would be.
+    Proportional(Proportional),
+    /// A controller with a memory.
+    Pid(Pid),
+    /// The submitted CPU, always.
+    Fixed(Fixed),
 }
 
 /// A recorded version that this program does not know.
@@ -43,45 +90,61 @@ pub struct UnknownVersion {
 }
 
 impl Policy {
-    /// Names that a configuration or a job may ask for.
-    pub const NAMES: &'static [&'static str] = &["step"];
+    /// Which one it is.
+    pub const fn which(&self) -> PolicyName {
+        match self {
+            Policy::Predictive(_) => PolicyName::Predictive,
+            Policy::Step(_) => PolicyName::Step,
+            Policy::Proportional(_) => PolicyName::Proportional,
+            Policy::Pid(_) => PolicyName::Pid,
+            Policy::Fixed(_) => PolicyName::Fixed,
+        }
+    }
 
     /// The policy's name in configuration, events and answers.
     pub const fn name(&self) -> &'static str {
-        match self {
-            Policy::Step(_) => "step",
-        }
+        self.which().as_str()
     }
 
     /// The newest version of the policy's behaviour.
     pub const fn newest_version(&self) -> u16 {
+        1
+    }
+
+    fn rule(&self) -> &dyn Decide {
         match self {
-            Policy::Step(_) => 1,
+            Policy::Predictive(rule) => rule,
+            Policy::Step(rule) => rule,
+            Policy::Proportional(rule) => rule,
+            Policy::Pid(rule) => rule,
+            Policy::Fixed(rule) => rule,
         }
     }
 
-    /// The most CPU that this policy ever gives.
-    pub const fn cpu_max(&self) -> Cpus {
-        match self {
-            Policy::Step(step) => step.cpu_max,
-        }
+    /// The most CPU that a job submitted with `submitted` ever gets.
+    pub fn cpu_max(&self, submitted: Cpus) -> Cpus {
+        self.rule().cpu_max(submitted)
     }
 }
 
 impl PolicySettings {
-    /// The newest version of `policy` with these times.
+    /// The newest version of `policy` with these times, which acts, without bound.
     pub fn newest(policy: Policy, sleeping_time: Span, deployment_time: Span) -> Self {
-        PolicySettings { version: policy.newest_version(), policy, sleeping_time, deployment_time }
+        let version = policy.newest_version();
+        PolicySettings { version, policy, sleeping_time, deployment_time, max_rescales: None, dry_run: false }
     }
 
-    /// The CPU that follows from the present one and the job's performance.
+    /// The rule, in the recorded version.
     ///
     /// # Errors
     /// When the recorded version is not known here: an error, never a silently different decision.
-    pub fn next_cpus(&self, current: Cpus, performance: Performance) -> Result<Cpus, UnknownVersion> {
-        match (&self.policy, self.version) {
-            (Policy::Step(step), 1) => Ok(step.next_cpus(current, performance)),
-            (policy, version) => Err(UnknownVersion { name: policy.name(), version, known: policy.newest_version() }),
+    pub fn rule(&self) -> Result<&dyn Decide, UnknownVersion> {
+        match self.version {
+            1 => Ok(self.policy.rule()),
+            version => {
+                let known = self.policy.newest_version();
+                Err(UnknownVersion { name: self.policy.name(), version, known })
+            }
         }
     }
 }

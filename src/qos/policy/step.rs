@@ -6,6 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Decide;
+use super::view::{LongRunning, Repeated, RepeatedWish, Wish};
 use crate::qos::performance::Performance;
 use crate::qos::units::Cpus;
 
@@ -42,6 +44,22 @@ impl Step {
             Performance::OverPerformant => current.saturating_sub(self.decrement).max(self.cpu_min).min(current),
             Performance::OnPlan => current,
         }
+    }
+}
+
+impl Decide for Step {
+    fn repeated(&self, job: &Repeated<'_>) -> RepeatedWish {
+        RepeatedWish::published(job, |performance| self.next_cpus(job.from, performance))
+    }
+
+    fn long_running(&self, job: &LongRunning<'_>) -> Wish {
+        let performance = job.published_performance();
+        let cpus = self.next_cpus(job.from, performance);
+        Wish { performance, cpus, grounds: job.published_grounds(), stays: None, model: None }
+    }
+
+    fn cpu_max(&self, _submitted: Cpus) -> Cpus {
+        self.cpu_max
     }
 }
 

@@ -1,11 +1,13 @@
 //! A look at a long-running job, once a monitoring period: what it has used, how it does, what it should have.
 
 use super::telemetry::{Telemetry, telemetry};
-use crate::events::job::{JobEvent, RescaleApplied, RescaleFailed, Rescaled, TelemetryLost};
+use crate::events::job::{JobEvent, RescaleApplied, RescaleFailed, TelemetryLost};
+use crate::qos::job::FOLD_VERSION;
+use crate::qos::job::acting::Acting;
 use crate::qos::job::command::{LookFacts, Rejection, Ruling};
 use crate::qos::job::execution::{Execution, Segment};
 use crate::qos::job::progress::decide_progress;
-use crate::qos::job::state::{Flag, JobState};
+use crate::qos::job::state::{Flag, JobState, Recorded};
 use crate::qos::units::{Cpus, Timestamp};
 
 /// After this many periods without a sample its absence is recorded, and an agent has not done what it was told.
@@ -31,13 +33,14 @@ pub fn look(state: &JobState, facts: LookFacts, now: Timestamp) -> Result<Ruling
         events.extend(outcome_in_place(state, to, sample.limit, asked_at, now));
         return Ok(Ruling::done(events));
     }
-    if let Some(decided) = decide_progress(state, execution, &sample, facts.free)? {
-        let (from, to) = (decided.from, decided.to);
+    // The sample is the next event of the stream, its decision the one after.
+    let mut after = state.clone();
+    after.apply(&Recorded { version: state.version + 1, at: now, event: sample.clone().into() });
+    if let Some(decided) = decide_progress(&after, &sample, facts.free, FOLD_VERSION)? {
+        let rescaled =
+            Acting::of(&decided.policy).and_then(|act| act.rescale(decided.from, decided.to, after.version + 1));
         events.push(decided.into());
-        if from != to {
-            // The sample is the next event of the stream, its decision the one after.
-            events.push(Rescaled { from, to, decision: Some(state.version + 2) }.into());
-        }
+        events.extend(rescaled);
     }
     Ok(Ruling::done(events))
 }

@@ -2,6 +2,7 @@
 
 mod ending;
 mod framework;
+mod grant;
 mod look;
 mod marathon;
 mod reports;
@@ -11,11 +12,16 @@ mod telemetry;
 #[cfg(test)]
 pub use reports::MOST_SURPLUS_RUNS;
 
+use super::acting::Acting;
 use super::command::{Command, Rejection, Reply, Ruling};
 use super::patience::{allowed, awaited_deadline, report_due};
-use super::state::{JobState, Work};
+use super::prediction::decide_cpus;
+use super::state::{JobState, Recorded, Work};
 use crate::api::register::AdmissionView;
-use crate::events::job::{DeadlinePassed, JobEvent, Overdue, PolicyChanged, Registered, RescaleApplied, RescaleFailed};
+use crate::events::job::{
+    DeadlinePassed, JobEvent, Overdue, PolicyChanged, Registered, RescaleApplied, RescaleFailed, RescaleUnanswered,
+};
+use crate::qos::ids::Framework;
 use crate::qos::policy::PolicySettings;
 use crate::qos::units::Timestamp;
 
@@ -26,7 +32,7 @@ use crate::qos::units::Timestamp;
 pub fn decide(state: Option<&JobState>, command: Command, now: Timestamp) -> Result<Ruling, Rejection> {
     let Some(state) = state else {
         return match command {
-            Command::Register(registered) => Ok(register(*registered)),
+            Command::Register(registered) => register(*registered, now),
             _ => Err(Rejection::Unknown),
         };
     };
@@ -66,12 +72,25 @@ pub fn decide(state: Option<&JobState>, command: Command, now: Timestamp) -> Res
         Command::ReportAwaited { due } => Ok(report_awaited(state, due, now)),
         Command::DeadlineReached => Ok(deadline_reached(state, now)),
         Command::SetPolicy(policy) => Ok(set_policy(state, policy)),
+        Command::Grant(grant) => grant::grant(state, grant, now),
     }
 }
 
-fn register(registered: Registered) -> Ruling {
-    let admission = AdmissionView::from(&registered.admission);
-    Ruling { events: vec![JobEvent::Registered(registered)], reply: Reply::Registered { admission } }
+fn register(registered: Registered, now: Timestamp) -> Result<Ruling, Rejection> {
+    let reply = Reply::Registered { admission: AdmissionView::from(&registered.admission) };
+    let mut events = vec![JobEvent::Registered(registered.clone())];
+    // A long-running job has begun before anybody could give it another CPU.
+    if registered.framework == Framework::Chronos && registered.policy.rule()?.decides_at_registration() {
+        let first = Recorded { version: 1, at: now, event: registered.clone().into() };
+        let state = JobState::new(registered, &first);
+        if let Some(decided) = decide_cpus(&state, state.registered.t0)? {
+            let rescaled =
+                Acting::of(&decided.policy).and_then(|act| act.rescale(decided.from, decided.to, state.version + 1));
+            events.push(decided.into());
+            events.extend(rescaled);
+        }
+    }
+    Ok(Ruling { events, reply })
 }
 
 /// Overdue, although the wall clock may have been set back during the wait; not when another report is waited for by now.
@@ -97,5 +116,16 @@ fn set_policy(state: &JobState, policy: PolicySettings) -> Ruling {
     if state.policy == policy || state.ending().is_some() {
         return Ruling::nothing();
     }
-    Ruling::done([PolicyChanged { policy }.into()])
+    let advice_only = policy.dry_run;
+    let mut events: Vec<JobEvent> = vec![PolicyChanged { policy }.into()];
+    if let Some(cpus) = state.resizing_to.filter(|_| advice_only) {
+        // It may have been asked for already, by a supervisor that ended before the answer.
+        if !state.resizes_in_place() && !state.unanswered {
+            let reason = "it may have been under way when dry_run was switched on".to_owned();
+            events.push(RescaleUnanswered { cpus, reason }.into());
+        }
+        let reason = "dry_run was switched on before it was made".to_owned();
+        events.push(RescaleFailed { cpus, reason, no_room: false }.into());
+    }
+    Ruling::done(events)
 }

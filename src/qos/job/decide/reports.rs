@@ -1,10 +1,11 @@
 //! What a Chronos job's container reports.
 
-use crate::events::job::{Completed, Failed, IterationFinished, IterationStarted, JobEvent, Origin, Outcome, Rescaled};
+use crate::events::job::{Completed, Failed, IterationFinished, IterationStarted, JobEvent, Origin, Outcome};
 use crate::qos::ids::Framework;
+use crate::qos::job::acting::Acting;
 use crate::qos::job::command::{FinishFacts, Rejection, Reply, Ruling, StartFacts};
 use crate::qos::job::prediction::decide_cpus;
-use crate::qos::job::state::{JobState, Work};
+use crate::qos::job::state::{JobState, Recorded, Work};
 use crate::qos::units::{Span, Timestamp};
 
 /// Runs of one job that are recorded although nobody had asked for them. Whoever can report for the job can invent run ids.
@@ -56,7 +57,7 @@ pub fn finish(state: &JobState, facts: FinishFacts, now: Timestamp) -> Result<Ru
     match outcome {
         Outcome::Surplus => {}
         Outcome::Failed => events.extend(after_failure(state, &finished)),
-        Outcome::Counted => after_success(state, &finished, &mut events)?,
+        Outcome::Counted => after_success(state, &finished, now, &mut events)?,
     }
     events.insert(0, finished.into());
     Ok(Ruling { events, reply: Reply::exit() })
@@ -137,7 +138,12 @@ fn after_failure(state: &JobState, finished: &IterationFinished) -> Option<JobEv
     })
 }
 
-fn after_success(state: &JobState, finished: &IterationFinished, events: &mut Vec<JobEvent>) -> Result<(), Rejection> {
+fn after_success(
+    state: &JobState,
+    finished: &IterationFinished,
+    now: Timestamp,
+    events: &mut Vec<JobEvent>,
+) -> Result<(), Rejection> {
     let remaining = state.remaining().saturating_sub(1);
     if remaining == 0 {
         let margin = state.registered.deadline_at.since(finished.finished_at);
@@ -145,12 +151,12 @@ fn after_success(state: &JobState, finished: &IterationFinished, events: &mut Ve
         events.push(Completed { finished_at: finished.finished_at, on_time, margin }.into());
         return Ok(());
     }
-    let Some(decided) = decide_cpus(state, state.version + 1, finished.finished_at, remaining)? else { return Ok(()) };
-    let (from, to) = (decided.from, decided.to);
+    // The finished iteration is the next event of the stream, its decision the one after.
+    let mut after = state.clone();
+    after.apply(&Recorded { version: state.version + 1, at: now, event: finished.clone().into() });
+    let Some(decided) = decide_cpus(&after, finished.finished_at)? else { return Ok(()) };
+    let rescaled = Acting::of(&decided.policy).and_then(|act| act.rescale(decided.from, decided.to, after.version + 1));
     events.push(decided.into());
-    if from != to {
-        // The finished iteration is the next event of the stream, its decision the one after.
-        events.push(Rescaled { from, to, decision: Some(state.version + 2) }.into());
-    }
+    events.extend(rescaled);
     Ok(())
 }

@@ -4,6 +4,7 @@ mod deadline;
 mod limits;
 mod marathon;
 mod marathon_defects;
+mod policies;
 mod properties;
 mod scenarios;
 mod segments;
@@ -15,7 +16,7 @@ use super::{Command, EffectChange, JobState, Recorded, Rejection, Reply, decide,
 use crate::api::register::RegisterRequest;
 use crate::events::job::{Activity, JobEvent, Registered, RescaleMode, RunKey};
 use crate::qos::ids::JobId;
-use crate::qos::policy::PolicySettings;
+use crate::qos::policy::{Policies, PolicyName, PolicySettings};
 use crate::qos::units::{Cpus, Span, Timestamp};
 
 const T0: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
@@ -27,7 +28,7 @@ fn at(seconds: i64) -> Timestamp {
 
 fn defaults() -> Defaults {
     Defaults {
-        policy: PolicySettings::default(),
+        policies: Policies::defaults(PolicyName::Step),
         max_failures: 3,
         overdue_factor_milli: 3000,
         monitoring_period: Span::from_secs(120),

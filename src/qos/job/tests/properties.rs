@@ -101,7 +101,9 @@ fn any_event() -> impl Strategy<Value = JobEvent> {
             performance: Performance::OnPlan,
             from,
             to,
-            reason: String::new()
+            wish: None,
+            reason: String::new(),
+            model: None,
         }
         .into()),
         (cpus(), cpus()).prop_map(|(from, to)| Rescaled { from, to, decision: None }.into()),
@@ -153,7 +155,9 @@ fn any_event() -> impl Strategy<Value = JobEvent> {
             performance: Performance::OnPlan,
             from,
             to,
-            reason: String::new()
+            wish: None,
+            reason: String::new(),
+            model: None,
         }
         .into()),
         instant().prop_map(|deadline_at| DeadlinePassed { deadline_at }.into()),

@@ -1,0 +1,69 @@
+//! What an arbitration knows of one job, and what it answers.
+
+use crate::qos::ids::JobId;
+use crate::qos::units::Cpus;
+
+/// What a job gains from a CPU.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Prospect {
+    /// With this CPU from its next choice on,
+    pub cpus: Cpus,
+    /// it is done by its deadline with this probability, from 0 to 1,
+    pub chance: f64,
+    /// and is expected to be done so many seconds after it; negative when before.
+    pub late: f64,
+}
+
+/// A job that shares the cluster with others.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Contender {
+    /// Which one.
+    pub job: JobId,
+    /// The CPU that its policy would give it if it were alone.
+    pub wish: Cpus,
+    /// The least that it gets when it gives way.
+    pub floor: Cpus,
+    /// The least that it gets while it can be saved: what was submitted, until measurements of its own support less.
+    pub least: Cpus,
+    /// The most that it gets when it gives way and nothing can be won by more.
+    pub modest: Cpus,
+    /// What it gains, by rising CPU.
+    pub prospects: Vec<Prospect>,
+}
+
+impl Contender {
+    /// The chance with the most CPU that it can get.
+    pub fn best_chance(&self) -> f64 {
+        self.prospects.last().map_or(0.0, |best| best.chance)
+    }
+
+    /// The most CPU that it can get.
+    pub fn most(&self) -> Cpus {
+        self.prospects.last().map_or(self.floor, |best| best.cpus).max(self.floor)
+    }
+
+    /// The least CPU that gives it `chance`, or the most when none does; not below what it gets at least while it can be saved.
+    pub fn needs(&self, chance: f64) -> Cpus {
+        let enough = self.prospects.iter().find(|prospect| prospect.chance >= chance);
+        enough.map_or(self.most(), |prospect| prospect.cpus).max(self.least)
+    }
+
+    /// The sizes between two bounds, the largest first.
+    pub fn falling(&self, from: Cpus, to: Cpus) -> impl Iterator<Item = Cpus> + '_ {
+        let inside = move |cpus: &Cpus| *cpus >= to && *cpus < from;
+        std::iter::once(from)
+            .filter(move |_| from >= to)
+            .chain(self.prospects.iter().rev().map(|p| p.cpus).filter(inside))
+    }
+
+    /// How late it is expected to be with `cpus`, in seconds.
+    pub fn late_with(&self, cpus: Cpus) -> f64 {
+        let at_least = self.prospects.iter().find(|prospect| prospect.cpus >= cpus).or(self.prospects.last());
+        at_least.map_or(0.0, |prospect| prospect.late)
+    }
+
+    /// The next larger size.
+    pub fn next_size(&self, cpus: Cpus) -> Option<Cpus> {
+        self.prospects.iter().map(|prospect| prospect.cpus).find(|size| *size > cpus)
+    }
+}

@@ -1,0 +1,69 @@
+//! Decisions over several jobs: who gets how much when the cluster cannot give everyone what it wishes for.
+//!
+//! Pure, as all of `qos`. A round is computed from the states of all jobs at one instant; it says which jobs are capped, and each job decides
+//! under its cap as it decides otherwise. When every wish finds room there is no cap.
+//!
+//! Two aims to choose from, because what is sacrificed is the operator's choice: [`Aim::MostOnTime`] saves as many jobs as possible and
+//! lets the others give way; [`Aim::LeastLateness`] keeps the latest job as little late as possible.
+
+mod contender;
+mod least_lateness;
+mod most_on_time;
+mod packing;
+
+use serde::{Deserialize, Serialize};
+
+pub use contender::{Contender, Prospect};
+pub use packing::{Nodes, Sizes};
+
+use super::units::Cpus;
+
+/// What is sacrificed when not everything can be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Aim {
+    /// Hopeless jobs give way to those that can still be on time.
+    #[default]
+    MostOnTime,
+    /// The latest job is to be as little late as possible.
+    LeastLateness,
+}
+
+/// How a job stands in an arbitration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// It gets all that it wishes for.
+    Unlimited,
+    /// It gets less than it wishes for, and can still be on time.
+    Saved,
+    /// It cannot be on time, or only at the cost of more than one other, and leaves the room to others.
+    GivesWay,
+}
+
+/// A job's share of the cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Share {
+    /// The most CPU that it gets until the next round.
+    pub cpus: Cpus,
+    /// How it stands.
+    pub standing: Standing,
+}
+
+/// The shares of `contenders`, in their order, beside `others`, whose size nobody decides about.
+pub fn share(aim: Aim, nodes: Nodes, others: &Sizes, contenders: &[Contender]) -> Vec<Share> {
+    let unlimited = |one: &Contender| Share { cpus: one.wish, standing: Standing::Unlimited };
+    let wishes: Vec<Share> = match aim {
+        Aim::MostOnTime => contenders.iter().map(most_on_time::reasonable).collect(),
+        Aim::LeastLateness => contenders.iter().map(unlimited).collect(),
+    };
+    let mut wished = others.clone();
+    wishes.iter().for_each(|share| wished.add(share.cpus));
+    let shares = match aim {
+        _ if wished.always_placeable(nodes) => wishes,
+        Aim::MostOnTime => most_on_time::share(nodes, others, contenders),
+        Aim::LeastLateness => least_lateness::share(nodes, others, contenders),
+    };
+    let capped = |(share, one): (Share, &Contender)| if share.cpus < one.wish { share } else { unlimited(one) };
+    shares.into_iter().zip(contenders).map(capped).collect()
+}

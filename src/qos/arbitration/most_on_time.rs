@@ -1,0 +1,123 @@
+//! As many jobs on time as possible: the cheapest to save come first, the hopeless give way.
+
+use super::contender::Contender;
+use super::packing::{Nodes, Sizes};
+use super::{Share, Standing};
+use crate::qos::units::Cpus;
+
+/// Chances that are given to the saved jobs one after the other: first every one gets an even chance, then every one a good one.
+const TIERS: [f64; 5] = [0.5, 0.9, 0.97, 0.99, 0.999];
+
+/// A job whose best chance is less is not saved while others need the room.
+const HOPE: f64 = 0.3;
+
+/// A job is saved when it gets at least this share of its best chance.
+const WORTH_SAVING: f64 = 0.5;
+
+/// A job with less than this chance gains nothing from more than a modest CPU.
+const NOTHING_TO_WIN: f64 = 0.05;
+
+/// What a job gets when there is room for everyone: its wish, unless no CPU makes it likely enough to be on time; then what it would
+/// need of it is spared.
+pub fn reasonable(one: &Contender) -> Share {
+    if one.best_chance() > NOTHING_TO_WIN {
+        return Share { cpus: one.wish, standing: Standing::Unlimited };
+    }
+    Share { cpus: one.wish.min(one.modest.max(one.floor)), standing: Standing::GivesWay }
+}
+
+/// Sizes for `contenders`, in their order, beside `others`, which keep theirs.
+pub fn share(nodes: Nodes, others: &Sizes, contenders: &[Contender]) -> Vec<Share> {
+    let mut plan = Plan::new(nodes, others, contenders);
+    plan.save();
+    plan.raise();
+    plan.leave_the_rest();
+    plan.shares
+}
+
+struct Plan<'a> {
+    nodes: Nodes,
+    sizes: Sizes,
+    contenders: &'a [Contender],
+    shares: Vec<Share>,
+}
+
+impl<'a> Plan<'a> {
+    fn new(nodes: Nodes, others: &Sizes, contenders: &'a [Contender]) -> Self {
+        let mut sizes = others.clone();
+        contenders.iter().for_each(|one| sizes.add(one.floor));
+        let shares = contenders.iter().map(|one| Share { cpus: one.floor, standing: Standing::GivesWay }).collect();
+        Plan { nodes, sizes, contenders, shares }
+    }
+
+    /// Those that can be saved, the cheapest first; of equally cheap ones the surest.
+    fn save(&mut self) {
+        let hopeful = |one: &Contender| one.best_chance() >= HOPE;
+        let places: Vec<usize> = (0..self.contenders.len()).filter(|place| hopeful(&self.contenders[*place])).collect();
+        for (place, wanted) in self.by_need(places, TIERS[0]) {
+            let one = &self.contenders[place];
+            let least = one.needs(one.best_chance() * WORTH_SAVING).min(wanted);
+            if self.give(place, one.falling(wanted, least)) {
+                self.shares[place].standing = Standing::Saved;
+            }
+        }
+    }
+
+    /// What is left makes the saved ones surer, all of them in turn.
+    fn raise(&mut self) {
+        for tier in &TIERS[1..] {
+            for (place, wanted) in self.by_need(self.saved(), *tier) {
+                let more = self.contenders[place].falling(wanted, self.shares[place].cpus);
+                self.give(place, more);
+            }
+        }
+    }
+
+    /// What the saved ones will not need, whatever comes, is for those that give way.
+    fn leave_the_rest(&mut self) {
+        // A task that runs is not made smaller for one that is to start: room that a saved job may still ask for is kept free.
+        let mut reserved = self.sizes.clone();
+        for place in self.saved() {
+            let (one, size) = (&self.contenders[place], self.shares[place].cpus);
+            reserved.remove(size);
+            reserved.add(size.max(one.most().saturating_sub(one.floor)));
+        }
+        let mut rest: Vec<usize> =
+            (0..self.contenders.len()).filter(|place| self.shares[*place].standing == Standing::GivesWay).collect();
+        rest.sort_by(|a, b| self.contenders[*b].best_chance().total_cmp(&self.contenders[*a].best_chance()));
+        std::mem::swap(&mut self.sizes, &mut reserved);
+        for place in rest {
+            let one = &self.contenders[place];
+            let most = if one.best_chance() > NOTHING_TO_WIN { one.most() } else { one.modest.max(one.floor) };
+            self.give(place, one.falling(most, one.floor));
+        }
+    }
+
+    fn saved(&self) -> Vec<usize> {
+        (0..self.shares.len()).filter(|place| self.shares[*place].standing == Standing::Saved).collect()
+    }
+
+    fn by_need(&self, places: Vec<usize>, chance: f64) -> Vec<(usize, Cpus)> {
+        let mut needs: Vec<(usize, Cpus)> =
+            places.into_iter().map(|place| (place, self.contenders[place].needs(chance))).collect();
+        let surest = |place: usize| self.contenders[place].best_chance();
+        needs.sort_by(|(a, needs_a), (b, needs_b)| needs_a.cmp(needs_b).then(surest(*b).total_cmp(&surest(*a))));
+        needs
+    }
+
+    /// The first of `sizes` for which everyone still finds room.
+    fn give(&mut self, place: usize, sizes: impl Iterator<Item = Cpus>) -> bool {
+        let before = self.shares[place].cpus;
+        self.sizes.remove(before);
+        for cpus in sizes {
+            self.sizes.add(cpus);
+            if self.sizes.always_placeable(self.nodes) {
+                self.shares[place].cpus = cpus;
+                return true;
+            }
+            self.sizes.remove(cpus);
+        }
+        self.sizes.add(before);
+        false
+    }
+}

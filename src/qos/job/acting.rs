@@ -1,0 +1,21 @@
+//! Who may change a job's CPU.
+
+use crate::events::job::{JobEvent, Rescaled};
+use crate::qos::policy::PolicySettings;
+use crate::qos::units::Cpus;
+
+/// The right to change CPUs. A policy that only recommends (`dry_run`) does not have it, and without it nothing can make a resize: this
+/// file alone makes `Rescaled` from a decision, and every effect on a CPU follows from `Rescaled`.
+pub struct Acting(());
+
+impl Acting {
+    /// The right, if the policy acts.
+    pub fn of(policy: &PolicySettings) -> Option<Acting> {
+        (!policy.dry_run).then_some(Acting(()))
+    }
+
+    /// The resize that the event with version `decision` calls for; none when nothing is to change.
+    pub fn rescale(&self, from: Cpus, to: Cpus, decision: u64) -> Option<JobEvent> {
+        (from != to).then(|| Rescaled { from, to, decision: Some(decision) }.into())
+    }
+}

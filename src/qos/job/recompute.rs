@@ -1,0 +1,54 @@
+//! A recorded decision, computed again from the events before it by the version that made it.
+
+use super::FOLD_VERSION;
+use super::prediction::decide_cpus;
+use super::progress::decide_progress;
+use super::state::JobState;
+use crate::events::job::{CpuSample, Decided, ProgressDecided};
+use crate::qos::policy::UnknownVersion;
+
+/// Why a decision cannot be computed again. Not the same as a decision that comes out differently.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RecomputeError {
+    /// Made by a newer program.
+    #[error("the decision was made with version {fold} of the fold; this program knows versions 1 to {FOLD_VERSION}")]
+    UnknownFold {
+        /// The recorded version.
+        fold: u16,
+    },
+    /// The policy's version.
+    #[error(transparent)]
+    UnknownPolicy(#[from] UnknownVersion),
+    /// The events before it do not lead to any decision.
+    #[error("nothing would be decided after the events that come before it")]
+    NothingToDecide,
+}
+
+/// The decision that follows from `state`, which is the state before the event of `recorded`.
+///
+/// # Errors
+/// When this program cannot make it.
+pub fn recompute(state: &JobState, recorded: &Decided) -> Result<Decided, RecomputeError> {
+    let fold = known(recorded.fold)?;
+    let again = decide_cpus(state, recorded.inputs.at)?.ok_or(RecomputeError::NothingToDecide)?;
+    // No version of the fold has changed what is decided about a repeated job.
+    Ok(Decided { fold, ..again })
+}
+
+/// The same for a decision about a long-running job.
+///
+/// # Errors
+/// When this program cannot make it.
+pub fn recompute_progress(state: &JobState, recorded: &ProgressDecided) -> Result<ProgressDecided, RecomputeError> {
+    let fold = known(recorded.fold)?;
+    let segment = state.execution.as_ref().and_then(|execution| execution.segment.as_ref());
+    let segment = segment.ok_or(RecomputeError::NothingToDecide)?;
+    let sample = CpuSample { segment: segment.number, at: segment.sampled_at, cpu: segment.cpu, limit: None };
+    // What was free is the part of the ceiling that is not reserved.
+    let free = recorded.inputs.ceiling.zip(state.cpus).map(|(ceiling, reserved)| ceiling.saturating_sub(reserved));
+    decide_progress(state, &sample, free, fold)?.ok_or(RecomputeError::NothingToDecide)
+}
+
+fn known(fold: u16) -> Result<u16, RecomputeError> {
+    if (1..=FOLD_VERSION).contains(&fold) { Ok(fold) } else { Err(RecomputeError::UnknownFold { fold }) }
+}

@@ -1,0 +1,76 @@
+//! One round of the arbitration over all jobs.
+
+use std::collections::BTreeMap;
+
+use super::outlook::{contender, occupies};
+use super::state::JobState;
+use crate::events::cluster::{ArbitrationRound, RoundGrant, RoundInput};
+use crate::events::job::{GrantReceived, JobEvent};
+use crate::qos::arbitration::{Aim, Contender, Nodes, Share, Sizes, Standing, share};
+use crate::qos::ids::JobId;
+use crate::qos::units::Timestamp;
+
+/// Round `number` at `now` over `jobs`: all that are registered and not over, by their registration. Its grants are those that change
+/// something.
+pub fn round(aim: Aim, nodes: Nodes, number: u64, now: Timestamp, jobs: &[&JobState]) -> ArbitrationRound {
+    let living: Vec<&&JobState> = jobs.iter().filter(|state| state.ending().is_none()).collect();
+    let contending: Vec<Option<Contender>> = living.iter().map(|state| contender(state, now)).collect();
+    let mut others = Sizes::default();
+    let mut inputs = Vec::with_capacity(living.len());
+    for (state, contender) in living.iter().zip(&contending) {
+        let occupied = occupies(state).filter(|_| contender.is_none());
+        occupied.into_iter().for_each(|cpus| others.add(cpus));
+        inputs.push(RoundInput {
+            job: state.registered.job,
+            version: state.version,
+            occupied,
+            wish: contender.as_ref().map(|one| one.wish),
+            // A chance is at most 1.
+            best_chance: contender.as_ref().map(|one| (one.best_chance() * 1e6).round() as u32),
+        });
+    }
+    let contenders: Vec<Contender> = contending.into_iter().flatten().collect();
+    let shares = share(aim, nodes, &others, &contenders);
+    let shared: BTreeMap<JobId, Share> = contenders.iter().map(|one| one.job).zip(shares).collect();
+    let grant = |state: &&&JobState| {
+        let job = state.registered.job;
+        // Who is no contender any more keeps what it has; its cap would be out of date when it becomes one again.
+        let share = shared.get(&job).copied().filter(|share| share.standing != Standing::Unlimited);
+        let (cap, standing) = share.map_or((None, Standing::Unlimited), |share| (Some(share.cpus), share.standing));
+        let changes = match &state.grant {
+            Some(known) => (known.cap, known.standing) != (cap, standing),
+            None => cap.is_some(),
+        };
+        changes.then_some(RoundGrant { job, cap, standing })
+    };
+    let grants = living.iter().filter_map(grant).collect();
+    ArbitrationRound { number, aim, nodes, inputs, grants }
+}
+
+impl ArbitrationRound {
+    /// What each job is told.
+    pub fn told(&self) -> impl Iterator<Item = (JobId, GrantReceived)> + '_ {
+        let of = |grant: &RoundGrant| GrantReceived { round: self.number, cap: grant.cap, standing: grant.standing };
+        self.grants.iter().map(move |grant| (grant.job, of(grant)))
+    }
+}
+
+/// Whether what was recorded of a job calls for a new round: its wish is another, or it is over. What follows from a grant does not.
+pub fn asks_for_a_round(events: &[JobEvent]) -> bool {
+    let from_a_grant = events.iter().any(|event| matches!(event, JobEvent::GrantReceived(_)));
+    let changes = |event: &JobEvent| {
+        matches!(
+            event,
+            JobEvent::Registered(_)
+                | JobEvent::Decided(_)
+                | JobEvent::ProgressDecided(_)
+                | JobEvent::PolicyChanged(_)
+                | JobEvent::CpuObserved(_)
+                | JobEvent::Completed(_)
+                | JobEvent::Failed(_)
+                | JobEvent::Cancelled(_)
+                | JobEvent::Withdrawn(_)
+        )
+    };
+    !from_a_grant && events.iter().any(changes)
+}

@@ -1,0 +1,113 @@
+//! How likely a job is done in time.
+
+use super::fit::Fitted;
+
+/// More stragglers than so many among what is left are not reckoned with.
+const MOST_STRAGGLERS: u32 = 4;
+
+/// A straggler takes this share of an iteration longer, and that varies by so much.
+const STRAGGLER: (f64, f64) = (0.4, 0.12);
+
+/// What is left to do.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Left {
+    /// Iterations, also parts of one.
+    pub iterations: f64,
+    /// Seconds between two of them.
+    pub between: f64,
+    /// The standard deviation of that, in seconds.
+    pub between_deviation: f64,
+    /// The share of iterations that are stragglers.
+    pub stragglers: f64,
+}
+
+/// The probability that `left` is done within `seconds` when each iteration has `cpus`.
+///
+/// The time of many iterations is taken for normally distributed, with three sources of variance: each iteration's own, which grows
+/// with their number; what is not known of the law, which grows with its square; and stragglers, of which there are none, one or a few with
+/// the probabilities of a binomial distribution.
+pub fn chance(fitted: &Fitted, left: &Left, cpus: f64, seconds: f64) -> f64 {
+    let n = left.iterations;
+    if n <= 0.0 {
+        return if seconds >= 0.0 { 1.0 } else { 0.0 };
+    }
+    let one = fitted.speed.seconds(cpus);
+    let mean = n * (one + left.between);
+    let own = (fitted.spread * one) * (fitted.spread * one) + left.between_deviation * left.between_deviation;
+    let law = n * fitted.uncertainty(cpus);
+    let variance = n * own + law * law;
+    let straggling = left.stragglers.clamp(0.0, 0.5);
+    let mut probability = libm::pow(1.0 - straggling, n);
+    let (mut chance, mut reckoned) = (0.0, 0.0);
+    for count in 0..=MOST_STRAGGLERS {
+        let many = f64::from(count);
+        if many > n.ceil() {
+            break;
+        }
+        let (longer, varies) = (many * STRAGGLER.0 * one, STRAGGLER.1 * one);
+        let deviation = (variance + many * varies * varies).sqrt().max(1e-6);
+        chance += probability * normal(seconds - mean - longer, deviation);
+        reckoned += probability;
+        probability *= (n - many).max(0.0) / (many + 1.0) * straggling / (1.0 - straggling);
+    }
+    chance / reckoned
+}
+
+/// The probability that a normally distributed value is less than `above` over its mean.
+pub fn normal(above: f64, deviation: f64) -> f64 {
+    0.5 * libm::erfc(-above / deviation * std::f64::consts::FRAC_1_SQRT_2)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::fit::Covariance;
+    use super::super::speed::Speed;
+    use super::*;
+
+    fn fitted(spread: f64, law: f64) -> Fitted {
+        let covariance = Covariance { serial: law * law, parallel: 0.0, both: 0.0 };
+        Fitted { speed: Speed { serial: 100.0, parallel: 0.0 }, spread, observations: 9, covariance }
+    }
+
+    fn left(iterations: f64, stragglers: f64) -> Left {
+        Left { iterations, between: 20.0, between_deviation: 0.0, stragglers }
+    }
+
+    #[test]
+    fn what_is_expected_exactly_in_time_has_an_even_chance() {
+        let even = chance(&fitted(0.05, 0.0), &left(4.0, 0.0), 1.0, 480.0);
+        assert!((even - 0.5).abs() < 1e-9, "{even}");
+        // Four iterations scatter by 2 x 5 s: 10 s are one standard deviation.
+        let one_sigma = chance(&fitted(0.05, 0.0), &left(4.0, 0.0), 1.0, 490.0);
+        assert!((one_sigma - 0.841_345).abs() < 1e-5, "{one_sigma}");
+        // What is not known of the law counts four times over.
+        let unsure = chance(&fitted(0.05, 10.0), &left(4.0, 0.0), 1.0, 490.0);
+        assert!((unsure - normal(10.0, (100.0f64 + 1600.0).sqrt())).abs() < 1e-9, "{unsure}");
+    }
+
+    #[test]
+    fn the_last_iteration_may_be_a_straggler() {
+        let without_room = chance(&fitted(0.01, 0.0), &left(1.0, 0.04), 1.0, 130.0);
+        let with_room = chance(&fitted(0.01, 0.0), &left(1.0, 0.04), 1.0, 190.0);
+        assert!((without_room - 0.96).abs() < 0.002 && with_room > 0.999, "{without_room} {with_room}");
+    }
+
+    #[test]
+    fn nothing_left_is_done_unless_it_is_too_late() {
+        assert_eq!(chance(&fitted(0.05, 0.0), &left(0.0, 0.04), 1.0, 0.0), 1.0);
+        assert_eq!(chance(&fitted(0.05, 0.0), &left(0.0, 0.04), 1.0, -1.0), 0.0);
+    }
+
+    proptest! {
+        #[test]
+        fn more_time_never_lowers_the_chance(
+            n in 0.1..50.0f64, stragglers in 0.0..0.3f64, spread in 0.001..0.5f64, seconds in 0.0..9000.0f64, more in 0.0..500.0f64,
+        ) {
+            let (fitted, left) = (fitted(spread, 3.0), left(n, stragglers));
+            let (early, late) = (chance(&fitted, &left, 1.0, seconds), chance(&fitted, &left, 1.0, seconds + more));
+            prop_assert!((0.0..=1.0 + 1e-9).contains(&early) && late >= early - 1e-9, "{early} {late}");
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! When a job ends with how much CPU, and how sure that is. What an arbitration over several jobs asks, too.
+
+use super::Predictive;
+use crate::qos::model::{Fitted, Left, Observation, Prior, chance, deviation, fit, hypotheses, middle, normal};
+use crate::qos::policy::view::{LongRunning, Repeated};
+use crate::qos::units::{Cpus, Span, Timestamp};
+
+/// The relative standard deviation of gaps that is assumed until it is measured; what it counts, in gaps.
+const GAP_SPREAD: (f64, f64) = (0.15, 4.0);
+
+/// Of a restart that was never seen, so much more than assumed must fit.
+const UNSEEN_DOWNTIME: f64 = 0.5;
+
+/// When a job ends with how much CPU.
+pub trait Forecast {
+    /// Time from now to the end with `cpus`, without any margin.
+    fn left(&self, cpus: Cpus) -> Span;
+
+    /// The probability, from 0 to 1, that it ends by `by` with `cpus`.
+    fn chance(&self, cpus: Cpus, by: Timestamp) -> f64;
+
+    /// The instant that the forecast is made at.
+    fn at(&self) -> Timestamp;
+
+    /// When it ends with `cpus`, without any margin.
+    fn finish(&self, cpus: Cpus) -> Timestamp {
+        self.at() + self.left(cpus)
+    }
+}
+
+fn rounded(micros: f64) -> i64 {
+    // `as` holds what is out of range at the nearest bound.
+    micros.round() as i64
+}
+
+fn span(seconds: f64) -> Span {
+    Span::from_micros(rounded(seconds * 1e6))
+}
+
+/// The forecast of a repeated job.
+#[derive(Debug, Clone)]
+pub struct IterationForecast {
+    /// What an iteration takes.
+    pub fitted: Fitted,
+    /// Between two iterations, without the planned pause.
+    pub gap: Span,
+    gap_spread: f64,
+    pause: Span,
+    at: Timestamp,
+    remaining: u32,
+    from: Cpus,
+    resize_cost: Span,
+    stragglers: f64,
+    hypotheses: Vec<(f64, Fitted)>,
+}
+
+impl IterationForecast {
+    /// What `job`'s own history says, and its declaration where there is none.
+    pub fn of(policy: &Predictive, job: &Repeated<'_>) -> Self {
+        let prior = Prior {
+            duration: job.declared.duration,
+            cpus: job.submitted,
+            serial_share: f64::from(policy.serial_share) / 1e6,
+            spread: f64::from(policy.spread) / 1e6,
+            deviations: Prior::DECLARED,
+        };
+        let gaps = job.history.gaps.as_slice();
+        let gap = middle(gaps, job.deployment_time);
+        let whole = gap.seconds().max(1e-6);
+        let residuals: Vec<f64> = gaps.iter().map(|one| one.seconds() / whole - 1.0).collect();
+        let stragglers = f64::from(policy.stragglers) / 1e6;
+        let observed: Vec<Observation> =
+            job.history.iterations.as_slice().iter().map(|one| really_had(policy, *one)).collect();
+        let hypotheses = hypotheses(&observed, &prior, stragglers);
+        IterationForecast {
+            fitted: likeliest(&hypotheses).unwrap_or_else(|| fit(&[], &prior)),
+            gap,
+            gap_spread: deviation(&residuals, GAP_SPREAD.0, GAP_SPREAD.1),
+            pause: job.sleeping_time,
+            at: job.at,
+            remaining: job.remaining,
+            from: job.from,
+            resize_cost: job.resize_cost,
+            stragglers,
+            hypotheses,
+        }
+    }
+
+    /// The same job in the middle of an iteration with `cpus` that began at `since`, as it is at `now`: what can still be chosen is the
+    /// CPU of the iterations after it.
+    pub fn after_the_present(self, since: Timestamp, cpus: Cpus, now: Timestamp) -> Self {
+        let (one, elapsed) = (self.iteration(cpus), now.since(since));
+        // One that takes longer than it should takes some time more.
+        let still = (one - elapsed).max(Span::from_micros(one.micros() / 30));
+        IterationForecast { at: now + still, remaining: self.remaining.saturating_sub(1), ..self }
+    }
+
+    /// The same job as it is at `at` at the earliest.
+    pub fn starting_from(self, at: Timestamp) -> Self {
+        IterationForecast { at: self.at.max(at), ..self }
+    }
+
+    /// Iterations whose CPU can still be chosen.
+    pub const fn remaining(&self) -> u32 {
+        self.remaining
+    }
+
+    /// What one iteration takes with `cpus`.
+    pub fn iteration(&self, cpus: Cpus) -> Span {
+        span(self.fitted.speed.seconds(cpus.as_f64()))
+    }
+}
+
+impl Forecast for IterationForecast {
+    fn left(&self, cpus: Cpus) -> Span {
+        let cost = if cpus == self.from { Span::ZERO } else { self.resize_cost };
+        cost + (self.iteration(cpus) + self.pause + self.gap) * i64::from(self.remaining)
+    }
+
+    fn chance(&self, cpus: Cpus, by: Timestamp) -> f64 {
+        let cost = if cpus == self.from { Span::ZERO } else { self.resize_cost };
+        let left = Left {
+            iterations: f64::from(self.remaining),
+            between: (self.gap + self.pause).seconds(),
+            between_deviation: self.gap_spread * self.gap.seconds(),
+            stragglers: self.stragglers,
+        };
+        let seconds = (by.since(self.at) - cost).seconds();
+        let weighed =
+            |sum: f64, (weight, fitted): &(f64, Fitted)| sum + weight * chance(fitted, &left, cpus.as_f64(), seconds);
+        self.hypotheses.iter().fold(0.0, weighed)
+    }
+
+    fn at(&self) -> Timestamp {
+        self.at
+    }
+}
+
+/// The forecast of a long-running job.
+#[derive(Debug, Clone)]
+pub struct RateForecast {
+    /// What a CPU-second takes.
+    pub fitted: Fitted,
+    /// CPU time that is still to be used.
+    pub work: Span,
+    /// What a restart takes.
+    pub downtime: Span,
+    unseen: bool,
+    restarts: bool,
+    at: Timestamp,
+    from: Cpus,
+}
+
+impl RateForecast {
+    /// What `job`'s own samples say; before there are any, that it uses all the CPU that it has.
+    pub fn of(policy: &Predictive, job: &LongRunning<'_>) -> Self {
+        let prior = Prior {
+            duration: Span::from_secs(1),
+            cpus: Cpus::from_milli(1000),
+            serial_share: f64::from(policy.serial_share) / 1e6,
+            spread: f64::from(policy.spread) / 1e6,
+            deviations: Prior::KNOWN,
+        };
+        RateForecast {
+            fitted: fit(job.history.rates.as_slice(), &prior),
+            work: (job.declared.duration - job.cpu_current).max(Span::ZERO),
+            downtime: middle(job.history.downtimes.as_slice(), policy.resize_downtime),
+            unseen: job.history.downtimes.is_empty(),
+            restarts: job.restarts,
+            at: job.at,
+            from: job.from,
+        }
+    }
+
+    /// What `cpus` cost once: a restart, where that is how the job gets another CPU.
+    pub fn cost(&self, cpus: Cpus) -> Span {
+        if self.restarts && cpus != self.from { self.downtime } else { Span::ZERO }
+    }
+
+    /// Time that the work takes with `cpus`, without what a change costs.
+    pub fn running(&self, cpus: Cpus) -> Span {
+        span(self.work.seconds() * self.fitted.speed.seconds(cpus.as_f64()))
+    }
+
+    /// CPU-seconds that are reserved from now to the end with `cpus`.
+    pub fn reserved(&self, cpus: Cpus) -> f64 {
+        cpus.as_f64() * self.left(cpus).seconds()
+    }
+}
+
+impl Forecast for RateForecast {
+    fn left(&self, cpus: Cpus) -> Span {
+        self.cost(cpus) + self.running(cpus)
+    }
+
+    fn chance(&self, cpus: Cpus, by: Timestamp) -> f64 {
+        if self.work == Span::ZERO {
+            return 1.0;
+        }
+        // The rate of a run is the same for as long as it runs: what is unknown of it does not average out.
+        let running = self.running(cpus).seconds();
+        let law = self.work.seconds() * self.fitted.uncertainty(cpus.as_f64());
+        let unseen = if self.unseen { self.cost(cpus).seconds() * UNSEEN_DOWNTIME } else { 0.0 };
+        let scatter = self.fitted.spread * running;
+        let deviation = (scatter * scatter + law * law + unseen * unseen).sqrt().max(1e-6);
+        normal((by.since(self.at) - self.cost(cpus)).seconds() - running, deviation)
+    }
+
+    fn at(&self) -> Timestamp {
+        self.at
+    }
+}
+
+/// With soft limits nobody knows what an iteration really had, between what was reserved for it and all that it may use: the middle.
+fn really_had(policy: &Predictive, one: Observation) -> Observation {
+    let most = if policy.soft { policy.cpu_max.max(one.cpus) } else { one.cpus };
+    Observation { cpus: Cpus::from_milli(one.cpus.milli().midpoint(most.milli())), ..one }
+}
+
+fn likeliest(hypotheses: &[(f64, Fitted)]) -> Option<Fitted> {
+    hypotheses.iter().max_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, fitted)| *fitted)
+}

@@ -1,0 +1,11 @@
+//! Nodes, who waits for one, and who shares one.
+
+mod node;
+mod placement;
+mod queue;
+mod shares;
+
+pub use node::Node;
+pub use placement::Placement;
+pub use queue::{Cluster, Request};
+pub use shares::shares;
