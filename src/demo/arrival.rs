@@ -128,6 +128,9 @@ fn points(log: &Path) -> anyhow::Result<Vec<(Seq, Point)>> {
     let mut jobs: BTreeMap<StreamId, Measured> = BTreeMap::new();
     let mut points = Vec::new();
     let each = |event: &crate::events::envelope::StoredEvent| -> Result<(), Unreadable> {
+        if event.stream == StreamId::Cluster {
+            return Ok(());
+        }
         let data = upcasters.newest(event).map_err(anyhow::Error::from)?;
         let event_of_job = JobEvent::decode(&event.kind, &data).map_err(anyhow::Error::from)?;
         let recorded = Recorded { version: event.version.0, at: event.at, event: event_of_job };

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use super::scaling::{MONITORING_SECONDS, Speed};
+use super::scaling::{CPUS_PER_NODE, MONITORING_SECONDS, NODES, Speed};
 use crate::config::{ConfigError, Layers, PolicyName, RescaleMode, Settings};
 use crate::qos::ids::Framework;
 use crate::qos::units::Cpus;
@@ -61,6 +61,8 @@ impl Demo {
         set("supervisor", "credentials_openstack", openstack.into());
         set("elasticity", "policy", self.policy.as_str().into());
         set("elasticity", "rescale", self.rescale.as_str().into());
+        set("elasticity", "cluster_cpus", (NODES * CPUS_PER_NODE).to_string().into());
+        set("elasticity", "node_cpus", CPUS_PER_NODE.to_string().into());
         if let Some(cpus) = self.step_down {
             set("elasticity", "cpu_decrement", cpus.to_string().into());
         }

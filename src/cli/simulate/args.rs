@@ -28,7 +28,7 @@ pub struct SimulateArgs {
     /// and then each is compared with the first
     #[arg(long = "policy", default_values = ["step", "predictive"], value_name = "POLICY")]
     pub policies: Vec<Wanted>,
-    /// A setting of [elasticity] for all policies; may be repeated
+    /// A setting of the section elasticity for all policies; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub settings: Vec<String>,
     /// Seconds from one iteration's end to the next one's begin; 60 % of it holds the reservation
