@@ -16,6 +16,7 @@ use crate::events::envelope::{NewEvent, StreamId, Version};
 use crate::events::store::{Append, EventLog};
 use crate::qos::arbitration::{Aim, Nodes};
 use crate::qos::job::{Command, JobState, round};
+use crate::qos::units::Timestamp;
 
 /// A round that could not be recorded is tried again after this time.
 const AGAIN: Duration = Duration::from_secs(5);
@@ -71,11 +72,11 @@ impl ClusterActor {
         ClusterActor { cluster, log, clock, directory, version, last_round: round, busy: false, again: false }
     }
 
-    fn round(&self) -> ArbitrationRound {
+    fn round(&self, now: Timestamp) -> ArbitrationRound {
         let mut states = self.directory.states();
         states.sort_by_key(|state| (state.registered_at, state.registered.job));
         let jobs: Vec<&JobState> = states.iter().map(AsRef::as_ref).collect();
-        round(self.cluster.aim, self.cluster.nodes, self.last_round.saturating_add(1), self.clock.now(), &jobs)
+        round(self.cluster.aim, self.cluster.nodes, self.last_round.saturating_add(1), now, &jobs)
     }
 
     fn arbitrate(&mut self, ctx: &mut Context<Self>) {
@@ -84,7 +85,9 @@ impl ClusterActor {
             return;
         }
         self.again = false;
-        let round = self.round();
+        // The round's instant is that of its event: it is recomputed from it.
+        let now = self.clock.now();
+        let round = self.round(now);
         if round.grants.is_empty() {
             return;
         }
@@ -96,7 +99,6 @@ impl ClusterActor {
             }
         };
         self.busy = true;
-        let now = self.clock.now();
         let event = NewEvent { kind: ArbitrationRound::KIND, schema: ArbitrationRound::SCHEMA, at: now, data };
         let append = Append::at(now).events(StreamId::Cluster, self.version, vec![event]);
         let (log, directory) = (self.log.clone(), self.directory.clone());
@@ -147,3 +149,7 @@ impl Handler<Arbitrate> for ClusterActor {
         self.arbitrate(ctx);
     }
 }
+
+#[cfg(test)]
+#[path = "cluster_tests.rs"]
+mod tests;

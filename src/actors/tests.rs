@@ -21,7 +21,7 @@ async fn started(dir: &tempfile::TempDir) -> Running {
     start(startup(dir)).await.unwrap()
 }
 
-fn startup(dir: &tempfile::TempDir) -> Startup {
+pub(super) fn startup(dir: &tempfile::TempDir) -> Startup {
     Startup {
         data_dir: dir.path().join("data"),
         store: StoreOptions::default(),
@@ -42,7 +42,7 @@ fn startup(dir: &tempfile::TempDir) -> Startup {
     }
 }
 
-fn request(job: JobId, name: &str) -> RegisterRequest {
+pub(super) fn request(job: JobId, name: &str) -> RegisterRequest {
     serde_json::from_value(serde_json::json!({
         "uuid": job, "name": name, "framework": "chronos", "job_duration": 400, "deadline": 1800, "desv_deadline": 0.2,
         "iterations": 4, "cpus": 1.0, "arguments_version": 1
@@ -50,7 +50,7 @@ fn request(job: JobId, name: &str) -> RegisterRequest {
     .unwrap()
 }
 
-fn receipt() -> Receipt {
+pub(super) fn receipt() -> Receipt {
     Receipt { key: "register".into(), digest: [0; 32], strict: true }
 }
 

@@ -94,12 +94,18 @@ impl Claim<'_> {
 
     /// Each resize that the log says was applied is a replacement in the cluster, with that CPU.
     fn rescales(&self, found: &mut Vec<String>) {
-        let applied: Vec<Cpus> = self
-            .evidence
-            .events
-            .iter()
-            .filter_map(|event| if let JobEvent::RescaleApplied(applied) = event { Some(applied.cpus) } else { None })
-            .collect();
+        let mut applied: Vec<Cpus> = Vec::new();
+        let mut present = None;
+        for event in &self.evidence.events {
+            match event {
+                JobEvent::Registered(registered) => present = registered.cpus,
+                // What was intended and given up again before it was asked for is no replacement.
+                JobEvent::RescaleApplied(resize) if present.replace(resize.cpus) != Some(resize.cpus) => {
+                    applied.push(resize.cpus);
+                }
+                _ => {}
+            }
+        }
         if applied.len() != self.rescales as usize {
             found.push(format!(
                 "the supervisor shows {} resizes, and its event log has {}",

@@ -207,7 +207,10 @@ fn no_start_is_asked_for_while_the_reporting_task_still_counts_as_running() {
 fn a_supervisor_without_chronos_credentials_keeps_what_is_pending_for_one_that_has_them() {
     on_actix(async {
         let world = World::start(VERSIONS[1]).await;
-        let uuid = world.launch("waiting", "sleep 1", 2, relaxed()).await.uuid.to_string();
+        // No other CPU is asked for: the start is all that waits.
+        let mut qos = relaxed();
+        qos["policy"] = json!("fixed");
+        let uuid = world.launch("waiting", "sleep 1", 2, qos).await.uuid.to_string();
         world.wait_for_state(&uuid, "running").await;
         let world = world.restart_without_chronos().await;
         // The report is taken, and the next start waits.

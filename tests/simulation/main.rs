@@ -6,6 +6,7 @@
     reason = "a test that cannot go on fails, and tells what it measured"
 )]
 
+mod aims;
 mod command;
 mod hook;
 mod reference;

@@ -10,6 +10,8 @@ pub struct Prospect {
     pub cpus: Cpus,
     /// it is done by its deadline with this probability, from 0 to 1,
     pub chance: f64,
+    /// with this one when it has to wait for a node now and then,
+    pub waiting: f64,
     /// and is expected to be done so many seconds after it; negative when before.
     pub late: f64,
 }
@@ -54,6 +56,17 @@ impl Contender {
         std::iter::once(from)
             .filter(move |_| from >= to)
             .chain(self.prospects.iter().rev().map(|p| p.cpus).filter(inside))
+    }
+
+    /// The same job when it has to wait for a node now and then.
+    pub fn waiting(mut self) -> Self {
+        self.prospects.iter_mut().for_each(|prospect| prospect.chance = prospect.waiting);
+        self
+    }
+
+    /// The chance to be on time with `cpus`.
+    pub fn chance_with(&self, cpus: Cpus) -> f64 {
+        self.prospects.iter().rev().find(|prospect| prospect.cpus <= cpus).map_or(0.0, |prospect| prospect.chance)
     }
 
     /// How late it is expected to be with `cpus`, in seconds.

@@ -27,27 +27,48 @@ pub fn reasonable(one: &Contender) -> Share {
 }
 
 /// Sizes for `contenders`, in their order, beside `others`, which keep theirs.
+///
+/// Either all tasks always find room, at the price of fewer or smaller ones, or they only would if they were put on the nodes with care, and
+/// wait now and then: whichever lets more jobs be on time.
 pub fn share(nodes: Nodes, others: &Sizes, contenders: &[Contender]) -> Vec<Share> {
-    let mut plan = Plan::new(nodes, others, contenders);
+    let (strict, expected) = plan(nodes, others, contenders, Sizes::always_placeable);
+    let gives_way =
+        |(share, one): (&Share, &Contender)| share.standing == Standing::GivesWay && one.best_chance() >= HOPE;
+    if contenders.len() > MOST_FOR_A_SECOND_PLAN || !strict.iter().zip(contenders).any(gives_way) {
+        return strict;
+    }
+    let waiting: Vec<Contender> = contenders.iter().cloned().map(Contender::waiting).collect();
+    let (loose, with_waits) = plan(nodes, others, &waiting, Sizes::packable);
+    if with_waits > expected { loose } else { strict }
+}
+
+/// Beyond so many jobs a plan takes too long to make two.
+const MOST_FOR_A_SECOND_PLAN: usize = 200;
+
+/// A plan, and how many jobs it is expected to let be on time.
+fn plan(nodes: Nodes, others: &Sizes, contenders: &[Contender], fits: fn(&Sizes, Nodes) -> bool) -> (Vec<Share>, f64) {
+    let mut plan = Plan::new(nodes, others, contenders, fits);
     plan.save();
     plan.raise();
     plan.leave_the_rest();
-    plan.shares
+    let expected = plan.shares.iter().zip(contenders).map(|(share, one)| one.chance_with(share.cpus)).sum();
+    (plan.shares, expected)
 }
 
 struct Plan<'a> {
     nodes: Nodes,
+    fits: fn(&Sizes, Nodes) -> bool,
     sizes: Sizes,
     contenders: &'a [Contender],
     shares: Vec<Share>,
 }
 
 impl<'a> Plan<'a> {
-    fn new(nodes: Nodes, others: &Sizes, contenders: &'a [Contender]) -> Self {
+    fn new(nodes: Nodes, others: &Sizes, contenders: &'a [Contender], fits: fn(&Sizes, Nodes) -> bool) -> Self {
         let mut sizes = others.clone();
         contenders.iter().for_each(|one| sizes.add(one.floor));
         let shares = contenders.iter().map(|one| Share { cpus: one.floor, standing: Standing::GivesWay }).collect();
-        Plan { nodes, sizes, contenders, shares }
+        Plan { nodes, fits, sizes, contenders, shares }
     }
 
     /// Those that can be saved, the cheapest first; of equally cheap ones the surest.
@@ -111,7 +132,7 @@ impl<'a> Plan<'a> {
         self.sizes.remove(before);
         for cpus in sizes {
             self.sizes.add(cpus);
-            if self.sizes.always_placeable(self.nodes) {
+            if (self.fits)(&self.sizes, self.nodes) {
                 self.shares[place].cpus = cpus;
                 return true;
             }

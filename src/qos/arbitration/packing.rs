@@ -50,6 +50,21 @@ impl Sizes {
             .all(|cpus| self.shut_out_of(*cpus, nodes.cpus).is_some_and(|shut| shut < u64::from(nodes.count)))
     }
 
+    /// Whether all tasks find a node when they are put there with care, the largest first, each on the fullest node with room. Frameworks take
+    /// no such care: a task may have to wait for another to end.
+    pub fn packable(&self, nodes: Nodes) -> bool {
+        let mut free = vec![nodes.cpus; usize::try_from(nodes.count).unwrap_or(usize::MAX)];
+        for (cpus, count) in self.tasks.iter().rev() {
+            for _ in 0..*count {
+                match free.iter_mut().filter(|free| **free >= *cpus).min() {
+                    Some(free) => *free = free.saturating_sub(*cpus),
+                    None => return false,
+                }
+            }
+        }
+        true
+    }
+
     /// The most nodes of which the others can shut out one task of `cpus`; none when it is larger than a node.
     fn shut_out_of(&self, cpus: Cpus, node: Cpus) -> Option<u64> {
         if cpus > node {
@@ -96,6 +111,14 @@ mod tests {
         assert!(!sizes(&[1000; 11]).always_placeable(NODES));
         assert!(!sizes(&[2100]).always_placeable(NODES));
         assert!(sizes(&[]).always_placeable(NODES));
+    }
+
+    #[test]
+    fn with_care_more_can_be_packed_than_always_finds_room() {
+        let crowded = sizes(&[1500, 1500, 1500, 1200, 1000, 1000]);
+        assert!(crowded.packable(NODES) && !crowded.always_placeable(NODES));
+        assert!(!sizes(&[1500, 1500, 1500, 1200, 1200, 1000]).packable(NODES));
+        assert!(sizes(&[2000; 5]).packable(NODES) && !sizes(&[2000; 6]).packable(NODES));
     }
 
     #[test]

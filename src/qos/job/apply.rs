@@ -134,17 +134,20 @@ impl JobState {
                 }
             }
             JobEvent::RescaleApplied(applied) => {
-                self.history.changed(self.cpus_in_force(), applied.cpus, recorded.at, self.done);
+                let before = self.cpus_in_force();
+                self.history.changed(before, applied.cpus, recorded.at, self.done);
                 if self.resizes_in_place() {
                     self.limit = Some(applied.cpus);
                 } else {
                     self.cpus = Some(applied.cpus);
                 }
-                self.resizing_to = None;
+                // While the framework was asked for this one, another may have been intended in its place.
+                self.resizing_to = self.resizing_to.filter(|intended| *intended != applied.cpus);
                 self.taking_back = false;
                 // Marathon shows whether an earlier request was carried out after all; Chronos may still do so after a deletion.
                 self.unanswered &= self.registered.framework == Framework::Chronos;
-                self.rescales = self.rescales.saturating_add(1);
+                // An intention that was given up again changes nothing.
+                self.rescales = self.rescales.saturating_add(u32::from(before != Some(applied.cpus)));
                 self.flags.remove(&Flag::RescaleFailed);
             }
             JobEvent::RescaleFailed(failed) => {

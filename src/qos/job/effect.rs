@@ -148,6 +148,7 @@ fn react_to(state: &JobState, event: &JobEvent, settled: &mut Vec<EffectChange>,
             wanted.extend(next_start(state, ready_since(state) + state.policy.sleeping_time));
         }
         JobEvent::GrantReceived(_) => {}
+        JobEvent::RescaleApplied(_) if state.resizing_to.is_some() => {}
         JobEvent::RescaleApplied(_) | JobEvent::RescaleFailed(_) => settled.push(resolve(EffectKey::Cpus)),
         JobEvent::Completed(_) | JobEvent::Failed(_) | JobEvent::Cancelled(_) => {
             *settled = vec![EffectChange::ResolveAll];

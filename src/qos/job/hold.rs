@@ -41,8 +41,8 @@ const CALM: u32 = 2;
 
 /// Under an arbitration a wish may come and go with those of other jobs. A change that would make a raise undone within two iterations, or
 /// made up and down and up, is not made; a job that gives way does so at once.
-pub fn restless(state: &JobState, from: Cpus, to: Cpus, standing: Option<Standing>) -> Option<Hold> {
-    let standing = standing?;
+pub fn restless(state: &JobState, from: Cpus, to: Cpus) -> Option<Hold> {
+    let standing = state.grant.as_ref()?.standing;
     let lately = |change: &&Change| state.done.saturating_sub(change.done) < CALM;
     let mut newest = state.history.changes.as_slice().iter().rev();
     let raised = |change: &Change| change.to > change.from;

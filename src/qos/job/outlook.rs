@@ -10,6 +10,10 @@ use crate::qos::units::{Cpus, Span, Timestamp};
 /// What of the submitted CPU is kept for a job that gives way under soft limits, in millionths.
 const SOFT_SHARE: u32 = 300_000;
 
+/// What a job waits for a node in the mean, as a share of its iteration on one CPU, where not every task always finds room: every fifth or so
+/// waits for half of another's.
+const WAIT: f64 = 0.1;
+
 /// The job as a contender for CPU at `now`; none when nobody can give it another: it decides by a policy that forecasts nothing, is only
 /// advised, is a long-running job, or has begun its last iteration.
 pub fn contender(state: &JobState, now: Timestamp) -> Option<Contender> {
@@ -20,8 +24,13 @@ pub fn contender(state: &JobState, now: Timestamp) -> Option<Contender> {
     }
     let forecast = forecast(state, policy, now)?;
     let by = state.registered.t0 + state.registered.declared.deadline.per_million(policy.target);
-    let prospect =
-        |cpus| Prospect { cpus, chance: forecast.chance(cpus, by), late: forecast.finish(cpus).since(by).seconds() };
+    let waiting = forecast.clone().waiting_for_nodes(WAIT);
+    let prospect = |cpus| Prospect {
+        cpus,
+        chance: forecast.chance(cpus, by),
+        waiting: waiting.chance(cpus, by),
+        late: forecast.finish(cpus).since(by).seconds(),
+    };
     let submitted = state.registered.cpus.or(state.cpus)?;
     let supported = forecast.fitted.observations >= policy.own_history;
     Some(Contender {

@@ -18,8 +18,7 @@ pub fn decide_cpus(state: &JobState, at: Timestamp) -> Result<Option<Decided>, U
     let cap = state.grant.as_ref().and_then(|grant| Some((grant.cap?, grant.standing)));
     let capped = cap.filter(|(cap, _)| *cap < wished);
     let allowed = capped.map_or(wished, |(cap, _)| cap);
-    let hold = max_rescales(state, from, allowed)
-        .or_else(|| restless(state, from, allowed, cap.map(|(_, standing)| standing)));
+    let hold = max_rescales(state, from, allowed).or_else(|| restless(state, from, allowed));
     let to = if hold.is_some() { from } else { allowed };
     let hold = hold.or(capped.map(|(cap, standing)| Hold::Shared { cap, standing }));
     // Of the CPU that the job is going to have: it is not predicted to be late when it is just being given what it needs.

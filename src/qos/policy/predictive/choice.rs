@@ -46,8 +46,24 @@ pub fn candidates(policy: &Predictive) -> impl Iterator<Item = Cpus> {
 /// The least CPU that is likely enough to end by `target`.
 pub fn least(policy: &Predictive, forecast: &impl Forecast, target: Timestamp) -> Option<Cpus> {
     let confidence = share(policy.confidence);
-    candidates(policy).find(|cpus| forecast.chance(*cpus, target) >= confidence)
+    let mut rising = candidates(policy).skip_while(|cpus| forecast.chance(*cpus, target) < confidence).peekable();
+    let enough = *rising.peek()?;
+    // Where less than one CPU would do, twice the CPU takes half the time: more of it costs nothing and makes the job surer.
+    let cost = |cpus: Cpus| cpus.as_f64() * forecast.left(cpus).seconds();
+    let most = cost(enough) * FREE;
+    Some(
+        rising
+            .take_while(|cpus| cost(*cpus) <= most)
+            .find(|cpus| forecast.chance(*cpus, target) >= SURE)
+            .unwrap_or(enough),
+    )
 }
+
+/// A CPU that costs so many times as much costs the same.
+const FREE: f64 = 1.1;
+
+/// The probability that is worth having for nothing.
+const SURE: f64 = 0.9995;
 
 fn share(millionths: u32) -> f64 {
     f64::from(millionths) / 1e6

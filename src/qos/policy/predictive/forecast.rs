@@ -95,6 +95,12 @@ impl IterationForecast {
         IterationForecast { at: now + still, remaining: self.remaining.saturating_sub(1), ..self }
     }
 
+    /// The same job when each iteration waits for a node, for this share of an iteration on one CPU.
+    pub fn waiting_for_nodes(self, share: f64) -> Self {
+        let wait = span(self.fitted.speed.whole() * share);
+        IterationForecast { gap: self.gap + wait, ..self }
+    }
+
     /// The same job as it is at `at` at the earliest.
     pub fn starting_from(self, at: Timestamp) -> Self {
         IterationForecast { at: self.at.max(at), ..self }

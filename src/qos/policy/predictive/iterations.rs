@@ -67,7 +67,7 @@ fn grounds(forecast: &IterationForecast, job: &Repeated<'_>, needed: Option<Cpus
             )
         }
         None => format!(
-            "would finish only {} before the deadline with the {cpu_max} CPU that it may get ({plan})",
+            "with the {cpu_max} CPU that it may get it would finish {} before the deadline ({plan}), too close to be sure",
             seconds(early)
         ),
     }
