@@ -4,7 +4,7 @@
 //! finds the jobs without their grants and tells them anew.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, WrapFuture};
 
@@ -20,6 +20,10 @@ use crate::qos::units::Timestamp;
 
 /// A round that could not be recorded is tried again after this time.
 const AGAIN: Duration = Duration::from_secs(5);
+
+/// After a round there is none for so many times as long as it took to compute, and never for less than this.
+const REST: u32 = 20;
+const SHORTEST_REST: Duration = Duration::from_millis(20);
 
 /// What there is to share, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +45,8 @@ pub struct ClusterActor {
     last_round: u64,
     /// A round is being recorded or told.
     busy: bool,
+    /// The last round was computed a moment ago.
+    resting: bool,
     /// Something has changed since it was computed.
     again: bool,
 }
@@ -69,25 +75,51 @@ impl ClusterActor {
         directory: Directory,
     ) -> Self {
         let ClusterHead { version, round } = head;
-        ClusterActor { cluster, log, clock, directory, version, last_round: round, busy: false, again: false }
+        ClusterActor {
+            cluster,
+            log,
+            clock,
+            directory,
+            version,
+            last_round: round,
+            busy: false,
+            resting: false,
+            again: false,
+        }
     }
 
     fn round(&self, now: Timestamp) -> ArbitrationRound {
         let mut states = self.directory.states();
         states.sort_by_key(|state| (state.registered_at, state.registered.job));
         let jobs: Vec<&JobState> = states.iter().map(AsRef::as_ref).collect();
-        round(self.cluster.aim, self.cluster.nodes, self.last_round.saturating_add(1), now, &jobs)
+        // Without a cluster a start has lifted grants by rounds of its own.
+        let known = jobs.iter().filter_map(|state| state.grant.as_ref()).map(|grant| grant.round).max().unwrap_or(0);
+        let number = self.last_round.max(known).saturating_add(1);
+        round(self.cluster.aim, self.cluster.nodes, number, now, &jobs)
+    }
+
+    fn rest(&mut self, ctx: &mut Context<Self>, time: Duration) {
+        self.resting = true;
+        ctx.run_later(time.max(SHORTEST_REST), |actor, ctx| {
+            actor.resting = false;
+            if actor.again {
+                actor.arbitrate(ctx);
+            }
+        });
     }
 
     fn arbitrate(&mut self, ctx: &mut Context<Self>) {
-        if self.busy {
+        if self.busy || self.resting {
             self.again = true;
             return;
         }
         self.again = false;
+        let began = Instant::now();
         // The round's instant is that of its event: it is recomputed from it.
         let now = self.clock.now();
         let round = self.round(now);
+        // This thread decides about all jobs: rounds take no more than a small part of its time.
+        self.rest(ctx, began.elapsed() * REST);
         if round.grants.is_empty() {
             return;
         }

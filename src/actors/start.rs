@@ -30,10 +30,11 @@ use crate::clock::Clock;
 use crate::credentials::flag_of;
 use crate::events::cluster::ArbitrationRound;
 use crate::events::envelope::StoredEvent;
-use crate::events::job::{self, JobEvent, Registered};
+use crate::events::job::{self, GrantReceived, JobEvent, Registered};
 use crate::events::store::{EventLog, EventStore, OpenError, OutboxRow, ReadError, Replay, StoreOptions};
 use crate::events::upcast::UpcastError;
 use crate::openstack::Monasca;
+use crate::qos::arbitration::Standing;
 use crate::qos::ids::{Framework, JobId};
 use crate::qos::job::registration::Defaults;
 use crate::qos::job::{Command, EffectKey, JobState, Recorded};
@@ -197,16 +198,22 @@ pub async fn start(startup: Startup) -> Result<Running, StartError> {
     for (job, state) in revived {
         // In place nothing is asked of a framework.
         let resizing_to = state.resizing_to.filter(|_| !state.resizes_in_place());
+        let granted = state.grant.clone().filter(|grant| grant.cap.is_some());
         let configured = startup.defaults.policies.settings(choice_of(&state.registered));
         let revive = Revive { state: Box::new(state), pending: keys_of(pending.get(&job)) };
         registry.send(revive).await.map_err(|_| StartError::Actors)?;
         let Some(entry) = directory.get(job) else { continue };
         let advice_only = configured.dry_run;
         let changed = Some(Command::SetPolicy(configured));
+        // Nobody shares the cluster any more: nobody else would lift what was granted.
+        let lifted = granted.filter(|_| cluster.is_none()).map(|grant| {
+            let round = grant.round.saturating_add(1);
+            Command::Grant(GrantReceived { round, cap: None, standing: Standing::Unlimited })
+        });
         // The supervisor may have ended between the request and its answer.
         let reason = "it may have been under way when the supervisor ended".to_owned();
         let unanswered = resizing_to.filter(|_| !advice_only).map(|cpus| Command::CpusUnanswered { cpus, reason });
-        for command in changed.into_iter().chain(unanswered) {
+        for command in changed.into_iter().chain(unanswered).chain(lifted) {
             if let Ok(Err(error)) = entry.actor.send(Submit::plain(command)).await {
                 tracing::warn!(%job, %error, "what the start found could not be recorded");
             }

@@ -41,6 +41,12 @@ choice! {
     }
 }
 
+/// Each decision looks at every size.
+const MOST_SIZES: u32 = 500;
+
+/// Larger clusters are shared in parts, by several supervisors.
+const MOST_NODES: u32 = 100_000;
+
 /// `[elasticity]`
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ElasticitySettings {
@@ -126,11 +132,23 @@ impl ElasticitySettings {
             let expected = format!("must not be above {SECTION}.node_cpus = {node}: no node could offer it");
             reader.conflict(SECTION, "cpu_max_slave", self.cpu_max_slave, expected);
         }
-        if let (Some(node), Some(cluster)) = (self.node_cpus, self.cluster_cpus)
-            && node > cluster
-        {
-            let expected = format!("must not be below {SECTION}.node_cpus = {node}");
-            reader.conflict(SECTION, "cluster_cpus", cluster, expected);
+        let (name, node) = match self.node_cpus {
+            Some(node) => ("node_cpus", node),
+            None => ("cpu_max_slave", self.cpu_max_slave),
+        };
+        if let Some(cluster) = self.cluster_cpus {
+            let expected = format!("must not be below {SECTION}.{name} = {node}");
+            if node > cluster {
+                reader.conflict(SECTION, "cluster_cpus", cluster, expected);
+            } else if cluster.milli() / node.milli().max(1) > MOST_NODES {
+                let expected = format!("with {SECTION}.{name} = {node} that is more than {MOST_NODES} nodes");
+                reader.conflict(SECTION, "cluster_cpus", cluster, expected);
+            }
+        }
+        let range = self.cpu_max_slave.saturating_sub(self.cpu_min_slave).milli();
+        if range / self.predictive.cpu_grid.milli().max(1) > MOST_SIZES {
+            let expected = format!("makes more than {MOST_SIZES} sizes between cpu_min_slave and cpu_max_slave");
+            reader.conflict(SECTION, "predictive_grid", self.predictive.cpu_grid, expected);
         }
     }
 }

@@ -52,6 +52,7 @@ pub struct Share {
 
 /// The shares of `contenders`, in their order, beside `others`, whose size nobody decides about.
 pub fn share(aim: Aim, nodes: Nodes, others: &Sizes, contenders: &[Contender]) -> Vec<Share> {
+    let others = &others.that_leave_room(nodes, contenders.iter().map(|one| one.floor));
     let unlimited = |one: &Contender| Share { cpus: one.wish, standing: Standing::Unlimited };
     let wishes: Vec<Share> = match aim {
         Aim::MostOnTime => contenders.iter().map(most_on_time::reasonable).collect(),

@@ -38,6 +38,21 @@ impl Sizes {
         }
     }
 
+    /// Those of the tasks beside which small ones of these `floors` always find room. A task that is larger than a node, or one too many, is a fact
+    /// that no sharing changes: it must not make every plan look as bad as any other.
+    pub fn that_leave_room(&self, nodes: Nodes, floors: impl Iterator<Item = Cpus>) -> Sizes {
+        let mut left = self.clone();
+        left.tasks.retain(|cpus, _| *cpus <= nodes.cpus);
+        let mut all = left.clone();
+        floors.for_each(|floor| all.add(floor));
+        while !all.always_placeable(nodes) {
+            let Some(largest) = left.tasks.keys().next_back().copied() else { break };
+            left.remove(largest);
+            all.remove(largest);
+        }
+        left
+    }
+
     /// Whether each task finds a node with room for it, wherever the framework has put the others.
     ///
     /// Frameworks take the first offer that is large enough, and nothing moves a task that runs: a sum that fits the cluster is not enough
@@ -119,6 +134,16 @@ mod tests {
         assert!(crowded.packable(NODES) && !crowded.always_placeable(NODES));
         assert!(!sizes(&[1500, 1500, 1500, 1200, 1200, 1000]).packable(NODES));
         assert!(sizes(&[2000; 5]).packable(NODES) && !sizes(&[2000; 6]).packable(NODES));
+    }
+
+    #[test]
+    fn tasks_that_no_sharing_can_do_anything_about_are_left_out() {
+        let floors = || [100, 100].map(Cpus::from_milli).into_iter();
+        let left = sizes(&[4000, 1500]).that_leave_room(NODES, floors());
+        assert_eq!(left.tasks.keys().map(|cpus| cpus.milli()).collect::<Vec<_>>(), [1500]);
+        let left = sizes(&[2000; 7]).that_leave_room(NODES, floors());
+        assert_eq!(left.tasks.values().sum::<u32>(), 3, "the small ones may lie on two nodes");
+        assert!(sizes(&[]).that_leave_room(NODES, floors()).tasks.is_empty());
     }
 
     #[test]

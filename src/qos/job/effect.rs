@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::outlook::ready_since;
 use super::state::{JobState, Work};
 use crate::events::job::{JobEvent, Outcome};
 use crate::qos::ids::Framework;
@@ -145,7 +144,8 @@ fn react_to(state: &JobState, event: &JobEvent, settled: &mut Vec<EffectChange>,
         JobEvent::Rescaled(rescaled) => wanted.push(Effect::SetCpus { cpus: rescaled.to }),
         // A start that waits for its instant is for the new CPU, and comes after it.
         JobEvent::GrantReceived(_) if state.seen && state.work == Work::None && state.resizing_to.is_some() => {
-            wanted.extend(next_start(state, ready_since(state) + state.policy.sleeping_time));
+            let paused = state.last.map(|last| last.finished_at + state.policy.sleeping_time);
+            wanted.extend(next_start(state, paused.unwrap_or(state.registered.t0)));
         }
         JobEvent::GrantReceived(_) => {}
         JobEvent::RescaleApplied(_) if state.resizing_to.is_some() => {}

@@ -7,6 +7,7 @@ use crate::qos::job::command::{Rejection, Ruling};
 use crate::qos::job::outlook::ready_since;
 use crate::qos::job::prediction::decide_cpus;
 use crate::qos::job::state::{JobState, Recorded, Work};
+use crate::qos::model::middle;
 use crate::qos::units::Timestamp;
 
 /// A grant has come. A job that is between two iterations decides anew at once; any other one at its next decision.
@@ -24,7 +25,10 @@ pub fn grant(state: &JobState, grant: GrantReceived, now: Timestamp) -> Result<R
     }
     let mut after = state.clone();
     after.apply(&Recorded { version: state.version + 1, at: now, event: grant.into() });
-    if let Some(decided) = decide_cpus(&after, ready_since(&after))? {
+    // Whatever has kept it from starting, it will begin about now.
+    let gap = middle(after.history.gaps.as_slice(), after.policy.deployment_time);
+    let at = ready_since(&after).max(now - gap);
+    if let Some(decided) = decide_cpus(&after, at)? {
         // What is intended already, and has not reached the framework yet, is what another intention takes the place of.
         let intended = after.resizing_to.unwrap_or(decided.from);
         let rescaled = Acting::of(&decided.policy).and_then(|act| act.rescale(intended, decided.to, after.version + 1));

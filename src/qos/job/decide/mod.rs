@@ -63,6 +63,7 @@ pub fn decide(state: Option<&JobState>, command: Command, now: Timestamp) -> Res
             None => Err(Rejection::Stale("no resize is pending")),
         },
         Command::CpusRefused { cpus, reason, no_room } => match state.resizing_to {
+            Some(intended) if intended != cpus => Err(Rejection::Stale("another CPU is intended by now")),
             Some(_) => Ok(Ruling::done([RescaleFailed { cpus, reason, no_room }.into()])),
             None => Err(Rejection::Stale("no resize is pending")),
         },

@@ -155,7 +155,8 @@ fn after_success(
     let mut after = state.clone();
     after.apply(&Recorded { version: state.version + 1, at: now, event: finished.clone().into() });
     let Some(decided) = decide_cpus(&after, finished.finished_at)? else { return Ok(()) };
-    let rescaled = Acting::of(&decided.policy).and_then(|act| act.rescale(decided.from, decided.to, after.version + 1));
+    let rescaled = Acting::of(&decided.policy)
+        .and_then(|act| act.rescale(after.resizing_to.unwrap_or(decided.from), decided.to, after.version + 1));
     events.push(decided.into());
     events.extend(rescaled);
     Ok(())
