@@ -57,7 +57,8 @@ fn a_start_that_is_killed_before_it_could_write_down_its_report_is_reported_by_t
     let bench = Bench::new();
     let supervisor = Supervisor::start();
     let node = bench.node("a", Restores::Nothing);
-    let job = prepared(&bench, &supervisor, 1000, "30");
+    // Long enough to run still when the second task comes, on a busy machine too.
+    let job = prepared(&bench, &supervisor, 4000, "30");
     supervisor.reply(503, json!({}));
     let outbox = job.directory().join("outbox-0000000001.draft");
     hangs(&outbox);
@@ -110,7 +111,8 @@ fn a_daemon_that_hangs_keeps_no_task_beyond_its_grace_and_the_job_goes_on_with_i
     let asked = Instant::now();
     task.signal(Signal::SIGTERM);
     assert_eq!(task.wait().code(), Some(75), "{}", task.log());
-    assert!(asked.elapsed() < Duration::from_secs(12), "{:?}: {}", asked.elapsed(), task.log());
+    // Without its limits a task waits for half a minute and more; timers of a busy machine are late by some seconds.
+    assert!(asked.elapsed() < Duration::from_secs(20), "{:?}: {}", asked.elapsed(), task.log());
     assert_eq!(supervisor.samples("end")[0]["reason"], "killed");
     drop(stopped);
     let mut task = job.start(&node, 2.0);
