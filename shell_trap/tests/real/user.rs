@@ -65,7 +65,7 @@ fn is_left_running() {
     let bench = Bench::new();
     let supervisor = Supervisor::start();
     let node = bench.node("a", Restores::Runtime);
-    let job = job(&bench, &supervisor, 2000).with("SHELL_TRAP_GRACE_SECONDS", "3");
+    let job = job(&bench, &supervisor, 2000).with("SHELL_TRAP_GRACE_SECONDS", "15");
     let mut task = job.start(&node, 1.0);
     works(&job, &node, &mut task, 0);
     assert!(task.log().contains("without CAP_SYS_RESOURCE"), "{}", task.log());
