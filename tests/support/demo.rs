@@ -178,13 +178,19 @@ pub fn check_verdict(output: &Output, result: &Value, strict: bool) {
     }
 }
 
-/// Applied resizes in the event log, by the job's uuid.
+/// Changes of CPU in the event log, by the job's uuid: applied resizes to another CPU than the one that the job had.
 fn rescales(files: &Path) -> BTreeMap<String, u64> {
     let mut rescales = BTreeMap::new();
+    let mut present: BTreeMap<String, Value> = BTreeMap::new();
     let log = OfflineLog::open(&files.join("supervisor/events.db")).unwrap();
     log.for_each_event(Replay::Everything, |event| -> Result<(), ReadError> {
-        let count: &mut u64 = rescales.entry(event.stream.to_string()).or_default();
-        *count += u64::from(event.kind == "RescaleApplied");
+        let job = event.stream.to_string();
+        let count: &mut u64 = rescales.entry(job.clone()).or_default();
+        if event.kind == "RescaleApplied" || event.kind == "Registered" {
+            let data: Value = serde_json::from_slice(&event.data).unwrap();
+            let before = present.insert(job, data["cpus"].clone());
+            *count += u64::from(before.is_some_and(|before| before != data["cpus"]));
+        }
         Ok(())
     })
     .unwrap();
