@@ -113,12 +113,12 @@ mod tests {
             assert!((even - 0.5).abs() < 1e-6, "{n}: {even}");
         }
         // Where the two ways to reckon meet they say about the same.
-        let (few, many) = [1.49, 1.51]
-            .map(|expected| {
-                chance(&fitted(0.05, 0.0), &left(expected / 0.04, 0.04), 1.0, expected / 0.04 * 120.0 + 80.0)
-            })
-            .into();
-        assert!((few - many as f64).abs() < 0.05, "{few} {many}");
+        let near = |expected: f64| {
+            let n = expected / 0.04;
+            chance(&fitted(0.05, 0.0), &left(n, 0.04), 1.0, n * 120.0 + 80.0)
+        };
+        let (few, many) = (near(1.49), near(1.51));
+        assert!((few - many).abs() < 0.05, "{few} {many}");
     }
 
     #[test]
