@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use serde::Serialize;
 
+use super::evidence::Unreadable;
 use super::testbed::Testbed;
 use crate::events::envelope::{Seq, StreamId};
 use crate::events::job::{JobEvent, upcasters};
-use crate::events::store::{OfflineLog, ReadError, Replay};
+use crate::events::store::{OfflineLog, Replay};
 use crate::openstack::Metric;
 use crate::openstack::measurements::{Measured, NAMES, Point};
 use crate::qos::job::Recorded;
@@ -150,20 +151,6 @@ fn points(log: &Path) -> anyhow::Result<Vec<(Seq, Point)>> {
     let log = OfflineLog::open(log).context("the event log")?;
     log.for_each_event(Replay::Everything, each).map_err(|Unreadable(error)| error.context("the event log"))?;
     Ok(points)
-}
-
-struct Unreadable(anyhow::Error);
-
-impl From<ReadError> for Unreadable {
-    fn from(error: ReadError) -> Self {
-        Unreadable(error.into())
-    }
-}
-
-impl From<anyhow::Error> for Unreadable {
-    fn from(error: anyhow::Error) -> Self {
-        Unreadable(error)
-    }
 }
 
 #[cfg(test)]

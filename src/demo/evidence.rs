@@ -96,7 +96,8 @@ fn events(log: &OfflineLog, uuid: JobId) -> anyhow::Result<(Vec<Timestamp>, Vec<
     Ok((recorded_at, events))
 }
 
-struct Unreadable(anyhow::Error);
+/// Why the event log, or one of its events, could not be read.
+pub(super) struct Unreadable(pub(super) anyhow::Error);
 
 impl From<ReadError> for Unreadable {
     fn from(error: ReadError) -> Self {

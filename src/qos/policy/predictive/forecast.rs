@@ -33,7 +33,8 @@ fn rounded(micros: f64) -> i64 {
     micros.round() as i64
 }
 
-fn span(seconds: f64) -> Span {
+/// `seconds`, rounded to a microsecond.
+pub(super) fn span(seconds: f64) -> Span {
     Span::from_micros(rounded(seconds * 1e6))
 }
 

@@ -1,7 +1,7 @@
 //! The decision about a repeated batch job.
 
 use super::choice::{Situation, choose};
-use super::forecast::{Forecast, IterationForecast};
+use super::forecast::{Forecast, IterationForecast, span};
 use super::{Predictive, seconds};
 use crate::qos::chronos::Bounds;
 use crate::qos::policy::view::{ModelValues, Repeated, RepeatedWish, Wish};
@@ -36,11 +36,10 @@ pub fn decide(policy: &Predictive, job: &Repeated<'_>) -> RepeatedWish {
 }
 
 fn values(forecast: &IterationForecast, target: Timestamp, cpus: Cpus) -> ModelValues {
-    let micros = |seconds: f64| Span::from_micros((seconds * 1e6).round() as i64);
     let finish = forecast.finish(cpus);
     ModelValues::Iterations {
-        serial: micros(forecast.fitted.speed.serial),
-        parallel: micros(forecast.fitted.speed.parallel),
+        serial: span(forecast.fitted.speed.serial),
+        parallel: span(forecast.fitted.speed.parallel),
         spread: (forecast.fitted.spread * 1e6).round() as i64,
         gap: forecast.gap,
         margin: target.since(finish),

@@ -1,7 +1,7 @@
 //! The decision about a long-running job.
 
 use super::choice::{Choice, Situation, choose};
-use super::forecast::{Forecast, RateForecast};
+use super::forecast::{Forecast, RateForecast, span};
 use super::{Predictive, seconds};
 use crate::qos::performance::Performance;
 use crate::qos::policy::view::{LongRunning, ModelValues, Wish};
@@ -57,11 +57,10 @@ fn worth_it(forecast: &RateForecast, job: &LongRunning<'_>, choice: Choice) -> C
 }
 
 fn values(forecast: &RateForecast, target: Timestamp, cpus: Cpus) -> ModelValues {
-    let micros = |seconds: f64| Span::from_micros((seconds * 1e6).round() as i64);
     let finish = forecast.finish(cpus);
     ModelValues::Rate {
-        serial: micros(forecast.fitted.speed.serial),
-        parallel: micros(forecast.fitted.speed.parallel),
+        serial: span(forecast.fitted.speed.serial),
+        parallel: span(forecast.fitted.speed.parallel),
         spread: (forecast.fitted.spread * 1e6).round() as i64,
         downtime: forecast.downtime,
         margin: target.since(finish),
