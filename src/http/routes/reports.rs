@@ -39,6 +39,7 @@ pub async fn finish(supervisor: Data<Supervisor>, report: Checked<FinishReport>)
         finished_at: instant("finished_at", report.finished_at)?,
         sent_at: report.sent_at.map(|sent_at| instant("sent_at", sent_at)).transpose()?,
         exit_code: exit_code(report.exit_code)?,
+        free: None,
     };
     let key = match &facts.key {
         RunKey::Run { run, index } => format!("finish:{index}:{run}"),
