@@ -201,6 +201,7 @@ fn decisions() {
         finished_at: at,
         sent_at: Some(at),
         exit_code: 0,
+        ending: false,
         free: None,
     });
     let (began, mut calls) = (Instant::now(), 0u64);

@@ -78,12 +78,13 @@ pub fn within_reach(
 
 /// What the task that has reported as `key` is told, in the state after its iteration was counted. None when nobody waits for it: the job
 /// is not chained, or has no further iteration.
-pub fn answer(after: &JobState, key: &RunKey, decided: Option<&Decided>) -> Option<ChainAnswered> {
+pub fn answer(after: &JobState, key: &RunKey, decided: Option<&Decided>, ending: bool) -> Option<ChainAnswered> {
     after.answering.as_ref()?;
     let RunKey::Run { run, index } = key else { return None };
     let iteration = after.next_iteration();
     let changed = decided.filter(|decided| Acting::of(&decided.policy).is_some() && decided.to != decided.from);
     let (next, reason) = match (changed, after.resizing_to) {
+        _ if ending => (ChainNext::Exit, "the task was told to end".into()),
         (Some(decided), _) if decided.inputs.ceiling.is_some_and(|most| decided.to <= most) => (
             ChainNext::Continue,
             format!("iteration {iteration} follows in the same task, which gets {} CPU in place", decided.to),

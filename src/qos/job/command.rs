@@ -141,6 +141,8 @@ pub struct FinishFacts {
     pub sent_at: Option<Timestamp>,
     /// The job's own exit code.
     pub exit_code: i32,
+    /// Its task ends, whatever it is answered.
+    pub ending: bool,
     /// CPU of its node that nobody has reserved, when that is known.
     pub free: Option<Cpus>,
 }

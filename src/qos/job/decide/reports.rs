@@ -60,7 +60,7 @@ pub fn finish(state: &JobState, facts: FinishFacts, now: Timestamp) -> Result<Ru
     if outcome == Outcome::Surplus && state.surplus_runs >= MOST_SURPLUS_RUNS {
         return Err(Rejection::SurplusNotRecorded);
     }
-    let free = facts.free;
+    let (free, ending) = (facts.free, facts.ending);
     let finished = corrected(state, facts, now, iteration, outcome);
     let mut events: Vec<JobEvent> = vec![finished.clone().into()];
     let next = match outcome {
@@ -69,7 +69,7 @@ pub fn finish(state: &JobState, facts: FinishFacts, now: Timestamp) -> Result<Ru
             events.extend(after_failure(state, &finished));
             ChainNext::Exit
         }
-        Outcome::Counted => after_success(state, &finished, free, now, &mut events)?,
+        Outcome::Counted => after_success(state, &finished, Task { free, ending }, now, &mut events)?,
     };
     let reply = match next {
         ChainNext::Continue => Reply::go_on(),
@@ -158,11 +158,19 @@ fn after_failure(state: &JobState, finished: &IterationFinished) -> Option<JobEv
     })
 }
 
+/// What is known of the task that has reported.
+struct Task {
+    /// CPU of its node that nobody has reserved.
+    free: Option<Cpus>,
+    /// It ends, whatever it is answered.
+    ending: bool,
+}
+
 /// What the task does next is a part of what is recorded.
 fn after_success(
     state: &JobState,
     finished: &IterationFinished,
-    free: Option<Cpus>,
+    task: Task,
     now: Timestamp,
     events: &mut Vec<JobEvent>,
 ) -> Result<ChainNext, Rejection> {
@@ -176,8 +184,8 @@ fn after_success(
     // The finished iteration is the next event of the stream, its decision the one after.
     let mut after = state.clone();
     after.apply(&Recorded { version: state.version + 1, at: now, event: finished.clone().into() });
-    let decided = decide_cpus_with(&after, finished.finished_at, free)?;
-    let answer = chain::answer(&after, &finished.key, decided.as_ref());
+    let decided = decide_cpus_with(&after, finished.finished_at, task.free)?;
+    let answer = chain::answer(&after, &finished.key, decided.as_ref(), task.ending);
     let next = answer.as_ref().map_or(ChainNext::Exit, |answer| answer.next);
     if let Some(decided) = decided {
         // A new task has what is reserved, and not what an agent has made of it.

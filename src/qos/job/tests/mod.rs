@@ -135,6 +135,7 @@ fn finish(from: i64, to: i64, run: &str, exit_code: i32) -> FinishFacts {
         finished_at: at(to),
         sent_at: Some(at(to)),
         exit_code,
+        ending: false,
         free: None,
     }
 }
