@@ -51,6 +51,9 @@ pub struct FinishReport {
     /// Seconds since 1970 by the container's clock at this very attempt to report.
     #[serde(default, deserialize_with = "lenient::optional_number", skip_serializing_if = "Option::is_none")]
     pub sent_at: Option<f64>,
+    /// The task was told to end and does so, whatever it is answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ending: Option<bool>,
 }
 
 /// The answer to a report.

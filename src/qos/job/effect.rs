@@ -121,10 +121,16 @@ fn react_to(state: &JobState, event: &JobEvent, settled: &mut Vec<EffectChange>,
             settled.push(resolve(EffectKey::Await));
             wanted.extend(next_start(state, state.registered.t0));
         }
-        JobEvent::IterationStarted(_) => settled.push(resolve(EffectKey::Start)),
+        JobEvent::IterationStarted(_) => {
+            settled.push(resolve(EffectKey::Start));
+            // The start of a link of a chain may be looked for.
+            settled.extend(state.registered.chain.then(|| resolve(EffectKey::LookUp)));
+        }
         JobEvent::IterationFinished(finished) if finished.outcome != Outcome::Surplus => {
             settled.extend([EffectKey::Start, EffectKey::LookUp].map(resolve));
-            wanted.extend(next_start(state, finished.finished_at + state.policy.sleeping_time));
+            // In a chain the next one may be under way already.
+            let next = next_start(state, finished.finished_at + state.policy.sleeping_time);
+            wanted.extend(next.filter(|_| !(state.registered.chain && matches!(state.work, Work::Running(_)))));
         }
         JobEvent::IterationLost(lost) => {
             settled.push(resolve(EffectKey::LookUp));
@@ -179,6 +185,7 @@ fn react_to(state: &JobState, event: &JobEvent, settled: &mut Vec<EffectChange>,
         | JobEvent::SegmentEnded(_)
         | JobEvent::TelemetryLost(_)
         | JobEvent::ProgressDecided(_)
+        | JobEvent::ChainAnswered(_)
         | JobEvent::DeadlinePassed(_) => {}
     }
 }

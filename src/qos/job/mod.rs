@@ -7,6 +7,8 @@
 
 pub mod acting;
 mod apply;
+mod apply_runs;
+mod chain;
 pub mod clocks;
 pub mod command;
 mod decide;
@@ -26,7 +28,9 @@ pub mod state;
 pub use command::{Command, Rejection, Reply, Ruling};
 pub use decide::decide;
 pub use effect::{Effect, EffectChange, EffectKey, react};
-pub use patience::{AwaitedReport, awaited_deadline, awaited_report, longest_wait_for_start, report_due};
+pub use patience::{
+    AwaitedReport, awaited_deadline, awaited_report, is_time_to_look, longest_wait_for_start, report_due,
+};
 pub use prediction::asked_about;
 pub use recompute::{RecomputeError, recompute, recompute_progress};
 pub use round::{asks_for_a_round, round};
