@@ -45,7 +45,7 @@ pub use read::{JobFilter, ReadError};
 pub use replay::Replay;
 pub use rows::{JobCursor, JobRow, OutboxRow, StoredReply};
 pub use stats::{COMMIT_BUCKETS_MICROS, Health, LogStats};
-pub use verify::{VerifyReport, verify};
+pub use verify::{ExpectedHead, Fault, VerifyReport, verify};
 pub use writer::OnUnknownOutcome;
 
 use lock::DirLock;
