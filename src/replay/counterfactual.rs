@@ -260,7 +260,7 @@ impl<'a> Subject<'a> {
             recorded_policy: registered.policy.policy.name().to_owned(),
             recorded: self.recorded(),
             replayed: run.outcome,
-            finish: finishes(same).ok_or_else(unfinished)?,
+            finish: finishes(same).ok_or_else(unfinished)?.and(run.outcome.finish_s),
             finish_another_run: finishes(fresh).ok_or_else(unfinished)?,
             chance_on_time: on_time as f64 / fresh.len().max(1) as f64,
             first_divergence: first,

@@ -14,6 +14,7 @@
 mod append;
 mod filesystem;
 mod insert;
+mod integrity;
 mod lock;
 mod log;
 mod offline;
@@ -38,6 +39,7 @@ use std::thread::JoinHandle;
 use tokio::sync::{broadcast, mpsc};
 
 pub use append::{Append, AppendError, Appended, Cursor, NewEffect, NewReply, OutboxChange, StreamAppend};
+pub use integrity::integrity;
 pub use log::EventLog;
 pub use offline::{BackupError, OfflineLog};
 pub use options::{OpenError, StoreOptions};

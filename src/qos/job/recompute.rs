@@ -33,6 +33,8 @@ pub enum RecomputeError {
 /// When this program cannot make it.
 pub fn recompute(state: &JobState, recorded: &Decided) -> Result<Decided, RecomputeError> {
     let fold = known(recorded.fold)?;
+    // A version that is not known is named, also where the job's own says something else.
+    recorded.policy.rule()?;
     let again = decide_cpus(state, recorded.inputs.at)?.ok_or(RecomputeError::NothingToDecide)?;
     // No version of the fold has changed what is decided about a repeated job.
     Ok(Decided { fold, ..again })
@@ -44,6 +46,7 @@ pub fn recompute(state: &JobState, recorded: &Decided) -> Result<Decided, Recomp
 /// When this program cannot make it.
 pub fn recompute_progress(state: &JobState, recorded: &ProgressDecided) -> Result<ProgressDecided, RecomputeError> {
     let fold = known(recorded.fold)?;
+    recorded.policy.rule()?;
     let segment = state.execution.as_ref().and_then(|execution| execution.segment.as_ref());
     let segment = segment.ok_or(RecomputeError::NothingToDecide)?;
     let sample = CpuSample { segment: segment.number, at: segment.sampled_at, cpu: segment.cpu, limit: None };
