@@ -146,7 +146,9 @@ impl<'a> Subject<'a> {
                     Work::Repeated(facts) => facts.iterations.iter().map(|one| one.cpus).collect(),
                     Work::LongRunning(facts) => facts.in_force.clone(),
                 };
-                let kept = recorded.into_iter().take(*done as usize);
+                // Beyond what was recorded the last CPU goes on.
+                let last = recorded.last().copied().into_iter().cycle();
+                let kept = recorded.into_iter().chain(last).take((*done as usize).min(MOST_STEPS as usize));
                 Course::Forced(kept.chain([*cpus]).collect())
             }
         };

@@ -183,7 +183,8 @@ impl Run<'_> {
                 } else if (recorded.cpus - self.limit.as_f64()).abs() < 1e-9 {
                     recorded.wall_s / recorded.cpu_s
                 } else {
-                    recorded.wall_s / recorded.cpu_s * now / takes(recorded.cpus)
+                    // Another container than the one that was recorded, with a speed of its own.
+                    recorded.wall_s / recorded.cpu_s * now / takes(recorded.cpus) * self.scatter()
                 };
                 (rate, left)
             }
