@@ -32,7 +32,7 @@ pub use patience::{
     AwaitedReport, awaited_deadline, awaited_report, is_time_to_look, longest_wait_for_start, report_due,
 };
 pub use prediction::asked_about;
-pub use recompute::{RecomputeError, recompute, recompute_progress};
+pub use recompute::{RecomputeError, recompute, recompute_progress, recompute_round};
 pub use round::{asks_for_a_round, round};
 pub use state::{Attempt, Ending, Flag, JobState, Phase, Recorded, Run, Work};
 
