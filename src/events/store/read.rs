@@ -4,8 +4,8 @@ use rusqlite::{Connection, OptionalExtension, Row, Rows, params};
 
 use crate::events::envelope::{Seq, StoredEvent, StreamId, Version};
 use crate::events::store::rows::{
-    EVENT_COLUMNS, JOB_COLUMNS, JobRow, OUTBOX_COLUMNS, OutboxRow, REPLY_COLUMNS, StoredReply, blank_event,
-    job_row, outbox_row, read_event, stored_reply,
+    EVENT_COLUMNS, JOB_COLUMNS, JobRow, OUTBOX_COLUMNS, OutboxRow, REPLY_COLUMNS, StoredReply, blank_event, job_row,
+    outbox_row, read_event, stored_reply,
 };
 use crate::qos::ids::{Framework, JobId};
 

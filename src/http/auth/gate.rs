@@ -25,7 +25,9 @@ impl From<AuthError> for Problem {
     fn from(error: AuthError) -> Self {
         match error {
             AuthError::ForeignOrigin => Problem::forbidden(error.to_string()),
-            AuthError::Missing | AuthError::Wrong => Problem::unauthorized(error.to_string(), error == AuthError::Wrong),
+            AuthError::Missing | AuthError::Wrong => {
+                Problem::unauthorized(error.to_string(), error == AuthError::Wrong)
+            }
         }
     }
 }

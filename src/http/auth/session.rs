@@ -56,7 +56,9 @@ impl Sessions {
         let mut living = self.living();
         living.retain(|_, ends_at| *ends_at > now);
         while living.len() >= MOST_SESSIONS {
-            let Some(first) = living.iter().min_by_key(|(_, ends_at)| **ends_at).map(|(digest, _)| *digest) else { break };
+            let Some(first) = living.iter().min_by_key(|(_, ends_at)| **ends_at).map(|(digest, _)| *digest) else {
+                break;
+            };
             living.remove(&first);
         }
         living.insert(operator.bind(&secret), ends_at);

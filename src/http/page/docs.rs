@@ -14,13 +14,14 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// The files that the description consists of; the package brings others, which nothing asks for.
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
     "index.html",
     "index.css",
     "swagger-ui.css",
     "swagger-ui-bundle.js",
     "swagger-ui-standalone-preset.js",
     "swagger-initializer.js",
+    "favicon-16x16.png",
     "favicon-32x32.png",
 ];
 

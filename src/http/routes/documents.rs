@@ -4,9 +4,9 @@ use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 
 use crate::http::auth::Gate;
+use crate::http::openapi;
 use crate::http::page::{self, docs};
 use crate::http::problem::{Problem, no_such_route};
-use crate::http::openapi;
 
 /// The page for browsers; a word for everything else
 #[utoipa::path(get, path = "/", tag = "supervisor", security(()), responses(

@@ -117,7 +117,8 @@ impl EventQuery {
         let kinds: Vec<String> = self.kind.iter().flat_map(|kinds| kinds.split(',')).map(str::to_owned).collect();
         let is_a_name = |kind: &String| (1..=40).contains(&kind.len()) && kind.bytes().all(|b| b.is_ascii_alphabetic());
         if kinds.len() > KINDS_MAX || !kinds.iter().all(is_a_name) {
-            let right = format!("names of events, at most {KINDS_MAX}, with commas between them, such as Decided,Rescaled");
+            let right =
+                format!("names of events, at most {KINDS_MAX}, with commas between them, such as Decided,Rescaled");
             return Err(Problem::invalid_field("kind", format!("is not what is right: {right}")));
         }
         Ok(EventFilter {

@@ -77,9 +77,11 @@ pub async fn watch(
 fn last_event_id(request: &HttpRequest) -> Result<Option<Seq>, Problem> {
     let Some(sent) = request.headers().get("last-event-id") else { return Ok(None) };
     let place_of = |text: &str| text.trim().parse().ok().map(place);
-    sent.to_str().ok().and_then(place_of).map(Some).ok_or_else(|| {
-        Problem::invalid_field("Last-Event-ID", "is not the id of an event: a whole number from 0 is")
-    })
+    sent.to_str()
+        .ok()
+        .and_then(place_of)
+        .map(Some)
+        .ok_or_else(|| Problem::invalid_field("Last-Event-ID", "is not the id of an event: a whole number from 0 is"))
 }
 
 /// A place beyond the largest is after the end of any log.
