@@ -18,7 +18,8 @@ export function jobCharts(uuid, now) {
   /** From the beginning to the end, or to the deadline or the present, whichever is later. */
   function lifetime() {
     const { history, present } = now();
-    const known = Math.max(history.deadline || 0, history.ended ? history.ended.at : 0, ...[...history.events.values()].slice(-1).map(one => one.at));
+    const known = Math.max(history.deadline || 0, history.ended ? history.ended.at : 0,
+      ...history.decisions.slice(-1).map(one => one.at), ...history.iterations.slice(-1).map(one => one.finished));
     // A job that nothing is heard of any more does not shrink what was heard.
     const shown = history.ended ? known : Math.min(Math.max(known, present), history.t0 + (known - history.t0) * 1.3);
     return [0, Math.max(1, since(shown)) * 1.02];
