@@ -57,6 +57,9 @@ pub struct CpuReport {
     /// With a start: the container's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub container: Option<String>,
+    /// With a start: the framework's task that the agent runs in (`MESOS_TASK_ID`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<String>,
     /// With an end: why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<EndReason>,

@@ -191,6 +191,7 @@ impl Context {
             runtime: "docker",
             checkpoints: self.abilities.is_ok(),
             container: Some(self.name()),
+            task: self.config.task.clone(),
         };
         self.reporter.send(segment.words.start(&start, segment.limit));
         let follower = output::follow(self.docker.clone(), job.id.clone(), since, job.tty);

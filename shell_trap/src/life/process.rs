@@ -72,7 +72,8 @@ async fn live(
     let words = words(config, &execution, epoch);
     // A kill that loses this report loses the execution with it: it ends with its agent, and the next task begins another.
     reporter.send(words.init(execution.started_at));
-    let start = Start { base: 0.0, restored: None, runtime: "process", checkpoints: false, container: None };
+    let task = config.task.clone();
+    let start = Start { base: 0.0, restored: None, runtime: "process", checkpoints: false, container: None, task };
     reporter.send(words.start(&start, limit));
     let mut segment = Segment { words, base: 0.0, factor: config.cpu_factor, limit };
     let watch = Watch { config, reporter, job: &job, compat: None };

@@ -152,7 +152,7 @@ job_events! {
     /// A long-running job ended its execution.
     MarathonEnded = 1,
     /// An agent started a long-running job's container, fresh or from a checkpoint.
-    SegmentStarted = 1,
+    SegmentStarted = 2,
     /// CPU time of a running segment.
     CpuSample = 1,
     /// A segment ended.
@@ -176,6 +176,7 @@ pub fn upcasters() -> Upcasters {
         .add("ProgressDecided", 1, ProgressDecided::from_schema_1)
         .add("PolicyChanged", 1, PolicyChanged::from_schema_1)
         .add("MarathonStarted", 1, MarathonStarted::from_schema_1)
+        .add("SegmentStarted", 1, SegmentStarted::from_schema_1)
         .add("TelemetryLost", 1, TelemetryLost::from_schema_1)
         .add("RescaleFailed", 1, RescaleFailed::from_schema_1)
         .add("Withdrawn", 1, Withdrawn::from_schema_1)

@@ -17,8 +17,8 @@ use crate::qos::job::Command;
 use crate::qos::job::command::{ExecutionFacts, SampleFacts, SegmentEndFacts, SegmentStartFacts};
 use crate::qos::units::{Cpus, Span, Timestamp};
 
-/// The longest text of an agent that is kept; a uuid has 36 characters.
-const TEXT_LIMIT: usize = 128;
+/// The longest text of an agent that is kept: a task's id is its app's path and a uuid.
+const TEXT_LIMIT: usize = 512;
 
 /// An execution of a long-running job begins
 #[utoipa::path(post, path = "/initMarathonApp", tag = "reports", security(("job" = []), ("operator" = [])),
@@ -141,6 +141,7 @@ fn segment_start(report: CpuReport) -> Result<SegmentStartFacts, Problem> {
         runtime: text("runtime", report.runtime)?,
         // Docker shows names with a slash before them, and takes them without.
         container: text("container", report.container)?.map(|name| name.trim_start_matches('/').to_owned()),
+        task: text("task", report.task)?.filter(|task| !task.is_empty()),
         last_told: None,
     })
 }

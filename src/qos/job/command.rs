@@ -181,6 +181,8 @@ pub struct SegmentStartFacts {
     pub checkpoints: Option<bool>,
     /// The container's name.
     pub container: Option<String>,
+    /// The framework's task that the agent runs in.
+    pub task: Option<String>,
     /// CPU time of the segment before, as its agent said last; not in the log unless the job was looked at since.
     pub last_told: Option<Span>,
 }

@@ -132,7 +132,8 @@ fn any_event() -> impl Strategy<Value = JobEvent> {
             runtime: None,
             limit: Some(cpus),
             checkpoints: Some(false),
-            container: None
+            container: None,
+            task: None
         }
         .into()),
         (0u64..3, instant(), span()).prop_map(|(segment, at, cpu)| CpuSample { segment, at, cpu, limit: None }.into()),
