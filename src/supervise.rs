@@ -1,5 +1,6 @@
 //! The supervisor as one thing to start and stop: settings in, a listening server out. The command and the demo share it.
 
+mod changed;
 mod error;
 mod outside;
 mod rules;
@@ -24,6 +25,7 @@ use crate::http::server::{ServerParts, serve};
 use crate::http::tls::server_config;
 use crate::token::{CallbackKey, StoredToken, TokenError};
 
+pub use changed::{ChangedPolicy, changed_policy};
 pub use error::SuperviseError;
 use outside::OpenStack;
 use rules::metrics_plan;

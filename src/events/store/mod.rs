@@ -47,7 +47,7 @@ pub use replay::Replay;
 pub use rows::{JobCursor, JobRow, OutboxRow, StoredReply};
 pub use select::EventFilter;
 pub use stats::{COMMIT_BUCKETS_MICROS, Health, LogStats};
-pub use verify::{VerifyReport, verify};
+pub use verify::{ExpectedHead, Fault, VerifyReport, verify};
 pub use writer::OnUnknownOutcome;
 
 use lock::DirLock;

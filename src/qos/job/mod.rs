@@ -28,7 +28,7 @@ pub use decide::decide;
 pub use effect::{Effect, EffectChange, EffectKey, react};
 pub use patience::{AwaitedReport, awaited_deadline, awaited_report, longest_wait_for_start, report_due};
 pub use prediction::asked_about;
-pub use recompute::{RecomputeError, recompute, recompute_progress};
+pub use recompute::{RecomputeError, recompute, recompute_progress, recompute_round};
 pub use round::{asks_for_a_round, round};
 pub use state::{Attempt, Ending, Flag, JobState, Phase, Recorded, Run, Work};
 

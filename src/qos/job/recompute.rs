@@ -3,9 +3,12 @@
 use super::FOLD_VERSION;
 use super::prediction::decide_cpus;
 use super::progress::decide_progress;
+use super::round::round;
 use super::state::JobState;
+use crate::events::cluster::ArbitrationRound;
 use crate::events::job::{CpuSample, Decided, ProgressDecided};
 use crate::qos::policy::UnknownVersion;
+use crate::qos::units::Timestamp;
 
 /// Why a decision cannot be computed again. Not the same as a decision that comes out differently.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -47,6 +50,11 @@ pub fn recompute_progress(state: &JobState, recorded: &ProgressDecided) -> Resul
     // What was free is the part of the ceiling that is not reserved.
     let free = recorded.inputs.ceiling.zip(state.cpus).map(|(ceiling, reserved)| ceiling.saturating_sub(reserved));
     decide_progress(state, &sample, free, fold)?.ok_or(RecomputeError::NothingToDecide)
+}
+
+/// The round that follows from `jobs`, which are the states that it was computed from, in its order, at `at`.
+pub fn recompute_round(jobs: &[&JobState], recorded: &ArbitrationRound, at: Timestamp) -> ArbitrationRound {
+    round(recorded.aim, recorded.nodes, recorded.number, at, jobs)
 }
 
 fn known(fold: u16) -> Result<u16, RecomputeError> {
