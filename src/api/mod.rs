@@ -12,3 +12,4 @@ mod schema;
 pub mod session;
 pub mod summary;
 pub mod view;
+pub mod what_if;

@@ -7,7 +7,7 @@ use utoipa::{Modify, OpenApi, ToResponse};
 
 use super::auth::Gate;
 use super::problem::Problem;
-use super::routes::{agent, documents, health, jobs, metrics, register, reports, session, stream, summary};
+use super::routes::{agent, documents, health, jobs, metrics, register, reports, session, stream, summary, what_if};
 use crate::api::event::Event;
 use crate::api::problem::ProblemView;
 
@@ -47,7 +47,7 @@ problems! {
         session::session, session::log_in, session::log_out,
         summary::summary, jobs::list, jobs::one, jobs::cancel, jobs::events, jobs::decisions, jobs::withdraw, stream::watch,
         register::register, register::admission, reports::start, reports::finish,
-        agent::marathon_start, agent::marathon_end, agent::cpu_report,
+        agent::marathon_start, agent::marathon_end, agent::cpu_report, what_if::what_if, what_if::replay,
     ),
     components(
         schemas(Event),

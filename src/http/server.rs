@@ -14,7 +14,7 @@ use super::feed::Feed;
 use super::limits::{Limited, Limits, give_up_on_silence};
 use super::metrics_text::{Metrics, Requests, observe};
 use super::problem::complete;
-use super::routes::{Frameworks, SupervisorCollector, configure};
+use super::routes::{Frameworks, Replays, SupervisorCollector, configure};
 use crate::actors::Supervisor;
 
 /// What a server is made of.
@@ -51,7 +51,7 @@ pub fn serve(parts: ServerParts) -> io::Result<(Server, SocketAddr)> {
     }));
     let (gate, limits, frameworks) = (Data::new(parts.gate), Data::new(parts.limits), Data::new(parts.frameworks));
     let (requests, supervisor) = (Data::new(requests), Data::new(supervisor));
-    let feed = Data::new(Feed::default());
+    let (feed, replays) = (Data::new(Feed::default()), Data::new(Replays::default()));
     let server = HttpServer::new(move || {
         App::new()
             .app_data(supervisor.clone())
@@ -61,6 +61,7 @@ pub fn serve(parts: ServerParts) -> io::Result<(Server, SocketAddr)> {
             .app_data(metrics.clone())
             .app_data(requests.clone())
             .app_data(feed.clone())
+            .app_data(replays.clone())
             .app_data(path_config())
             .app_data(query_config())
             .wrap(from_fn(complete))

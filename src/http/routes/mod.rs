@@ -12,6 +12,7 @@ mod respond;
 pub(super) mod session;
 pub(super) mod stream;
 pub(super) mod summary;
+pub(super) mod what_if;
 
 use actix_web::web::{self, ServiceConfig};
 
@@ -25,6 +26,7 @@ pub struct Frameworks {
 }
 
 pub use metrics::SupervisorCollector;
+pub use what_if::Replays;
 
 /// All routes.
 pub fn configure(config: &mut ServiceConfig) {
@@ -45,6 +47,8 @@ pub fn configure(config: &mut ServiceConfig) {
                 .route(web::delete().to(session::log_out)),
         )
         .service(web::resource("/api/v1/summary").route(web::get().to(summary::summary)))
+        .service(web::resource("/api/v1/replay").route(web::post().to(what_if::replay)))
+        .service(web::resource("/api/v1/jobs/{uuid}/what-if").route(web::post().to(what_if::what_if)))
         .service(web::resource("/api/v1/events").route(web::get().to(stream::watch)))
         .service(web::resource("/initTask").route(web::post().to(register::register)))
         .service(web::resource("/api/v1/admission").route(web::post().to(register::admission)))

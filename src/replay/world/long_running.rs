@@ -211,6 +211,7 @@ impl Run<'_> {
             checkpoints: self.plan.facts.checkpoints,
             container: None,
             last_told: None,
+            task: None,
         };
         self.submit(Command::SegmentStart(Box::new(facts)))
     }

@@ -93,7 +93,7 @@ export function showJob(uuid, version, failed) {
   function build() {
     const charts = jobCharts(uuid, () => ({ history, job, present: Date.now() * 1000 }));
     const open = chosen => { location.hash = "#/job/" + uuid + (chosen === null ? "" : "/decision/" + chosen); };
-    parts = { head: h("div", {}), charts, decisions: decisionList(open), whatIf: whatIf(uuid, () => job), log: h("div", {}), logDetails: null };
+    parts = { head: h("div", {}), charts, decisions: decisionList(open), whatIf: whatIf(uuid, () => job, failed), log: h("div", {}), logDetails: null };
     parts.logDetails = h("details", { class: "card", ontoggle: () => draw() }, h("summary", {}, h("h2", {}, "Event log")), parts.log);
     at("main").replaceChildren(h("p", { class: "crumbs" }, h("a", { href: "#/" }, "‹ All jobs")), parts.head, charts.element,
       parts.decisions.element, parts.whatIf.element, parts.logDetails);
