@@ -212,6 +212,7 @@ impl Run<'_> {
             checkpoints: self.plan.facts.checkpoints,
             container: None,
             last_told: None,
+            task: None,
         };
         self.submit(Command::SegmentStart(Box::new(facts)))
     }
