@@ -14,13 +14,23 @@ const HOPE: f64 = 0.3;
 /// A job is saved when it gets at least this share of its best chance.
 const WORTH_SAVING: f64 = 0.5;
 
+/// What a job that gives way is worth, of the chance that it would have if it got the most from its next iteration but one on.
+const BRIDGE: f64 = 0.5;
+
+/// With less of its best chance a job has lost something by a plan.
+const NEARLY: f64 = 0.97;
+
 /// A job with less than this chance gains nothing from more than a modest CPU.
 const NOTHING_TO_WIN: f64 = 0.05;
+
+fn can_win(one: &Contender) -> bool {
+    one.best_chance().max(one.bridge_with(one.most())) > NOTHING_TO_WIN
+}
 
 /// What a job gets when there is room for everyone: its wish, unless no CPU makes it likely enough to be on time; then what it would
 /// need of it is spared.
 pub fn reasonable(one: &Contender) -> Share {
-    if one.best_chance() > NOTHING_TO_WIN {
+    if can_win(one) {
         return Share { cpus: one.wish, standing: Standing::Unlimited };
     }
     Share { cpus: one.wish.min(one.modest.max(one.floor)), standing: Standing::GivesWay }
@@ -31,33 +41,44 @@ pub fn reasonable(one: &Contender) -> Share {
 /// Either all tasks always find room, at the price of fewer or smaller ones, or they only would if they were put on the nodes with care, and
 /// wait now and then: whichever lets more jobs be on time.
 pub fn share(nodes: Nodes, others: &Sizes, contenders: &[Contender]) -> Vec<Share> {
-    let (strict, expected) = plan(nodes, others, contenders, Sizes::always_placeable);
-    let gives_way =
-        |(share, one): (&Share, &Contender)| share.standing == Standing::GivesWay && one.best_chance() >= HOPE;
-    if contenders.len() > MOST_FOR_A_SECOND_PLAN || !strict.iter().zip(contenders).any(gives_way) {
+    let (strict, expected) = plan(nodes, others, contenders, Sizes::always_placeable, true);
+    let loses = |(share, one): (&Share, &Contender)| {
+        let could = one.best_chance().max(one.bridge_with(one.most()));
+        could >= HOPE && one.chance_with(share.cpus) < could * NEARLY
+    };
+    if contenders.len() > MOST_FOR_A_SECOND_PLAN || !strict.iter().zip(contenders).any(loses) {
         return strict;
     }
-    let waiting: Vec<Contender> = contenders.iter().cloned().map(Contender::waiting).collect();
-    let (loose, with_waits) = plan(nodes, others, &waiting, Sizes::packable);
-    if with_waits > expected { loose } else { strict }
+    let judged_by = |chance| -> Vec<Contender> { contenders.iter().cloned().map(|one| one.by(chance)).collect() };
+    let loose = plan(nodes, others, &judged_by(|prospect| prospect.waiting.max(BRIDGE * prospect.bridge)), Sizes::packable, false);
+    let queued = plan(nodes, others, &judged_by(|prospect| prospect.queueing.max(BRIDGE * prospect.bridge)), Sizes::packable_in_turn, false);
+    // The first of equally good ones: it needs the least luck.
+    let best = [loose, queued].into_iter().fold((strict, expected), |best, plan| if plan.1 > best.1 { plan } else { best });
+    best.0
 }
 
 /// Beyond so many jobs a plan takes too long to make two.
 const MOST_FOR_A_SECOND_PLAN: usize = 200;
 
 /// A plan, and how many jobs it is expected to let be on time.
-fn plan(nodes: Nodes, others: &Sizes, contenders: &[Contender], fits: fn(&Sizes, Nodes) -> bool) -> (Vec<Share>, f64) {
+fn plan(nodes: Nodes, others: &Sizes, contenders: &[Contender], fits: fn(&Sizes, Nodes) -> bool, strict: bool) -> (Vec<Share>, f64) {
     let mut plan = Plan::new(nodes, others, contenders, fits);
+    plan.strict = strict;
     plan.save();
     plan.raise();
     plan.leave_the_rest();
-    let expected = plan.shares.iter().zip(contenders).map(|(share, one)| one.chance_with(share.cpus)).sum();
+    let value = |(share, one): (&Share, &Contender)| match share.standing {
+        Standing::GivesWay => one.chance_with(share.cpus).max(BRIDGE * one.bridge_with(share.cpus)),
+        Standing::Saved | Standing::Unlimited => one.chance_with(share.cpus),
+    };
+    let expected = plan.shares.iter().zip(contenders).map(value).sum();
     (plan.shares, expected)
 }
 
 struct Plan<'a> {
     nodes: Nodes,
     fits: fn(&Sizes, Nodes) -> bool,
+    strict: bool,
     sizes: Sizes,
     contenders: &'a [Contender],
     shares: Vec<Share>,
@@ -68,7 +89,7 @@ impl<'a> Plan<'a> {
         let mut sizes = others.clone();
         contenders.iter().for_each(|one| sizes.add(one.floor));
         let shares = contenders.iter().map(|one| Share { cpus: one.floor, standing: Standing::GivesWay }).collect();
-        Plan { nodes, fits, sizes, contenders, shares }
+        Plan { nodes, fits, strict: true, sizes, contenders, shares }
     }
 
     /// Those that can be saved, the cheapest first; of equally cheap ones the surest.
@@ -98,7 +119,7 @@ impl<'a> Plan<'a> {
     fn leave_the_rest(&mut self) {
         // A task that runs is not made smaller for one that is to start: room that a saved job may still ask for is kept free.
         let mut reserved = self.sizes.clone();
-        for place in self.saved() {
+        for place in self.saved().into_iter().filter(|_| self.strict) {
             let (one, size) = (&self.contenders[place], self.shares[place].cpus);
             reserved.remove(size);
             reserved.add(size.max(one.most().saturating_sub(one.floor)));
@@ -109,7 +130,7 @@ impl<'a> Plan<'a> {
         std::mem::swap(&mut self.sizes, &mut reserved);
         for place in rest {
             let one = &self.contenders[place];
-            let most = if one.best_chance() > NOTHING_TO_WIN { one.most() } else { one.modest.max(one.floor) };
+            let most = if can_win(one) { one.most() } else { one.modest.max(one.floor) };
             self.give(place, one.falling(most, one.floor));
         }
     }

@@ -29,7 +29,8 @@ pub use effect::{Effect, EffectChange, EffectKey, react};
 pub use patience::{AwaitedReport, awaited_deadline, awaited_report, longest_wait_for_start, report_due};
 pub use prediction::asked_about;
 pub use recompute::{RecomputeError, recompute, recompute_progress};
-pub use round::{asks_for_a_round, round};
+pub use outlook::Outlooks;
+pub use round::{asks_for_a_round, next_to_begin, round, round_with};
 pub use state::{Attempt, Ending, Flag, JobState, Phase, Recorded, Run, Work};
 
 /// Version of the fold from events to state, and of what a decision makes of it; a changed meaning is a new version.
