@@ -1,6 +1,6 @@
 //! As many jobs on time as possible: the cheapest to save come first, the hopeless give way.
 
-use super::contender::Contender;
+use super::contender::{Contender, Prospect};
 use super::packing::{Nodes, Sizes};
 use super::{Share, Standing};
 use crate::qos::units::Cpus;
@@ -36,34 +36,61 @@ pub fn reasonable(one: &Contender) -> Share {
     Share { cpus: one.wish.min(one.modest.max(one.floor)), standing: Standing::GivesWay }
 }
 
+/// How tasks are put on nodes, and what is then to be expected of each job.
+struct Packing {
+    /// Whether all sizes find room.
+    fits: fn(&Sizes, Nodes) -> bool,
+    /// The chance of a job that has this CPU.
+    chance: fn(&Prospect) -> f64,
+    /// Room that saved jobs may still ask for is kept free of those that give way.
+    reserves: bool,
+}
+
+/// All tasks always find room.
+const ALWAYS: Packing = Packing { fits: Sizes::always_placeable, chance: |prospect| prospect.chance, reserves: true };
+
+/// All tasks would find room if they were put on the nodes with care; they wait now and then.
+const WITH_CARE: Packing = Packing {
+    fits: Sizes::packable,
+    chance: |prospect| prospect.waiting.max(BRIDGE * prospect.bridge),
+    reserves: false,
+};
+
+/// There are more tasks than find room: they take turns.
+const IN_TURN: Packing = Packing {
+    fits: Sizes::packable_in_turn,
+    chance: |prospect| prospect.queueing.max(BRIDGE * prospect.bridge),
+    reserves: false,
+};
+
 /// Sizes for `contenders`, in their order, beside `others`, which keep theirs.
 ///
-/// Either all tasks always find room, at the price of fewer or smaller ones, or they only would if they were put on the nodes with care, and
-/// wait now and then: whichever lets more jobs be on time.
+/// Either all tasks always find room, at the price of fewer or smaller ones, or they only would if they were put on the nodes with care, or
+/// they take turns: whichever lets more jobs be on time.
 pub fn share(nodes: Nodes, others: &Sizes, contenders: &[Contender]) -> Vec<Share> {
-    let (strict, expected) = plan(nodes, others, contenders, Sizes::always_placeable, true);
+    let (always, expected) = plan(nodes, others, contenders, &ALWAYS);
     let loses = |(share, one): (&Share, &Contender)| {
         let could = one.best_chance().max(one.bridge_with(one.most()));
         could >= HOPE && one.chance_with(share.cpus) < could * NEARLY
     };
-    if contenders.len() > MOST_FOR_A_SECOND_PLAN || !strict.iter().zip(contenders).any(loses) {
-        return strict;
+    if contenders.len() > MOST_FOR_MORE_PLANS || !always.iter().zip(contenders).any(loses) {
+        return always;
     }
-    let judged_by = |chance| -> Vec<Contender> { contenders.iter().cloned().map(|one| one.by(chance)).collect() };
-    let loose = plan(nodes, others, &judged_by(|prospect| prospect.waiting.max(BRIDGE * prospect.bridge)), Sizes::packable, false);
-    let queued = plan(nodes, others, &judged_by(|prospect| prospect.queueing.max(BRIDGE * prospect.bridge)), Sizes::packable_in_turn, false);
+    let other = |packing: &Packing| {
+        let judged: Vec<Contender> = contenders.iter().cloned().map(|one| one.by(packing.chance)).collect();
+        plan(nodes, others, &judged, packing)
+    };
     // The first of equally good ones: it needs the least luck.
-    let best = [loose, queued].into_iter().fold((strict, expected), |best, plan| if plan.1 > best.1 { plan } else { best });
-    best.0
+    let better = |best: (Vec<Share>, f64), plan: (Vec<Share>, f64)| if plan.1 > best.1 { plan } else { best };
+    [other(&WITH_CARE), other(&IN_TURN)].into_iter().fold((always, expected), better).0
 }
 
-/// Beyond so many jobs a plan takes too long to make two.
-const MOST_FOR_A_SECOND_PLAN: usize = 200;
+/// Beyond so many jobs a plan takes too long to make more than one.
+const MOST_FOR_MORE_PLANS: usize = 200;
 
 /// A plan, and how many jobs it is expected to let be on time.
-fn plan(nodes: Nodes, others: &Sizes, contenders: &[Contender], fits: fn(&Sizes, Nodes) -> bool, strict: bool) -> (Vec<Share>, f64) {
-    let mut plan = Plan::new(nodes, others, contenders, fits);
-    plan.strict = strict;
+fn plan(nodes: Nodes, others: &Sizes, contenders: &[Contender], packing: &Packing) -> (Vec<Share>, f64) {
+    let mut plan = Plan::new(nodes, others, contenders, packing);
     plan.save();
     plan.raise();
     plan.leave_the_rest();
@@ -77,19 +104,18 @@ fn plan(nodes: Nodes, others: &Sizes, contenders: &[Contender], fits: fn(&Sizes,
 
 struct Plan<'a> {
     nodes: Nodes,
-    fits: fn(&Sizes, Nodes) -> bool,
-    strict: bool,
+    packing: &'a Packing,
     sizes: Sizes,
     contenders: &'a [Contender],
     shares: Vec<Share>,
 }
 
 impl<'a> Plan<'a> {
-    fn new(nodes: Nodes, others: &Sizes, contenders: &'a [Contender], fits: fn(&Sizes, Nodes) -> bool) -> Self {
+    fn new(nodes: Nodes, others: &Sizes, contenders: &'a [Contender], packing: &'a Packing) -> Self {
         let mut sizes = others.clone();
         contenders.iter().for_each(|one| sizes.add(one.floor));
         let shares = contenders.iter().map(|one| Share { cpus: one.floor, standing: Standing::GivesWay }).collect();
-        Plan { nodes, fits, strict: true, sizes, contenders, shares }
+        Plan { nodes, packing, sizes, contenders, shares }
     }
 
     /// Those that can be saved, the cheapest first; of equally cheap ones the surest.
@@ -119,7 +145,7 @@ impl<'a> Plan<'a> {
     fn leave_the_rest(&mut self) {
         // A task that runs is not made smaller for one that is to start: room that a saved job may still ask for is kept free.
         let mut reserved = self.sizes.clone();
-        for place in self.saved().into_iter().filter(|_| self.strict) {
+        for place in self.saved().into_iter().filter(|_| self.packing.reserves) {
             let (one, size) = (&self.contenders[place], self.shares[place].cpus);
             reserved.remove(size);
             reserved.add(size.max(one.most().saturating_sub(one.floor)));
@@ -153,7 +179,7 @@ impl<'a> Plan<'a> {
         self.sizes.remove(before);
         for cpus in sizes {
             self.sizes.add(cpus);
-            if (self.fits)(&self.sizes, self.nodes) {
+            if (self.packing.fits)(&self.sizes, self.nodes) {
                 self.shares[place].cpus = cpus;
                 return true;
             }
