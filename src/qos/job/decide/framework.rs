@@ -46,6 +46,9 @@ pub fn attempt_start(state: &JobState, facts: FrameworkFacts) -> Result<Ruling, 
     if state.work != Work::None {
         return Err(Rejection::Stale("a start is under way"));
     }
+    if state.resizing_to.is_some() {
+        return Err(Rejection::Stale("the next start is for another CPU, which comes first"));
+    }
     let iteration = state.next_iteration();
     let attempt = match state.last_attempt {
         (last, number) if last == iteration => number.saturating_add(1),

@@ -1,7 +1,9 @@
 //! When a job ends with how much CPU, and how sure that is. What an arbitration over several jobs asks, too.
 
 use super::Predictive;
-use crate::qos::model::{Fitted, Left, Observation, Prior, Spell, chance, deviation, fit, hypotheses, middle, normal};
+use crate::qos::model::{
+    Fitted, Left, Observation, Prior, Spell, chance, deviation, fit, hypotheses, middle, normal, undisturbed,
+};
 use crate::qos::policy::view::{LongRunning, Repeated};
 use crate::qos::units::{Cpus, Span, Timestamp};
 
@@ -45,6 +47,8 @@ pub struct IterationForecast {
     pub fitted: Fitted,
     /// Between two iterations, without the planned pause.
     pub gap: Span,
+    /// The same, without the waits for a node that some of them contain.
+    undisturbed: Span,
     gap_spread: f64,
     pause: Span,
     at: Timestamp,
@@ -81,6 +85,7 @@ impl IterationForecast {
             part: part_left(&fitted, job),
             fitted,
             gap,
+            undisturbed: undisturbed(gaps, job.deployment_time),
             gap_spread: deviation(&residuals, GAP_SPREAD.0, GAP_SPREAD.1),
             pause: job.sleeping_time,
             at: job.at + job.ahead,
@@ -100,6 +105,18 @@ impl IterationForecast {
         // One that takes longer than it should takes some time more.
         let still = (one - elapsed).max(Span::from_micros(one.micros() / 30));
         IterationForecast { at: now + still, remaining: self.remaining.saturating_sub(1), part: None, ..self }
+    }
+
+    /// The same job after another iteration with `cpus`.
+    pub fn after_one_more(self, cpus: Cpus) -> Self {
+        let at = self.at + self.iteration(cpus) + self.pause + self.gap;
+        IterationForecast { at, remaining: self.remaining.saturating_sub(1), ..self }
+    }
+
+    /// The same job where it has to wait for no node. The waits that were measured are what others have left it before, and not a
+    /// property of it.
+    pub fn without_waits(self) -> Self {
+        IterationForecast { gap: self.gap.min(self.undisturbed), ..self }
     }
 
     /// The same job when each iteration waits for a node, for this share of an iteration on one CPU.
