@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use super::container::{self, Context};
 use super::leftovers::Found;
 use super::newest::Restoring;
-use super::records::{self, Execution, Finished};
+use super::records::{self, Execution, Finished, Phase};
 use super::{Segment, TRY_AGAIN, output};
 use crate::aside::aside;
 use crate::cgroup::CpuTime;
@@ -105,7 +105,7 @@ impl Context {
             CpuTime::default(),
         );
         // From its first step on the next agent finds it, should this one be killed.
-        self.note(&job, &execution, 0.0, false)?;
+        self.note(&job, &execution, 0.0, Phase::Starting)?;
         let since = clock::unix_seconds();
         let started = self.docker.start(&job.id, None, crate::docker::SLOW).await.context("starting the container");
         // Only an execution that runs takes the place of the one before, whose generations nobody restores then.
@@ -184,21 +184,24 @@ impl Context {
         since: f64,
     ) -> Result<Running> {
         let segment = container::segment(self, &execution, base);
-        self.note(&job, &execution, base, false)?;
-        let start = Start {
-            base,
-            restored,
-            runtime: "docker",
-            checkpoints: self.abilities.is_ok(),
-            container: Some(self.name()),
-        };
-        self.reporter.send(segment.words.start(&start, segment.limit));
+        self.note(&job, &execution, base, Phase::Starting)?;
+        self.reporter.send(segment.words.start(&self.start(base, restored), segment.limit));
+        // No kill loses it from here on: until then the next agent finds by the note that nobody may have been told.
+        if self.reporter.store().await {
+            self.note(&job, &execution, base, Phase::Runs)?;
+        }
         let follower = output::follow(self.docker.clone(), job.id.clone(), since, job.tty);
         Ok(Running { job, segment, execution, restored, follower })
     }
 
+    /// What is told of the start of a segment.
+    pub fn start(&self, base: f64, restored: Option<u64>) -> Start {
+        let checkpoints = self.abilities.is_ok();
+        Start { base, restored, runtime: "docker", checkpoints, container: Some(self.name()) }
+    }
+
     /// Writes down on this node what runs.
-    pub fn note(&self, job: &ContainerJob, execution: &Execution, base: f64, dumping: bool) -> Result<()> {
+    pub fn note(&self, job: &ContainerJob, execution: &Execution, base: f64, phase: Phase) -> Result<()> {
         let nanoseconds = |time: std::time::Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         let record = records::Segment {
             epoch: self.epoch,
@@ -207,7 +210,8 @@ impl Context {
             execution: execution.clone(),
             base,
             zero_ns: (nanoseconds(job.zero.total), nanoseconds(job.zero.user)),
-            dumping,
+            dumping: phase == Phase::Dumping,
+            reported: phase != Phase::Starting,
         };
         record.store(&self.local)
     }

@@ -82,8 +82,14 @@ impl Context {
         if !known {
             self.announce(&record.execution, record.base).await?;
         }
+        if !record.reported {
+            let words = super::words(&self.config, &record.execution, record.epoch);
+            let start = self.start(record.base, None);
+            let limit = super::container::segment(self, &record.execution, record.base).limit;
+            self.reporter.send(words.start(&start, limit));
+        }
         // From here on it is this epoch's: should this start be cut off, the next one finds it.
-        Segment { epoch: self.epoch, ..record.clone() }.store(&self.local)?;
+        Segment { epoch: self.epoch, reported: false, ..record.clone() }.store(&self.local)?;
         self.resume(&job, container.state.pid).await.context("taking up the container of an earlier agent")?;
         let used = job.cpu_time().unwrap_or_default();
         let base = record.base + used.total.as_secs_f64() / self.config.cpu_factor;
@@ -163,11 +169,15 @@ impl Context {
     /// Removes the job's empty groups.
     pub fn remove_groups(&self) {
         self.groups().iter().for_each(|group| self.cgroups.remove(group));
+        if self.config.cgroup_parent.as_deref() == Some(groups::TASK) {
+            self.bases().iter().for_each(|base| self.cgroups.remove_where_unused(groups::parent_of(base)));
+        }
     }
 
     /// The groups of this and earlier segments of the job on this node.
     pub fn groups(&self) -> Vec<String> {
-        groups::up_to(&self.cgroups, &self.group().path, &self.name(), self.epoch)
+        let name = self.name();
+        self.bases().iter().flat_map(|base| groups::up_to(&self.cgroups, base, &name, self.epoch)).collect()
     }
 }
 

@@ -148,6 +148,24 @@ pub struct Segment {
     pub zero_ns: (u64, u64),
     /// A dump is under way.
     pub dumping: bool,
+    /// That it has started is told, or written down to be told. Agents that did not know this never waited for it.
+    #[serde(default = "yes")]
+    pub reported: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// How far a segment has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Its first step may be done, and nobody knows of it.
+    Starting,
+    /// It runs, and that is on disk at least.
+    Runs,
+    /// A dump is under way.
+    Dumping,
 }
 
 impl Segment {
@@ -227,6 +245,7 @@ mod tests {
             base: 0.0,
             zero_ns: (0, 0),
             dumping: false,
+            reported: true,
         };
         segment(5).store(base.path()).unwrap();
         Segment::forget(base.path(), 4);

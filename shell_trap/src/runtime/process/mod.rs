@@ -27,7 +27,7 @@ use crate::aside::aside;
 use crate::cgroup::{Cgroups, CpuTime};
 use crate::config::Config;
 use crate::lease::{Lease, state};
-use crate::{clock, process};
+use crate::{clock, groups, process};
 
 /// What keeps the limit.
 #[derive(Debug)]
@@ -73,7 +73,9 @@ impl ProcessJob {
         let before = account::of_children();
         // Another run's keeper may still be ending that one: nothing of this run has the same name.
         let mark = traces::own_mark(name);
-        let group = Group::make(config.cgroup_parent.as_deref(), &traces::group_name(&mark), cores);
+        // The task's own group is where a process is made in any case.
+        let parent = config.cgroup_parent.as_deref().filter(|parent| *parent != groups::TASK);
+        let group = Group::make(parent, &traces::group_name(&mark), cores);
         let directories = group.as_ref().map(Group::directories).unwrap_or_default();
         let mut traces = Traces::of(mark, directories);
         // Before there is anything to keep.
