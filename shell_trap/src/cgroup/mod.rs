@@ -242,10 +242,13 @@ impl Cgroups {
         Err(anyhow!("{}: new processes come all the time", directory.display()))
     }
 
-    /// Removes a group from the hierarchies in which nothing is in it: Docker makes the path of a container's group in all of
-    /// them, and the framework its task's group in some.
-    pub fn remove_where_unused(&self, group: &str) {
-        for root in self.roots() {
+    /// Removes the empty group of a task from the hierarchies in which the framework makes none: those in which this process is
+    /// not in `own`, its task's. Docker makes the path of a container's group in all of them.
+    pub fn remove_beside(&self, group: &str, own: &str) {
+        let Hierarchy::V1(all) = &self.hierarchy else { return };
+        let this = std::process::id().cast_signed();
+        let made = |names: &[String]| names.iter().any(|name| self.group_of(this, name).as_deref() == Some(own));
+        for (root, _) in all.iter().filter(|(_, names)| !made(names)) {
             // The kernel refuses where there are processes or groups in it.
             let _ = fs::remove_dir(root.join(group.trim_start_matches('/')));
         }

@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use super::container::{self, Context};
 use super::leftovers::Found;
 use super::newest::Restoring;
-use super::records::{self, Execution, Finished, Phase};
+use super::records::{self, Execution, Finished};
 use super::{Segment, TRY_AGAIN, output};
 use crate::aside::aside;
 use crate::cgroup::CpuTime;
@@ -105,7 +105,7 @@ impl Context {
             CpuTime::default(),
         );
         // From its first step on the next agent finds it, should this one be killed.
-        self.note(&job, &execution, 0.0, Phase::Starting)?;
+        self.note(&job, &execution, 0.0, false)?;
         let since = clock::unix_seconds();
         let started = self.docker.start(&job.id, None, crate::docker::SLOW).await.context("starting the container");
         // Only an execution that runs takes the place of the one before, whose generations nobody restores then.
@@ -184,12 +184,18 @@ impl Context {
         since: f64,
     ) -> Result<Running> {
         let segment = container::segment(self, &execution, base);
-        self.note(&job, &execution, base, Phase::Starting)?;
+        self.note(&job, &execution, base, false)?;
         self.reporter.send(segment.words.start(&self.start(base, restored), segment.limit));
-        // No kill loses it from here on: until then the next agent finds by the note that nobody may have been told.
-        if self.reporter.store().await {
-            self.note(&job, &execution, base, Phase::Runs)?;
-        }
+        // A kill before it is on disk loses it; the next agent finds then that nobody may have been told. The job waits for
+        // none of that: what it is asked from here on must find it running.
+        let (reporter, local, epoch) = (self.reporter.clone(), self.local.clone(), self.epoch);
+        tokio::spawn(async move {
+            if reporter.store().await
+                && let Err(error) = records::note_told(&local, epoch)
+            {
+                tracing::warn!("a start may be told twice: {error:#}");
+            }
+        });
         let follower = output::follow(self.docker.clone(), job.id.clone(), since, job.tty);
         Ok(Running { job, segment, execution, restored, follower })
     }
@@ -201,7 +207,7 @@ impl Context {
     }
 
     /// Writes down on this node what runs.
-    pub fn note(&self, job: &ContainerJob, execution: &Execution, base: f64, phase: Phase) -> Result<()> {
+    pub fn note(&self, job: &ContainerJob, execution: &Execution, base: f64, dumping: bool) -> Result<()> {
         let nanoseconds = |time: std::time::Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         let record = records::Segment {
             epoch: self.epoch,
@@ -210,8 +216,7 @@ impl Context {
             execution: execution.clone(),
             base,
             zero_ns: (nanoseconds(job.zero.total), nanoseconds(job.zero.user)),
-            dumping: phase == Phase::Dumping,
-            reported: phase != Phase::Starting,
+            dumping,
         };
         record.store(&self.local)
     }

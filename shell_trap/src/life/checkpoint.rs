@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::container::Context;
 use super::grace::Step;
-use super::records::{Execution, Phase};
+use super::records::Execution;
 use super::{Segment, output};
 use crate::aside::aside;
 use crate::cgroup::CpuTime;
@@ -60,7 +60,7 @@ impl Context {
         seal: &Seal,
     ) -> Result<Published> {
         let abilities = self.abilities.as_ref().map_err(|why| anyhow::anyhow!("{why}"))?;
-        self.note(job, execution, segment.base, Phase::Dumping)?;
+        self.note(job, execution, segment.base, true)?;
         job.freeze().await?;
         // Frozen: the dump itself is not the job's work.
         let time = job.cpu_time().unwrap_or_default();

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 
 use super::begin::Running;
 use super::container::Context;
-use super::records::{Execution, Finished, Segment};
+use super::records::{self, Execution, Finished, Segment};
 use crate::cgroup::CpuTime;
 use crate::checkpoint::generations;
 use crate::docker::create::LABEL_JOB;
@@ -82,14 +82,14 @@ impl Context {
         if !known {
             self.announce(&record.execution, record.base).await?;
         }
-        if !record.reported {
+        if records::told(&self.local) < record.epoch {
             let words = super::words(&self.config, &record.execution, record.epoch);
             let start = self.start(record.base, None);
             let limit = super::container::segment(self, &record.execution, record.base).limit;
             self.reporter.send(words.start(&start, limit));
         }
         // From here on it is this epoch's: should this start be cut off, the next one finds it.
-        Segment { epoch: self.epoch, reported: false, ..record.clone() }.store(&self.local)?;
+        Segment { epoch: self.epoch, ..record.clone() }.store(&self.local)?;
         self.resume(&job, container.state.pid).await.context("taking up the container of an earlier agent")?;
         let used = job.cpu_time().unwrap_or_default();
         let base = record.base + used.total.as_secs_f64() / self.config.cpu_factor;
@@ -169,8 +169,8 @@ impl Context {
     /// Removes the job's empty groups.
     pub fn remove_groups(&self) {
         self.groups().iter().for_each(|group| self.cgroups.remove(group));
-        if self.config.cgroup_parent.as_deref() == Some(groups::TASK) {
-            self.bases().iter().for_each(|base| self.cgroups.remove_where_unused(groups::parent_of(base)));
+        if let (Some(groups::TASK), Some(own)) = (self.config.cgroup_parent.as_deref(), &self.group_parent) {
+            self.bases().iter().for_each(|base| self.cgroups.remove_beside(groups::parent_of(base), own));
         }
     }
 

@@ -148,24 +148,6 @@ pub struct Segment {
     pub zero_ns: (u64, u64),
     /// A dump is under way.
     pub dumping: bool,
-    /// That it has started is told, or written down to be told. Agents that did not know this never waited for it.
-    #[serde(default = "yes")]
-    pub reported: bool,
-}
-
-fn yes() -> bool {
-    true
-}
-
-/// How far a segment has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    /// Its first step may be done, and nobody knows of it.
-    Starting,
-    /// It runs, and that is on disk at least.
-    Runs,
-    /// A dump is under way.
-    Dumping,
 }
 
 impl Segment {
@@ -192,6 +174,22 @@ impl Segment {
         }
     }
 }
+
+/// The last segment of this node whose start is told, or on disk to be told; 0 when nobody knows of any. In a file of its own:
+/// it is written when that is so, whatever the segment does by then.
+pub fn told(local: &Path) -> u64 {
+    fs::read_to_string(local.join(TOLD)).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0)
+}
+
+/// The start of segment `epoch` is told, or on disk to be told.
+///
+/// # Errors
+/// When that cannot be written down.
+pub fn note_told(local: &Path, epoch: u64) -> Result<()> {
+    files::replace(&local.join(TOLD), epoch.to_string().as_bytes())
+}
+
+const TOLD: &str = "told";
 
 /// What does not parse is said and counts as missing.
 fn sensible<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
@@ -245,7 +243,6 @@ mod tests {
             base: 0.0,
             zero_ns: (0, 0),
             dumping: false,
-            reported: true,
         };
         segment(5).store(base.path()).unwrap();
         Segment::forget(base.path(), 4);

@@ -7,7 +7,6 @@ use tokio::time::{Instant, sleep};
 
 use super::checkpoint::{Next, Published, Undecided, after_failure};
 use super::grace::Step;
-use super::records::Phase;
 use super::renewing::guarded;
 use super::scene::{A_MOMENT, Scene, dismiss};
 use super::{TERMINATED, TRY_AGAIN, output};
@@ -140,7 +139,7 @@ impl Scene<'_> {
         let _ = stop.within(Step::Removed, A_MOMENT, self.context.docker.unpause(&self.job.id)).await;
         let limit = self.segment.limit * self.segment.factor;
         let _ = stop.within(Step::Removed, A_MOMENT, self.job.set_cores(limit)).await;
-        let _ = self.context.note(self.job, self.execution, self.segment.base, Phase::Runs);
+        let _ = self.context.note(self.job, self.execution, self.segment.base, false);
     }
 
     /// Whether the container is removed.

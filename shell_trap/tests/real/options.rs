@@ -53,7 +53,7 @@ fn a_published_port_answers_on_each_node_that_the_job_comes_to() {
             assert_eq!(start["restored_generation"], segment, "{}", task.log());
         }
         let bindings = &node.inspect(&job.hex())["HostConfig"]["PortBindings"];
-        let wanted = json!({format!("{INSIDE}/tcp"): [{"HostIp": "", "HostPort": assigned.to_string()}],
+        let wanted = json!({(format!("{INSIDE}/tcp")): [{"HostIp": "", "HostPort": assigned.to_string()}],
             "9/udp": [{"HostIp": "", "HostPort": fixed.to_string()}]});
         assert_eq!(bindings, &wanted, "segment {segment}");
         // The program has its socket still, and what it counts.
