@@ -13,7 +13,8 @@ use std::future::Future;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use nix::sys::signal::{Signal, killpg};
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -203,8 +204,10 @@ impl ProcessJob {
         if let Limiter::Duty(duty) = &self.limiter {
             duty.release();
         }
-        // One that is gone needs no signal.
-        let _ = killpg(self.session, signal);
+        // One that is gone needs no signal; one that does not lead its session yet would not get this one.
+        if killpg(self.session, signal) == Err(Errno::ESRCH) && self.ended.borrow().is_none() {
+            let _ = kill(self.session, signal);
+        }
     }
 
     /// What was used between the last look and the end is seen in the account of what was collected: the job's first process, with

@@ -198,6 +198,12 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(self.directory.join("log")).unwrap_or_default();
+            let from = log.lines().count().saturating_sub(40);
+            let last: Vec<&str> = log.lines().skip(from).collect();
+            println!("--- log of the daemon of {} ---\n{}", self.directory.display(), last.join("\n"));
+        }
         // Containers first: their shims would outlive the daemon.
         let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             let ids = self.containers();
