@@ -4,16 +4,9 @@ use std::os::unix::fs::MetadataExt as _;
 
 use serde_json::{Value, json};
 
-use crate::support::node::{OTHER_USER, Restores};
+use crate::support::node::{OTHER_USER, Restores, has_sys_resource};
 use crate::support::task::{Job, Task};
 use crate::support::{Bench, Node, Supervisor, eventually};
-
-/// The kernel lets root read and set the limits of another user's process: what CRIU needs for it.
-fn has_sys_resource() -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let set = status.lines().find_map(|line| line.strip_prefix("CapEff:")).unwrap().trim();
-    u64::from_str_radix(set, 16).unwrap() & (1 << 24) != 0
-}
 
 fn job<'a>(bench: &'a Bench, supervisor: &'a Supervisor, steps: u64) -> Job<'a> {
     let mut job = Job::new(bench, supervisor, steps, 5_000_000, 7, 4);
