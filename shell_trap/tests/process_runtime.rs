@@ -174,7 +174,8 @@ fn an_execution_that_kills_its_agent_at_its_start_is_reported_by_the_next_task()
     let shared = shared_directory();
     let supervisor = Supervisor::start();
     let url = supervisor.url();
-    let variables = [("SHELL_TRAP_SUPERVISOR", url.as_str()), ("SHELL_TRAP_CHECKPOINT_DIR", shared.path().to_str().unwrap())];
+    let variables =
+        [("SHELL_TRAP_SUPERVISOR", url.as_str()), ("SHELL_TRAP_CHECKPOINT_DIR", shared.path().to_str().unwrap())];
     let job = Job::new(&variables);
     supervisor.reply(503, serde_json::json!({}));
     for _ in 0..5 {
@@ -203,7 +204,8 @@ fn nobody_is_told_of_an_execution_that_did_not_begin() {
     let shared = shared_directory();
     let supervisor = Supervisor::start();
     let url = supervisor.url();
-    let variables = [("SHELL_TRAP_SUPERVISOR", url.as_str()), ("SHELL_TRAP_CHECKPOINT_DIR", shared.path().to_str().unwrap())];
+    let variables =
+        [("SHELL_TRAP_SUPERVISOR", url.as_str()), ("SHELL_TRAP_CHECKPOINT_DIR", shared.path().to_str().unwrap())];
     let job = Job::new(&variables);
     // While it waits for the lease, its own file, which it starts everything by, becomes no program.
     let base = shared.path().join(job.uuid.replace('-', ""));

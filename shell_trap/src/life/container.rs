@@ -8,11 +8,11 @@ use tokio::time::{Instant, sleep};
 
 use super::begin::{self, Begun};
 use super::grace::{Step, Stop};
+use super::records;
 use super::renewing::guarded;
 use super::scene::{Scene, dismiss};
 use super::stopping::Stopped;
 use super::watch::{Outcome, Watch};
-use super::records;
 use super::{FOR_EVER, Segment, TERMINATED};
 use crate::cgroup::Cgroups;
 use crate::compat::MyCgroup;

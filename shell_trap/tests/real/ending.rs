@@ -135,7 +135,10 @@ fn the_published_seven_arguments_survive_resizes() {
         }
         let container = node.inspect(&job.hex());
         // The published call is `docker run -di`.
-        assert_eq!((&container["Config"]["OpenStdin"], &container["HostConfig"]["Memory"]), (&json!(true), &json!(256 << 20)));
+        assert_eq!(
+            (&container["Config"]["OpenStdin"], &container["HostConfig"]["Memory"]),
+            (&json!(true), &json!(256 << 20))
+        );
         job.works(10);
         if segment < 2 {
             task.stop();

@@ -93,8 +93,14 @@ fn privileging(bench: &Bench, name: &str) -> Node {
     let runc = program(&bench.base.join(format!("{name}-runc")), &format!("{script}\nexec {} \"$@\"", find.display()));
     let entry = format!("SHELL_TRAP_RUNC={runc} exec {AGENT} oci-runtime \"$@\"");
     let entry = program(&bench.base.join(format!("{name}-entry")), &entry);
-    let options =
-        ["--add-runtime", &format!("shell_trap={entry}"), "--add-runtime", &format!("here={runc}"), "--default-runtime", "here"];
+    let options = [
+        "--add-runtime",
+        &format!("shell_trap={entry}"),
+        "--add-runtime",
+        &format!("here={runc}"),
+        "--default-runtime",
+        "here",
+    ];
     bench.node_with(name, options.map(str::to_owned).to_vec())
 }
 

@@ -100,7 +100,11 @@ impl<'a> Job<'a> {
             command.env_remove(name);
         }
         let url = |path: &str| format!("{}/{path}", self.supervisor.url());
-        command.arg(self.hex()).arg(self.bench.shared()).arg(IMAGE).args([url("initMarathonApp"), url("endMarathonApp")]);
+        command
+            .arg(self.hex())
+            .arg(self.bench.shared())
+            .arg(IMAGE)
+            .args([url("initMarathonApp"), url("endMarathonApp")]);
         command.arg(options).arg(command_line);
         command
     }
