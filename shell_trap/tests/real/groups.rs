@@ -153,8 +153,7 @@ fn in_the_task_s_own_group_a_container_is_counted_with_the_task_and_ends_with_it
     job.works(5);
     bench.enough();
     assert_eq!(task.wait().code(), Some(7), "{}", task.log());
-    let complete = format!("complete {}", bench.progress().unwrap().0);
-    assert!(task.log().contains(&complete), "{}", task.log());
+    assert!(task.log().contains(&bench.complete()), "{}", task.log());
     assert_eq!(find(&format!("{}*", job.hex())), Vec::<PathBuf>::new());
 }
 

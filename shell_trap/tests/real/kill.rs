@@ -21,7 +21,7 @@ fn a_kill_at_any_moment_is_recovered_from_by_the_next_start() {
     let bench = Bench::new();
     let supervisor = Supervisor::start();
     let node = bench.node("a", Restores::Runtime);
-    let job = Job::new(&bench, &supervisor, 16_000, 5_000_000, 7, 4);
+    let job = Job::new(&bench, &supervisor, 1_000_000, 5_000_000, 7, 4);
     let seed = fastrand::u64(..);
     println!("seed {seed}");
     let mut random = fastrand::Rng::with_seed(seed);
@@ -50,9 +50,11 @@ fn a_kill_at_any_moment_is_recovered_from_by_the_next_start() {
     assert_eq!(running(&node), 1);
     let before = bench.progress().unwrap().0;
     println!("after {RUNS} kills: at step {before}, {} starts, generations {:?}", known, job.generations());
+    job.works(20);
+    bench.enough();
     let status = task.wait();
     assert_eq!(status.code(), Some(7), "seed {seed}: {}", task.log());
-    assert!(task.log().contains("complete 16000"), "seed {seed}: {}", task.log());
+    assert!(task.log().contains(&bench.complete()), "seed {seed}: {}", task.log());
     assert_eq!(node.containers(), Vec::<String>::new());
     let ends = supervisor.posted("/endMarathonApp");
     assert_eq!(ends.len(), 1);

@@ -32,6 +32,17 @@ pub enum Restores {
     Nothing,
 }
 
+impl Restores {
+    /// How the agent calls it.
+    pub fn said(self) -> &'static str {
+        match self {
+            Restores::Runtime => "restore=OCI runtime \"shell_trap\" ",
+            Restores::Engine => "restore=Engine API (experimental) ",
+            Restores::Nothing => "no checkpoints",
+        }
+    }
+}
+
 impl Bench {
     pub fn new() -> Self {
         static CRIU: OnceLock<PathBuf> = OnceLock::new();
@@ -73,6 +84,11 @@ impl Bench {
     /// What the workloads have done by now is enough: the step under way is their last.
     pub fn enough(&self) {
         std::fs::write(self.base.join("progress/enough"), "").unwrap();
+    }
+
+    /// What a workload says at its end when no step was lost, repeated or changed.
+    pub fn complete(&self) -> String {
+        format!("complete {}\n", self.progress().unwrap().0)
     }
 
     /// Workloads that are started from here on do all their steps.
