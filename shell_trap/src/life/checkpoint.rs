@@ -14,7 +14,7 @@ use crate::aside::aside;
 use crate::cgroup::CpuTime;
 use crate::checkpoint::manifest::{self, Manifest};
 use crate::checkpoint::{criu, dump, generations};
-use crate::clock;
+use crate::{clock, groups};
 use crate::layer::pack;
 use crate::runtime::Running as _;
 use crate::runtime::docker::ContainerJob;
@@ -61,6 +61,10 @@ impl Context {
     ) -> Result<Published> {
         let abilities = self.abilities.as_ref().map_err(|why| anyhow::anyhow!("{why}"))?;
         self.note(job, execution, segment.base, true)?;
+        if self.config.cgroup_parent.as_deref() == Some(groups::TASK) {
+            // The framework's own limit, of a task that is about to end. The container has the same.
+            self.cgroups.lift_quota(groups::parent_of(&job.group));
+        }
         job.freeze().await?;
         // Frozen: the dump itself is not the job's work.
         let time = job.cpu_time().unwrap_or_default();
