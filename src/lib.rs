@@ -25,6 +25,7 @@
 //!
 //! - [`launcher`] introduces a job to the supervisor and submits it; its `wrapper.sh` is what sends the reports
 //! - [`local`] is a cluster on this machine, for trying out and for tests; [`demo`] and [`workload`] build on it
+//! - [`replay`] computes recorded decisions again, as they were and as they would have been under another policy
 //! - [`cli`], [`config`], [`credentials`], [`token`], [`logging`], [`shutdown`]: a program that can be run
 //! - [`supervise`] puts a supervisor together; [`api`] holds the documents on the wire; [`clock`] is the only place that reads the
 //!   time
@@ -47,6 +48,7 @@ pub mod logging;
 pub mod openstack;
 pub mod published;
 pub mod qos;
+pub mod replay;
 pub mod shutdown;
 pub mod simulation;
 pub mod supervise;

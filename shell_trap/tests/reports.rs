@@ -55,7 +55,7 @@ fn words() -> Words {
 }
 
 fn start() -> Start {
-    Start { base: 0.0, restored: None, runtime: "docker", checkpoints: true, container: None }
+    Start { base: 0.0, restored: None, runtime: "docker", checkpoints: true, container: None, task: None }
 }
 
 #[tokio::test(flavor = "current_thread")]

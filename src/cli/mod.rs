@@ -3,6 +3,7 @@
 //! Every command ends with 0 when it did what it was asked to, 1 when that failed, 2 when it was asked wrongly, which includes
 //! settings that cannot hold. Results go to standard output, everything else to standard error.
 
+pub mod audit;
 pub mod cancel;
 pub mod completions;
 pub mod delay;
@@ -15,10 +16,12 @@ pub mod man;
 pub mod monasca;
 mod present;
 pub mod remote;
+pub mod replay;
 pub mod show;
 pub mod simulate;
 pub mod supervisor;
 pub mod supervisor_args;
+mod which_job;
 mod workload;
 
 use std::future::Future;
@@ -48,6 +51,8 @@ enum Command {
     Demo(demo::DemoArgs),
     Jobs(jobs::JobsArgs),
     Show(show::ShowArgs),
+    Audit(audit::AuditArgs),
+    Replay(Box<replay::ReplayArgs>),
     Simulate(Box<simulate::SimulateArgs>),
     Cancel(cancel::CancelArgs),
     Log(log::LogArgs),
@@ -76,6 +81,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     let done = match command {
         // It has more to say than done or failed: what the jobs did, and which signal ended it.
         Command::Demo(args) => return demo::run(&args, out.lock()),
+        // A difference is its own exit code, after everything was printed.
+        Command::Replay(args) => return replay::run(&args, out.lock()),
         Command::Launch(args) => block_on(async {
             let launched = launch::execute(args, Arc::new(SystemClock), Arc::new(say)).await?;
             Ok(io::Write::write_all(&mut io::stdout(), format!("{launched}\n").as_bytes())?)
@@ -84,6 +91,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Local(args) => local::run(args, out.lock()),
         Command::Jobs(args) => block_on(jobs::run(args, out, &say)),
         Command::Show(args) => block_on(show::run(args, out, &say)),
+        Command::Audit(args) => block_on(audit::run(args, out, &say)),
         Command::Simulate(args) => simulate::run(&args, out.lock()),
         Command::Cancel(args) => block_on(cancel::run(args, out, &say)),
         Command::Log(args) => log::run(args, out.lock()),

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use serde::de::Error as _;
 use serde::ser::{Error as _, SerializeStruct};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::events::chain::EventHash;
@@ -177,6 +178,46 @@ impl Serialize for StoredEvent {
     }
 }
 
+impl<'de> Deserialize<'de> for StoredEvent {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Public { seq, job, version, kind, schema, at, data, hash } = Public::deserialize(deserializer)?;
+        let stream = match job.as_str() {
+            CLUSTER => StreamId::Cluster,
+            uuid => uuid
+                .parse()
+                .map(StreamId::Job)
+                .map_err(|_| D::Error::custom(format_args!("`job` is {uuid:?}; it should be a uuid or `{CLUSTER}`")))?,
+        };
+        let instant = chrono::DateTime::parse_from_rfc3339(&at)
+            .map_err(|_| D::Error::custom(format_args!("`at` is {at:?}; it should be an RFC 3339 instant")))?;
+        let hash = hash.parse().map_err(|error| D::Error::custom(format_args!("`hash`: {error}")))?;
+        Ok(StoredEvent {
+            seq,
+            stream,
+            version,
+            kind: Cow::Owned(kind),
+            schema,
+            at: Timestamp::from_micros(instant.timestamp_micros()),
+            data: data.get().as_bytes().to_vec(),
+            hash,
+        })
+    }
+}
+
+/// The public form, as it is read.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Public {
+    seq: Seq,
+    job: String,
+    version: Version,
+    kind: String,
+    schema: u16,
+    at: String,
+    data: Box<RawValue>,
+    hash: String,
+}
+
 /// `at` as RFC 3339 in UTC with microseconds; nothing when it is outside the calendar.
 fn rfc3339(at: Timestamp) -> Option<String> {
     let at = chrono::DateTime::from_timestamp_micros(at.micros())?;
@@ -216,6 +257,9 @@ mod tests {
                 EventHash::GENESIS
             )
         );
+        assert_eq!(serde_json::from_str::<StoredEvent>(&json).unwrap(), event);
+        let wrong = json.replace("\"cluster\"", "\"clusters\"");
+        assert!(serde_json::from_str::<StoredEvent>(&wrong).unwrap_err().to_string().contains("`job`"));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! - [`envelope`]: what every event carries around its payload
 //! - [`chain`]: the hash chain over all events
 //! - [`store`]: SQLite, the writer thread, the readers
+//! - [`source`]: a log in a file, database or exported lines
 //! - [`upcast`]: old payloads brought to the newest schema, on read
 //!
 //! All but [`job`] and [`cluster`] is generic over the payload: a kind, a schema number and JSON text.
@@ -13,5 +14,6 @@ pub mod chain;
 pub mod cluster;
 pub mod envelope;
 pub mod job;
+pub mod source;
 pub mod store;
 pub mod upcast;

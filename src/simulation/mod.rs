@@ -12,14 +12,14 @@ pub mod arbiter;
 pub mod candidate;
 pub mod cluster;
 pub mod compare;
-mod engine;
+pub(crate) mod engine;
 pub mod model;
 pub mod outcome;
 pub mod perturbed;
 pub mod plot;
 pub mod report;
 pub mod statistics;
-mod supervised;
+pub(crate) mod supervised;
 pub mod world;
 
 pub use arbiter::{Arbiter, NoArbiter, Sharing};

@@ -40,7 +40,7 @@ if [ -z "$execution" ]; then
     echo "$execution $segment 0" > "$dir/state"
     post /initMarathonApp "{\"uuid\":\"$SHELL_TRAP_UUID\",\"started_at\":$(now),\"sent_at\":$(now),\"execution\":\"$execution\"}"
 fi
-post "$samples" "{$(measured),\"kind\":\"start\",\"execution\":\"$execution\",\"base_cpu_seconds\":$(seconds "$base"),\"runtime\":\"process\",\"checkpoints\":true}"
+post "$samples" "{$(measured),\"kind\":\"start\",\"execution\":\"$execution\",\"base_cpu_seconds\":$(seconds "$base"),\"runtime\":\"process\",\"task\":\"${MESOS_TASK_ID:-}\",\"checkpoints\":true}"
 last=$(millis)
 while :; do
     sleep 0.1

@@ -203,7 +203,8 @@ impl Context {
     /// What is told of the start of a segment.
     pub fn start(&self, base: f64, restored: Option<u64>) -> Start {
         let checkpoints = self.abilities.is_ok();
-        Start { base, restored, runtime: "docker", checkpoints, container: Some(self.name()) }
+        let (container, task) = (Some(self.name()), self.config.task.clone());
+        Start { base, restored, runtime: "docker", checkpoints, container, task }
     }
 
     /// Writes down on this node what runs.

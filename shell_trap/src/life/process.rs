@@ -57,7 +57,8 @@ async fn live(
     let execution = Execution::begin();
     let limit = super::container::limit(config.cpus, config.cpu_factor, account::cores_of_node());
     let words = words(config, &execution, epoch);
-    let start = Start { base: 0.0, restored: None, runtime: "process", checkpoints: false, container: None };
+    let task = config.task.clone();
+    let start = Start { base: 0.0, restored: None, runtime: "process", checkpoints: false, container: None, task };
     let first = [words.init(execution.started_at), words.start(&start, limit)];
     if let Some(job_dir) = job_dir {
         let preparing = prepare(reporter, job_dir.to_owned(), epoch, execution.clone(), &first);

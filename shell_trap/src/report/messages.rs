@@ -41,6 +41,8 @@ pub struct Start {
     pub checkpoints: bool,
     /// The container's name.
     pub container: Option<String>,
+    /// The framework's task that the agent runs in.
+    pub task: Option<String>,
 }
 
 /// Why a segment has ended.
@@ -98,6 +100,7 @@ impl Words {
             ("limit", Some(json!(limit))),
             ("checkpoints", Some(json!(start.checkpoints))),
             ("container", start.container.clone().map(Value::from)),
+            ("task", start.task.clone().map(Value::from)),
         ];
         self.message(Target::Boundary, values("start", Cpu::default()), &more)
     }
@@ -126,13 +129,19 @@ mod tests {
     fn the_words_are_those_of_the_contract() {
         let uuid: JobId = "1b4e28ba2fa111d2883f0016d3cca427".parse().unwrap();
         let words = Words { uuid, execution: "e".into(), segment: 3, hostname: "n".into() };
-        let start =
-            Start { base: 1.5, restored: Some(2), runtime: "docker", checkpoints: true, container: Some("ab".into()) };
+        let start = Start {
+            base: 1.5,
+            restored: Some(2),
+            runtime: "docker",
+            checkpoints: true,
+            container: Some("ab".into()),
+            task: Some("a.1".into()),
+        };
         let mut body = words.start(&start, 0.5).body;
         assert!(body.remove("at").unwrap().as_f64().unwrap() > 1e9);
         let expected = json!({"kind": "start", "user_seconds": 0.0, "system_seconds": 0.0, "execution": "e", "segment": 3,
             "hostname": "n", "base_cpu_seconds": 1.5, "restored_generation": 2, "runtime": "docker", "limit": 0.5,
-            "checkpoints": true, "container": "ab"});
+            "checkpoints": true, "container": "ab", "task": "a.1"});
         assert_eq!(Value::Object(body), expected);
         let body = words.init(5.25).body;
         assert_eq!(

@@ -20,7 +20,7 @@ const AT_ONCE: usize = 8;
 pub struct MesosSource {
     marathon: Arc<MarathonClient>,
     mesos: MesosClient,
-    /// The task that each job's segment was found to run in.
+    /// The task that each job's segment was found to run in, where its agent does not name it.
     tasks: BTreeMap<JobId, Bound>,
 }
 
@@ -76,7 +76,8 @@ impl MesosSource {
         Ok(readings.collect())
     }
 
-    /// The task of each job's segment, where that is certain.
+    /// The task of each job's segment, where that is certain: the one that its agent names, or of an agent that names none the one that
+    /// had started before the segment.
     fn match_up<'a>(
         &mut self,
         jobs: &'a [RunningJob],
@@ -94,6 +95,12 @@ impl MesosSource {
             let Ok(id) = job.name.parse::<AppId>() else { continue };
             // Of two tasks nobody knows which one the segment runs in.
             let Some([task]) = of_app.get(&id).map(Vec::as_slice) else { continue };
+            if let Some(own) = &job.task {
+                if task.id == *own {
+                    found.push((job, *task));
+                }
+                continue;
+            }
             let bound = Bound { segment: job.segment, since: job.since, task: task.id.clone() };
             let belongs = match self.tasks.get(&job.job) {
                 Some(before) if (before.segment, before.since) == (job.segment, job.since) => before.task == task.id,
@@ -154,7 +161,7 @@ mod tests {
     fn job(segment: u64, second: i64) -> RunningJob {
         let minute = DateTime::parse_from_rfc3339("2026-11-20T10:00:00Z").unwrap().timestamp_micros();
         let since = Timestamp::from_micros(minute) + Span::from_secs(second);
-        RunningJob { job: JobId::from_bytes([1; 16]), name: "/a".into(), segment, since, recorded: None }
+        RunningJob { job: JobId::from_bytes([1; 16]), name: "/a".into(), segment, since, task: None, recorded: None }
     }
 
     fn found(source: &mut MesosSource, job: RunningJob, tasks: &[MarathonTask]) -> Option<String> {
@@ -184,6 +191,16 @@ mod tests {
         let old = [task("old", "2026-11-20T10:00:01.000Z")];
         assert!(found(&mut source, job(1, 2), &old).is_some());
         assert_eq!(found(&mut source, job(2, 32), &old), None);
+    }
+
+    /// On a busy machine the report of a segment overtakes the word that its task runs.
+    #[test]
+    fn a_task_that_the_agent_names_is_its_own_whenever_it_is_said_to_have_started() {
+        let named = |segment, second| RunningJob { task: Some("new".into()), ..job(segment, second) };
+        let new = task("new", "2026-11-20T10:00:31.000Z");
+        assert_eq!(found(&mut source(), named(2, 2), std::slice::from_ref(&new)), Some("new".into()));
+        let other = task("other", "2026-11-20T10:00:01.000Z");
+        assert_eq!(found(&mut source(), named(2, 2), std::slice::from_ref(&other)), None);
     }
 
     #[test]

@@ -38,6 +38,8 @@ pub struct RunningJob {
     pub segment: u64,
     /// When the segment's start was known here. Whatever started later is not of this segment.
     pub since: Timestamp,
+    /// The framework's task that the segment runs in, when its agent says so.
+    pub task: Option<String>,
     /// What the log has of the segment.
     pub recorded: Option<Recorded>,
 }

@@ -81,13 +81,13 @@ fn running(state: &JobState) -> Option<RunningJob> {
         return None;
     }
     let (job, name) = (state.registered.job, state.registered.name.clone());
-    let (segment, since, recorded) = match &execution.segment {
+    let (segment, since, task, recorded) = match &execution.segment {
         Some(segment) if !segment.running => return None,
         Some(segment) => {
             let recorded = Recorded { at: segment.sampled_at, cpu: segment.cpu };
-            (segment.number, segment.known_since, Some(recorded))
+            (segment.number, segment.known_since, segment.task.clone(), Some(recorded))
         }
-        None => (0, execution.looked_at, None),
+        None => (0, execution.looked_at, None, None),
     };
-    Some(RunningJob { job, name, segment, since, recorded })
+    Some(RunningJob { job, name, segment, since, task, recorded })
 }

@@ -20,7 +20,14 @@ fn second(second: i64) -> Timestamp {
 
 /// The job's segment, known since `since`.
 fn job(segment: u64, since: i64) -> RunningJob {
-    RunningJob { job: JobId::from_bytes([1; 16]), name: "/a".into(), segment, since: second(since), recorded: None }
+    RunningJob {
+        job: JobId::from_bytes([1; 16]),
+        name: "/a".into(),
+        segment,
+        since: second(since),
+        task: None,
+        recorded: None,
+    }
 }
 
 fn series(part: &str, name: &str, id: &str, value: f64) -> Series {

@@ -30,6 +30,18 @@ pub struct SegmentStarted {
     pub checkpoints: Option<bool>,
     /// The container's name.
     pub container: Option<String>,
+    /// The framework's task that the agent runs in; none when it does not say, and in events of schema 1.
+    pub task: Option<String>,
+}
+
+impl SegmentStarted {
+    /// Agents did not name their task to schema 1.
+    pub(super) fn from_schema_1(mut data: Value) -> Value {
+        if let Some(fields) = data.as_object_mut() {
+            fields.insert("task".into(), Value::Null);
+        }
+        data
+    }
 }
 
 /// CPU time of a running segment, as it was when the job was looked at.

@@ -14,6 +14,7 @@
 mod append;
 mod filesystem;
 mod insert;
+mod integrity;
 mod lock;
 mod log;
 mod offline;
@@ -23,6 +24,7 @@ mod readers;
 mod replay;
 mod rows;
 mod schema;
+mod select;
 mod stats;
 mod tail;
 mod verify;
@@ -38,14 +40,16 @@ use std::thread::JoinHandle;
 use tokio::sync::{broadcast, mpsc};
 
 pub use append::{Append, AppendError, Appended, Cursor, NewEffect, NewReply, OutboxChange, StreamAppend};
+pub use integrity::integrity;
 pub use log::EventLog;
 pub use offline::{BackupError, OfflineLog};
 pub use options::{OpenError, StoreOptions};
 pub use read::{JobFilter, ReadError};
 pub use replay::Replay;
 pub use rows::{JobCursor, JobRow, OutboxRow, StoredReply};
+pub use select::EventFilter;
 pub use stats::{COMMIT_BUCKETS_MICROS, Health, LogStats};
-pub use verify::{VerifyReport, verify};
+pub use verify::{ExpectedHead, Fault, VerifyReport, verify};
 pub use writer::OnUnknownOutcome;
 
 use lock::DirLock;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
 
+use crate::events::chain::Head;
 use crate::events::envelope::StoredEvent;
 use crate::events::store::read::ReadError;
 use crate::events::store::replay::{self, Replay};
@@ -47,6 +48,14 @@ impl OfflineLog {
         each: impl FnMut(&StoredEvent) -> Result<(), E>,
     ) -> Result<(), E> {
         replay::for_each_event(&self.conn, scope, each)
+    }
+
+    /// Where the log ends now.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn head(&self) -> Result<Head, ReadError> {
+        Ok(schema::read_head(&self.conn)?)
     }
 
     /// Writes a consistent copy of the whole database to the new file `to` (mode 0600), as one file without a WAL.

@@ -53,6 +53,8 @@ pub struct Segment {
     pub running: bool,
     /// Where it runs.
     pub hostname: Option<String>,
+    /// The framework's task that it runs in, when its agent says so.
+    pub task: Option<String>,
 }
 
 /// The latest decision about a long-running job.
@@ -118,6 +120,7 @@ impl Execution {
             ended_with: None,
             running: true,
             hostname: started.hostname.clone(),
+            task: started.task.clone(),
         });
         execution
     }
@@ -151,6 +154,7 @@ impl Execution {
             ended_with: None,
             running: true,
             hostname: None,
+            task: None,
         });
         if segment.number == sample.segment {
             segment.cpu = segment.cpu.max(sample.cpu);

@@ -39,6 +39,7 @@ impl World<'_> {
             limit: Some(held),
             checkpoints: Some(true),
             container: None,
+            task: None,
             last_told: None,
             hostname: Some(self.hostname(job)),
         };

@@ -99,7 +99,14 @@ mod tests {
     /// Of which this was recorded: second, and CPU-seconds.
     fn job(recorded: Option<(i64, i64)>) -> RunningJob {
         let recorded = recorded.map(|(second, cpu)| Recorded { at: at(second), cpu: Span::from_secs(cpu) });
-        RunningJob { job: JobId::from_bytes([1; 16]), name: "/a".into(), segment: 0, since: at(100), recorded }
+        RunningJob {
+            job: JobId::from_bytes([1; 16]),
+            name: "/a".into(),
+            segment: 0,
+            since: at(100),
+            task: None,
+            recorded,
+        }
     }
 
     fn stretch(from: i64, to: i64, period: u64) -> Stretch {

@@ -31,6 +31,7 @@ fn started(segment: u64, from: i64, limit: Cpus) -> SegmentStarted {
         limit: Some(limit),
         checkpoints: Some(true),
         container: None,
+        task: None,
     }
 }
 

@@ -39,6 +39,7 @@ pub fn start(state: &JobState, facts: SegmentStartFacts, now: Timestamp) -> Resu
             limit: facts.limit,
             checkpoints: facts.checkpoints,
             container: facts.container,
+            task: facts.task,
         }
         .into(),
     ];

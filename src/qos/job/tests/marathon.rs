@@ -51,6 +51,7 @@ pub fn segment_facts(number: u64, seconds: i64, base: i64) -> SegmentStartFacts 
         limit: Some(Cpus::from_milli(1000)),
         checkpoints: Some(true),
         container: None,
+        task: None,
         last_told: None,
     }
 }
