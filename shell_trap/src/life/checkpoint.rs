@@ -14,10 +14,10 @@ use crate::aside::aside;
 use crate::cgroup::CpuTime;
 use crate::checkpoint::manifest::{self, Manifest};
 use crate::checkpoint::{criu, dump, generations};
-use crate::{clock, groups};
 use crate::layer::pack;
 use crate::runtime::Running as _;
 use crate::runtime::docker::ContainerJob;
+use crate::{clock, groups};
 
 /// For the copy of the output; it is also in the task's sandbox.
 const ARCHIVING: Duration = Duration::from_secs(2);

@@ -56,7 +56,8 @@ impl TaskGroup {
     fn limit(&self, cores: f64) {
         let quota = (cores * 100_000.0).to_string();
         let written = self.directories.iter().any(|directory| {
-            let file = ["cpu.cfs_quota_us", "cpu.max"].map(|name| directory.join(name)).into_iter().find(|f| f.exists());
+            let file =
+                ["cpu.cfs_quota_us", "cpu.max"].map(|name| directory.join(name)).into_iter().find(|f| f.exists());
             file.is_some_and(|file| std::fs::write(file, &quota).is_ok())
         });
         assert!(written, "no group of {} has a limit", self.name);

@@ -46,8 +46,13 @@ fn a_kill_at_any_moment_is_recovered_from_by_the_next_start() {
         assert!(running(&node) <= 1, "seed {seed}, run {run}");
     }
     let mut task = job.start(&node, 2.0);
-    job.started(&mut task, known);
-    assert_eq!(running(&node), 1);
+    // What it tells first may be the start of a segment whose agent was killed before it could.
+    eventually("a running container of this task", || {
+        let log = task.log();
+        let goes_on =
+            ["started anew", "restored generation", "the job still runs here"].iter().any(|w| log.contains(w));
+        (goes_on && running(&node) == 1).then_some(())
+    });
     let before = bench.progress().unwrap().0;
     println!("after {RUNS} kills: at step {before}, {} starts, generations {:?}", known, job.generations());
     job.works(20);
