@@ -265,6 +265,7 @@ fn seconds(times: &str) -> f64 {
 fn it_is_the_same_with_control_groups_of_version_two() {
     let tests = [
         "a_group_of_version_two_limits_stands_still_and_is_counted",
+        "a_task_s_group_of_version_two_makes_room_for_groups_with_limits",
         "all_processes_of_a_job_end_with_an_agent_that_is_killed",
         "all_processes_of_another_user_s_job_end_as_root_s_do",
         "a_keeper_that_still_ends_the_last_run_leaves_the_next_one_alone",
@@ -273,6 +274,37 @@ fn it_is_the_same_with_control_groups_of_version_two() {
         "what_an_agent_left_that_was_killed_with_its_keeper_is_ended_by_the_next_start",
     ];
     own_kernel::run(&tests, &[]);
+}
+
+#[test]
+#[ignore = "for a kernel of its own"]
+fn a_task_s_group_of_version_two_makes_room_for_groups_with_limits() {
+    let cgroups = Cgroups::find().unwrap();
+    let group = cgroups.directory("/mesos-task");
+    std::fs::create_dir(&group).unwrap();
+    let pass_on = |directory: &std::path::Path| std::fs::write(directory.join("cgroup.subtree_control"), "+cpu");
+    pass_on(group.parent().unwrap()).unwrap();
+    let mut tasks = [(); 3].map(|()| Command::new("sleep").arg("600").spawn().unwrap());
+    for task in &tasks {
+        std::fs::write(group.join("cgroup.procs"), task.id().to_string()).unwrap();
+    }
+    assert!(pass_on(&group).is_err(), "a group with processes passes no controllers on");
+    cgroups.make_room("/mesos-task").unwrap();
+    let mut moved = cgroups.members(&group.join("agent"));
+    moved.sort_unstable();
+    assert_eq!(moved, tasks.each_ref().map(|task| task.id().cast_signed()));
+    pass_on(&group).unwrap();
+    std::fs::create_dir(group.join("job-1")).unwrap();
+    assert!(group.join("job-1/cpu.max").exists());
+    cgroups.make_room("/mesos-task").unwrap();
+    for task in &mut tasks {
+        task.kill().unwrap();
+        task.wait().unwrap();
+    }
+    eventually("the end of the group", || {
+        cgroups.remove("/mesos-task");
+        (!group.exists()).then_some(())
+    });
 }
 
 #[test]

@@ -202,6 +202,13 @@ impl Cgroups {
         text.lines().filter_map(|line| line.parse().ok()).collect()
     }
 
+    /// Processes of a group and of all groups below it.
+    pub fn all_members(&self, directory: &Path) -> Vec<i32> {
+        let below = fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path());
+        let below = below.filter(|path| path.is_dir()).flat_map(|path| self.all_members(&path));
+        self.members(directory).into_iter().chain(below.collect::<Vec<_>>()).collect()
+    }
+
     /// Removes an empty group from all hierarchies, with the empty ones below it; one that is still busy stays as it is.
     pub fn remove(&self, group: &str) {
         let group = group.trim_start_matches('/');

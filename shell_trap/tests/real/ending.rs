@@ -149,8 +149,7 @@ fn the_published_seven_arguments_survive_resizes() {
         } else {
             bench.enough();
             assert_eq!(task.wait().code(), Some(7), "{}", task.log());
-            let complete = format!("complete {}", bench.progress().unwrap().0);
-            assert!(task.log().contains(&complete), "{}", task.log());
+            assert!(task.log().contains(&bench.complete()), "{}", task.log());
         }
     }
     assert_eq!(supervisor.posted("/initMarathonApp").len(), 1);

@@ -69,8 +69,7 @@ fn a_published_port_answers_on_each_node_that_the_job_comes_to() {
         } else {
             bench.enough();
             assert_eq!(task.wait().code(), Some(7), "{}", task.log());
-            let complete = format!("complete {}", bench.progress().unwrap().0);
-            assert!(task.log().contains(&complete), "{}", task.log());
+            assert!(task.log().contains(&bench.complete()), "{}", task.log());
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Private Docker daemons as nodes, and the shared directory between them.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-use std::sync::OnceLock;
+use std::process::{Child, Command, Output};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use serde_json::Value;
 
@@ -17,9 +17,13 @@ pub struct Bench {
     pub base: PathBuf,
     pub criu: PathBuf,
     /// A process in whose mount namespace everything of this test runs.
-    holder: Option<std::process::Child>,
+    holder: Option<Child>,
+    /// Ends of daemons that are under way: each takes some seconds, which several can take at once.
+    ending: Ending,
     _remove: tempfile::TempDir,
 }
+
+type Ending = Arc<Mutex<Vec<Child>>>;
 
 /// How a node lets containers be restored.
 #[derive(Clone, Copy, PartialEq)]
@@ -30,6 +34,17 @@ pub enum Restores {
     Engine,
     /// None.
     Nothing,
+}
+
+impl Restores {
+    /// How the agent calls it.
+    pub fn said(self) -> &'static str {
+        match self {
+            Restores::Runtime => "restore=OCI runtime \"shell_trap\" ",
+            Restores::Engine => "restore=Engine API (experimental) ",
+            Restores::Nothing => "no checkpoints",
+        }
+    }
 }
 
 impl Bench {
@@ -67,12 +82,17 @@ impl Bench {
         // Whatever user the program is.
         let open = std::os::unix::fs::PermissionsExt::from_mode(0o777);
         std::fs::set_permissions(base.join("progress"), open).unwrap();
-        Bench { base, criu: criu.to_owned(), holder: None, _remove: remove }
+        Bench { base, criu: criu.to_owned(), holder: None, ending: Ending::default(), _remove: remove }
     }
 
     /// What the workloads have done by now is enough: the step under way is their last.
     pub fn enough(&self) {
         std::fs::write(self.base.join("progress/enough"), "").unwrap();
+    }
+
+    /// What a workload says at its end when no step was lost, repeated or changed.
+    pub fn complete(&self) -> String {
+        format!("complete {}\n", self.progress().unwrap().0)
     }
 
     /// Workloads that are started from here on do all their steps.
@@ -124,7 +144,7 @@ impl Bench {
 
     /// Starts a node with these options of its daemon.
     pub fn node_with(&self, name: &str, options: Vec<String>) -> Node {
-        let node = Node { directory: self.base.join(name), options };
+        let node = Node { directory: self.base.join(name), options, ending: self.ending.clone() };
         self.start(&node);
         let tar = Command::new("sh")
             .args(["-c", "tar -C \"$1\" -c . | docker --host \"unix://$2\" import - \"$3\"", "sh"])
@@ -163,6 +183,7 @@ impl Bench {
 pub struct Node {
     pub directory: PathBuf,
     options: Vec<String>,
+    ending: Ending,
 }
 
 impl Node {
@@ -213,12 +234,17 @@ impl Drop for Node {
                 self.docker(&arguments);
             }
         }));
-        let _ = Command::new("sh").arg(format!("{SUPPORT}/node.sh")).arg("stop").arg(&self.directory).status();
+        let stop = Command::new("sh").arg(format!("{SUPPORT}/node.sh")).arg("stop").arg(&self.directory).spawn();
+        self.ending.lock().unwrap_or_else(PoisonError::into_inner).extend(stop);
     }
 }
 
 impl Drop for Bench {
     fn drop(&mut self) {
+        // Before the directories go. A node is dropped before the bench that it borrows nothing of, by the order in the tests.
+        for mut stop in self.ending.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            let _ = stop.wait();
+        }
         if let Some(mut holder) = self.holder.take() {
             let _ = holder.kill();
             let _ = holder.wait();
