@@ -26,10 +26,10 @@ pub mod state;
 pub use command::{Command, Rejection, Reply, Ruling};
 pub use decide::decide;
 pub use effect::{Effect, EffectChange, EffectKey, react};
+pub use outlook::Outlooks;
 pub use patience::{AwaitedReport, awaited_deadline, awaited_report, longest_wait_for_start, report_due};
 pub use prediction::asked_about;
 pub use recompute::{RecomputeError, recompute, recompute_progress};
-pub use outlook::Outlooks;
 pub use round::{asks_for_a_round, next_to_begin, round, round_with};
 pub use state::{Attempt, Ending, Flag, JobState, Phase, Recorded, Run, Work};
 

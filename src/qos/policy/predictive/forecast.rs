@@ -1,7 +1,9 @@
 //! When a job ends with how much CPU, and how sure that is. What an arbitration over several jobs asks, too.
 
 use super::Predictive;
-use crate::qos::model::{Fitted, Left, Observation, Prior, chance, deviation, fit, hypotheses, middle, normal, undisturbed};
+use crate::qos::model::{
+    Fitted, Left, Observation, Prior, chance, deviation, fit, hypotheses, middle, normal, undisturbed,
+};
 use crate::qos::policy::view::{LongRunning, Repeated};
 use crate::qos::units::{Cpus, Span, Timestamp};
 
