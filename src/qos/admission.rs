@@ -95,6 +95,11 @@ pub fn least_chronos_deadline(
         history: &history,
         sleeping_time: policy.sleeping_time,
         deployment_time: policy.deployment_time,
+        gaps: &[],
+        gap: policy.deployment_time,
+        ahead: Span::ZERO,
+        in_place: None,
+        spells: &[],
         resize_cost: Span::ZERO,
     };
     surely_kept(predictive, &IterationForecast::of(predictive, &job), cpus, least)
@@ -239,6 +244,11 @@ mod tests {
                     history: &history,
                     sleeping_time: policy.sleeping_time,
                     deployment_time: policy.deployment_time,
+                    gaps: &[],
+                    gap: policy.deployment_time,
+                    ahead: Span::ZERO,
+                    in_place: None,
+                    spells: &[],
                     resize_cost: Span::ZERO,
                 };
                 IterationForecast::of(predictive, &job).chance(predictive.cpu_max, at + deadline)
