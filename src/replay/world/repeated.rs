@@ -184,6 +184,8 @@ impl World<'_> {
             finished_at: self.now,
             sent_at: Some(self.now),
             exit_code: 0,
+            ending: false,
+            free: None,
         };
         let ending = &mut self.jobs[job];
         ending.kept += ending.cpus.as_f64() * self.now.since(ending.placed_at).seconds();
