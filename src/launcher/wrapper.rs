@@ -21,6 +21,8 @@ pub mod variable {
     pub const URL: &str = "MESOS_QOS_URL";
     /// Opens this job's callbacks; the user's command does not get to see it.
     pub const TOKEN: &str = "MESOS_QOS_TOKEN";
+    /// Set by the script for the command of a chained job: how many iterations the task has run before.
+    pub const INDEX: &str = "MESOS_QOS_INDEX";
 }
 
 /// What goes into a wrapped command.
