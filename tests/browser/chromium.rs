@@ -123,13 +123,15 @@ impl Browser {
 
     /// All text that is to be seen.
     pub async fn text(&mut self) -> String {
-        self.value("document.body.innerText").await.as_str().unwrap().to_owned()
+        self.value("document.body ? document.body.innerText : ''").await.as_str().unwrap().to_owned()
     }
 
     /// Waits until a JavaScript expression is true.
     pub async fn until(&mut self, expression: &str) {
         let began = Instant::now();
-        while self.value(&format!("Boolean({expression})")).await != true {
+        // While another page is loaded there may be nothing yet to ask.
+        let asked = format!("(() => {{ try {{ return Boolean({expression}) }} catch {{ return false }} }})()");
+        while self.value(&asked).await != true {
             if began.elapsed() > PATIENCE {
                 let shown = self.text().await;
                 panic!("waited in vain for {expression}; {:?}; the page shows:\n{shown}", self.complaints);
