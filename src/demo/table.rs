@@ -128,11 +128,12 @@ fn agreement(case: &CaseSummary, jobs: &[&JobResult], out: &mut dyn Write) -> io
         let launches: usize = jobs.iter().map(|job| job.launches).sum();
         let iterations: usize = jobs.iter().map(|job| job.iterations as usize).sum();
         let repeated = launches - iterations.min(launches);
+        let what = if launches < iterations { format!("tasks of the {iterations} iterations") } else { "runs".into() };
         let repeated = if repeated == 0 { String::new() } else { format!(", {repeated} of them failed and repeated") };
         writeln!(
             out,
-            "The figures agree: the {launches} launches in the cluster's journal{repeated} are the tasks of the {iterations} \
-             iterations in the event log ({} events, chain verified), and the kernel's CPU time is the programs' own.",
+            "The figures agree: the {launches} launches in the cluster's journal{repeated} are the {what} in the event log \
+             ({} events, chain verified), and the kernel's CPU time is the programs' own.",
             case.events
         )?;
     }

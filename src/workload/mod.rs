@@ -11,7 +11,6 @@ pub mod published;
 pub mod settings;
 mod team;
 
-use crate::launcher::wrapper::variable;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
