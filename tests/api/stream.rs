@@ -34,7 +34,8 @@ impl Stream {
                 let data = serde_json::from_str(field("data:")).unwrap();
                 return (field("event:").to_owned(), field("id:").parse().unwrap(), data);
             }
-            let more = tokio::time::timeout(Duration::from_secs(60), self.answer.chunk()).await.unwrap().unwrap().unwrap();
+            let more =
+                tokio::time::timeout(Duration::from_secs(60), self.answer.chunk()).await.unwrap().unwrap().unwrap();
             self.text.push_str(&std::str::from_utf8(&more).unwrap());
         }
     }
