@@ -211,6 +211,7 @@ impl Run<'_> {
             limit: Some(self.limit),
             checkpoints: self.plan.facts.checkpoints,
             container: None,
+            task: None,
             last_told: None,
         };
         self.submit(Command::SegmentStart(Box::new(facts)))
