@@ -314,7 +314,9 @@ fn replay(log: &EventLog) -> Result<Replayed, StartError> {
     let mut replayed = Replayed::default();
     log.for_each_event(Replay::ActiveJobs, |stored| -> Result<(), StartError> {
         let Some(id) = stored.stream.job() else {
-            replayed.cluster = ClusterHead { version: stored.version, round: round_of(stored)? };
+            let is_round = stored.kind == ArbitrationRound::KIND;
+            let round = if is_round { round_of(stored)? } else { replayed.cluster.round };
+            replayed.cluster = ClusterHead { version: stored.version, round };
             return Ok(());
         };
         let data = upcasters.newest(stored)?;

@@ -1,4 +1,4 @@
-//! The events of the cluster's own stream: decisions over several jobs. Pure data.
+//! The events of the cluster's own stream: decisions over several jobs, and what was done to the log as a whole. Pure data.
 
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +49,32 @@ pub struct RoundGrant {
     pub cap: Option<Cpus>,
     /// How it stands.
     pub standing: Standing,
+}
+
+/// The data of jobs that are over was moved into archives.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Compacted {
+    /// Which ones.
+    pub jobs: Vec<CompactedJob>,
+}
+
+/// A job whose data is in an archive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CompactedJob {
+    /// Which one.
+    pub job: JobId,
+    /// SHA-256 of the archive, which is its file's name.
+    pub archive: String,
+    /// How many events it holds: all of the job.
+    pub events: u64,
+}
+
+impl Compacted {
+    /// The event's kind, as stored and shown.
+    pub const KIND: &'static str = "Compacted";
+
+    /// The schema version that this program writes.
+    pub const SCHEMA: u16 = 1;
 }
 
 impl ArbitrationRound {
