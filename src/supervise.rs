@@ -18,7 +18,7 @@ use crate::actors::{self, MetricsStartup, Running, Startup, Supervisor};
 use crate::clock::Clock;
 use crate::config::{AuthMode, Settings};
 use crate::events::store::{EventLog, StoreOptions};
-use crate::http::auth::Gate;
+use crate::http::auth::{Gate, Sessions};
 use crate::http::limits::Limits;
 use crate::http::routes::Frameworks;
 use crate::http::server::{ServerParts, serve};
@@ -95,7 +95,7 @@ pub async fn start(
         cluster: rules::cluster(settings),
     })
     .await?;
-    let gate = gate(settings)?;
+    let gate = gate(settings, Arc::clone(running.supervisor.clock()))?;
     let token_file = gate.1;
     let address = SocketAddr::new(s.listen, s.port);
     let parts = ServerParts {
@@ -132,7 +132,7 @@ fn note_head(log: &EventLog) {
     tracing::info!(seq = head.seq.0, hash = %head.hash, "the head of the event log");
 }
 
-fn gate(settings: &Settings) -> Result<(Gate, PathBuf), TokenError> {
+fn gate(settings: &Settings, clock: Arc<dyn Clock>) -> Result<(Gate, PathBuf), TokenError> {
     let data_dir = &settings.supervisor.data_dir;
     let key = CallbackKey::load_or_create(data_dir)?;
     let operator = match &settings.auth.token_file {
@@ -144,5 +144,6 @@ fn gate(settings: &Settings) -> Result<(Gate, PathBuf), TokenError> {
     if settings.auth.mode != AuthMode::Off {
         tracing::info!(path = %token_file.display(), "the operator token");
     }
-    Ok((Gate::new(settings.auth.mode, key, operator, scrape), token_file))
+    let sessions = Sessions::load(data_dir, clock);
+    Ok((Gate::new(settings.auth.mode, key, operator, scrape).with_sessions(sessions), token_file))
 }

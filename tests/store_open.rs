@@ -138,7 +138,7 @@ async fn jobs_are_listed_page_by_page_in_the_order_of_registration() {
     assert_eq!(list(JobFilter { state: state.clone(), ..JobFilter::default() }).await, pick(&[4, 5]));
     let framework = Some(Framework::Marathon);
     assert_eq!(list(JobFilter { framework, ..JobFilter::default() }).await, pick(&[1, 3, 5]));
-    assert_eq!(list(JobFilter { state, framework, active: Some(false) }).await, pick(&[5]));
+    assert_eq!(list(JobFilter { state, framework, active: Some(false), ..JobFilter::default() }).await, pick(&[5]));
     assert_eq!(list(JobFilter { active: Some(true), framework, ..JobFilter::default() }).await, pick(&[1, 3]));
 }
 

@@ -1,21 +1,26 @@
 //! What a long-running job's agent reports: segments and their CPU time. `POST /api/v1/jobs/{uuid}/cpu-samples`.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::lenient;
+use super::schema::{number_or_text, optional_number_or_text};
 
 /// A measurement of a segment, its start or its end. CPU times are in CPU-seconds of the framework's CPUs and cumulative within the
 /// segment; instants are seconds since 1970 by the agent's clock.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct CpuReport {
     /// When it was measured.
     #[serde(deserialize_with = "lenient::number")]
+    #[schema(schema_with = number_or_text)]
     pub at: f64,
     /// In user mode since the segment's start.
     #[serde(deserialize_with = "lenient::number")]
+    #[schema(schema_with = number_or_text)]
     pub user_seconds: f64,
     /// In the kernel since the segment's start.
     #[serde(deserialize_with = "lenient::number")]
+    #[schema(schema_with = number_or_text)]
     pub system_seconds: f64,
     /// Rises with every start of an agent for the job, from 1.
     pub segment: u64,
@@ -24,6 +29,7 @@ pub struct CpuReport {
     pub kind: ReportKind,
     /// When this attempt was sent.
     #[serde(default, deserialize_with = "lenient::optional_number", skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = optional_number_or_text)]
     pub sent_at: Option<f64>,
     /// The execution; made by the agent when it starts one afresh.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -33,6 +39,7 @@ pub struct CpuReport {
     pub hostname: Option<String>,
     /// With a start: CPU-seconds that the restored state already contains; absent means none.
     #[serde(default, deserialize_with = "lenient::optional_number", skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = optional_number_or_text)]
     pub base_cpu_seconds: Option<f64>,
     /// With a start: the checkpoint that was restored; absent means a fresh start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -42,6 +49,7 @@ pub struct CpuReport {
     pub runtime: Option<String>,
     /// The CPU limit in force.
     #[serde(default, deserialize_with = "lenient::optional_number", skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = optional_number_or_text)]
     pub limit: Option<f64>,
     /// With a start: whether the agent can write checkpoints.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -60,11 +68,12 @@ pub struct CpuReport {
     pub generation: Option<u64>,
     /// With an end: milliseconds that writing the checkpoint took.
     #[serde(default, deserialize_with = "lenient::optional_number", skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = optional_number_or_text)]
     pub duration_ms: Option<f64>,
 }
 
 /// What a report is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ReportKind {
     /// The segment begins.
@@ -77,7 +86,7 @@ pub enum ReportKind {
 }
 
 /// Why a segment ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum EndReason {
     /// Its state is in a checkpoint.
@@ -91,7 +100,7 @@ pub enum EndReason {
 }
 
 /// The answer to a [`CpuReport`].
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct AllocationReply {
     /// The CPU that the job is to have; absent while it is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]

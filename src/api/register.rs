@@ -1,13 +1,15 @@
 //! `POST /initTask`: a job introduces itself before it is submitted to its framework.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::lenient;
+use super::schema::{number_or_text, optional_number_or_text, optional_whole_or_text};
 use crate::qos::admission::Admission;
 use crate::qos::ids::{Framework, JobId};
 
 /// The body of `POST /initTask`. The first six fields are those of the 2017 launcher; the others are optional.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RegisterRequest {
     /// The job's identity, made by the launcher.
     pub uuid: JobId,
@@ -17,18 +19,23 @@ pub struct RegisterRequest {
     pub framework: Framework,
     /// Seconds: of one iteration at the submitted CPU (Chronos), or CPU-seconds in all (Marathon).
     #[serde(deserialize_with = "lenient::number")]
+    #[schema(schema_with = number_or_text)]
     pub job_duration: f64,
     /// Seconds from now; for Chronos a value above 1e9 is an instant in seconds since 1970.
     #[serde(deserialize_with = "lenient::number")]
+    #[schema(schema_with = number_or_text)]
     pub deadline: f64,
     /// Fraction of the deadline, 0 <= d < 1.
     #[serde(deserialize_with = "lenient::number")]
+    #[schema(schema_with = number_or_text)]
     pub desv_deadline: f64,
     /// How many iterations the job has; required for Chronos.
     #[serde(default, deserialize_with = "lenient::optional_whole", skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = optional_whole_or_text)]
     pub iterations: Option<u32>,
     /// CPUs of the submitted job. Its absence marks a job of the 2017 launcher.
     #[serde(default, deserialize_with = "lenient::optional_number", skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = optional_number_or_text)]
     pub cpus: Option<f64>,
     /// The policy that decides for this job in place of the configured one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -41,20 +48,24 @@ pub struct RegisterRequest {
     pub chain: Option<bool>,
     /// Failed iterations in a row after which the job has failed.
     #[serde(default, deserialize_with = "lenient::optional_whole", skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = optional_whole_or_text)]
     pub max_failures: Option<u32>,
     /// Version of the arguments that the launcher's wrapper understands; 1 is the present one.
     #[serde(default, deserialize_with = "lenient::optional_whole", skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = optional_whole_or_text)]
     pub arguments_version: Option<u32>,
     /// Do not start before this instant (seconds since 1970); the deadline counts from it.
     #[serde(default, deserialize_with = "lenient::optional_number", skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = optional_number_or_text)]
     pub start_at: Option<f64>,
     /// Seconds for which the job's own reports are tried again when the supervisor does not answer.
     #[serde(default, deserialize_with = "lenient::optional_number", skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = optional_number_or_text)]
     pub callback_window: Option<f64>,
 }
 
 /// The answer to a registration.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RegisterReply {
     /// The job's identity, as sent.
     pub uuid: JobId,
@@ -69,7 +80,7 @@ pub struct RegisterReply {
 }
 
 /// The answer to `POST /api/v1/admission`: what a registration with the same body would be told. Nothing is registered.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct AdmissionReply {
     /// Whether the deadline can be kept.
     pub admission: AdmissionView,
@@ -79,7 +90,7 @@ pub struct AdmissionReply {
 }
 
 /// Whether a deadline can be kept, and with how much CPU.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct AdmissionView {
     /// `feasible`, `tight` or `infeasible`.
     pub verdict: String,

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 pub use super::instant::Instant;
 pub use super::register::AdmissionView;
@@ -10,7 +11,7 @@ use crate::qos::ids::{Framework, JobId};
 pub use crate::qos::performance::Performance;
 
 /// One page of a list.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Page<T> {
     /// What the page holds.
     pub items: Vec<T>,
@@ -19,7 +20,7 @@ pub struct Page<T> {
 }
 
 /// Where a job is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum JobState {
     /// Known here, no iteration has begun.
@@ -67,7 +68,7 @@ impl fmt::Display for JobState {
 }
 
 /// What the user declared.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct QosView {
     /// Seconds: of one iteration at the submitted CPU (Chronos), or CPU-seconds in all (Marathon).
     pub duration: f64,
@@ -78,7 +79,7 @@ pub struct QosView {
 }
 
 /// A report that did not come in time.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct OverdueView {
     /// How often it was found overdue; the pauses between grow.
     pub times: u32,
@@ -87,7 +88,7 @@ pub struct OverdueView {
 }
 
 /// One job, now.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct JobView {
     /// The job.
     pub uuid: JobId,

@@ -1,6 +1,7 @@
 //! What a client may cost: connections, time, bytes.
 
 use std::fmt;
+use std::net::TcpListener;
 use std::time::Duration;
 
 use actix_http::Request;
@@ -8,6 +9,7 @@ use actix_service::IntoServiceFactory;
 use actix_web::HttpServer;
 use actix_web::body::MessageBody;
 use actix_web::dev::{AppConfig, Response, Service, ServiceFactory};
+use nix::sys::socket::{setsockopt, sockopt::TcpUserTimeout};
 
 use crate::config::SupervisorSettings;
 
@@ -20,6 +22,10 @@ const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// After an answer to a request whose body did not come, the connection is closed after this time. Must be well above half
 /// a second: actix reads a clock that may lag that far, and a deadline that has passed when it is set never fires.
 const DISCONNECT: Duration = Duration::from_secs(2);
+
+/// A client that takes nothing of its answer for this time is cut off. Neither a connection that is open nor one that goes on for hours
+/// is: only bytes count that wait to be taken.
+const UNTAKEN: Duration = Duration::from_secs(30);
 
 /// Connections that wait in the kernel's queue.
 const BACKLOG: u32 = 1024;
@@ -53,6 +59,15 @@ impl Limits {
 impl Default for Limits {
     fn default() -> Self {
         Limits { body: BODY_LIMIT, client_timeout: Duration::from_secs(10), connections: 4096, workers: 1 }
+    }
+}
+
+/// Has the kernel end a connection whose other end acknowledges nothing, or takes nothing, for half a minute. Connections have this from
+/// the socket that they were accepted by.
+pub fn give_up_on_silence(listener: &TcpListener) {
+    let millis = u32::try_from(UNTAKEN.as_millis()).unwrap_or(u32::MAX);
+    if let Err(error) = setsockopt(listener, TcpUserTimeout, &millis) {
+        tracing::warn!(%error, "clients that do not take their answers are not cut off");
     }
 }
 

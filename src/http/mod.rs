@@ -4,12 +4,15 @@
 //! - [`extract`]: JSON bodies, bounded in size and time.
 //! - [`problem`]: every error as `application/problem+json`.
 //! - [`limits`], [`tls`]: what the server itself is held to.
-//! - [`page`]: the dashboard. [`metrics_text`]: `/metrics`.
+//! - [`page`]: the page for browsers. [`openapi`]: the interface, described. [`metrics_text`]: `/metrics`.
+//! - [`feed`]: the event log as it grows, for those who watch.
 
 pub mod auth;
 pub mod extract;
+pub mod feed;
 pub mod limits;
 pub mod metrics_text;
+pub mod openapi;
 pub mod page;
 pub mod problem;
 pub mod routes;

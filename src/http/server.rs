@@ -10,10 +10,11 @@ use actix_web::{App, HttpServer};
 
 use super::auth::Gate;
 use super::extract::{path_config, query_config};
-use super::limits::{Limited, Limits};
+use super::feed::Feed;
+use super::limits::{Limited, Limits, give_up_on_silence};
 use super::metrics_text::{Metrics, Requests, observe};
 use super::problem::complete;
-use super::routes::{Frameworks, SupervisorCollector, configure};
+use super::routes::{Frameworks, Replays, SupervisorCollector, configure};
 use crate::actors::Supervisor;
 
 /// What a server is made of.
@@ -39,6 +40,7 @@ pub struct ServerParts {
 pub fn serve(parts: ServerParts) -> io::Result<(Server, SocketAddr)> {
     let listener = TcpListener::bind(parts.address)?;
     listener.set_nonblocking(true)?;
+    give_up_on_silence(&listener);
     let address = listener.local_addr()?;
     let supervisor = parts.supervisor;
     let requests = Requests::default();
@@ -49,6 +51,7 @@ pub fn serve(parts: ServerParts) -> io::Result<(Server, SocketAddr)> {
     }));
     let (gate, limits, frameworks) = (Data::new(parts.gate), Data::new(parts.limits), Data::new(parts.frameworks));
     let (requests, supervisor) = (Data::new(requests), Data::new(supervisor));
+    let (feed, replays) = (Data::new(Feed::default()), Data::new(Replays::default()));
     let server = HttpServer::new(move || {
         App::new()
             .app_data(supervisor.clone())
@@ -57,6 +60,8 @@ pub fn serve(parts: ServerParts) -> io::Result<(Server, SocketAddr)> {
             .app_data(frameworks.clone())
             .app_data(metrics.clone())
             .app_data(requests.clone())
+            .app_data(feed.clone())
+            .app_data(replays.clone())
             .app_data(path_config())
             .app_data(query_config())
             .wrap(from_fn(complete))

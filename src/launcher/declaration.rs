@@ -24,6 +24,8 @@ pub struct Declaration {
     pub policy: Option<String>,
     /// Decide and record for this job, change nothing.
     pub dry_run: Option<bool>,
+    /// Several iterations may run in one task.
+    pub chain: bool,
     /// Failed iterations in a row after which the job has failed.
     pub max_failures: Option<u32>,
 }
@@ -58,17 +60,15 @@ fn read(qos: &mut Map<String, Value>, framework: Framework, findings: &mut Findi
     let policy = policy(&mut fields);
     let dry_run = fields.boolean("dry_run");
     let max_failures = max_failures(&mut fields);
-    if fields.boolean("chain") == Some(true) {
-        match framework {
-            Framework::Chronos => fields.warn("chain", "not supported yet: each iteration is a task of its own"),
-            Framework::Marathon => fields.error("chain", "is for Chronos jobs, which have iterations: leave it out"),
-        }
+    let chain = fields.boolean("chain").unwrap_or(false);
+    if chain && framework == Framework::Marathon {
+        fields.error("chain", "is for Chronos jobs, which have iterations: leave it out");
     }
     if findings.errors.len() > errors {
         return None;
     }
     let (duration, deadline, desv_deadline) = (duration?, deadline?, desv_deadline?);
-    Some(Declaration { duration, deadline, desv_deadline, policy, dry_run, max_failures })
+    Some(Declaration { duration, deadline, desv_deadline, policy, dry_run, chain, max_failures })
 }
 
 fn unknown_keys(fields: &mut Fields<'_>) {

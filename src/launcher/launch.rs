@@ -183,7 +183,7 @@ fn registration(file: &ChronosJobFile, uuid: JobId, options: &LaunchOptions) -> 
         cpus: Some(file.cpus.as_f64()),
         policy: file.qos.policy.clone(),
         dry_run: file.qos.dry_run,
-        chain: None,
+        chain: Some(true).filter(|_| file.qos.chain),
         max_failures: file.qos.max_failures,
         arguments_version: Some(1),
         start_at: file.start_at.map(|at| at.epoch_seconds()),

@@ -31,8 +31,13 @@ pub struct Callback<'a> {
 /// # Errors
 /// When the command cannot be wrapped.
 pub fn rewrite(file: &ChronosJobFile, callback: &Callback<'_>) -> Result<Value, WrapError> {
-    let wrapper =
-        Wrapper { name: &file.name, command: &file.command, callback_window: callback.window, cacert: callback.cacert };
+    let wrapper = Wrapper {
+        name: &file.name,
+        command: &file.command,
+        callback_window: callback.window,
+        cacert: callback.cacert,
+        chain: file.qos.chain,
+    };
     let mut job = file.job.clone();
     job.insert("command".into(), Value::String(wrapper.build()?));
     job.insert("schedule".into(), PARKED.into());

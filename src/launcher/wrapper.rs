@@ -34,6 +34,8 @@ pub struct Wrapper<'a> {
     pub callback_window: Duration,
     /// A PEM file in the job's image that the supervisor's certificate is checked against.
     pub cacert: Option<&'a str>,
+    /// The task runs the next iteration itself when the supervisor's answer says so.
+    pub chain: bool,
 }
 
 /// A command that cannot be wrapped.
@@ -56,11 +58,12 @@ impl Wrapper<'_> {
         let name = serde_json::Value::from(self.name).to_string();
         let wrapped = format!(
             "# Wrapped by mesos-qos: reports the start and the end of each run.\n\
-             mesos_qos_command={}\nmesos_qos_name={}\nmesos_qos_window={}\nmesos_qos_cacert={}\n{SCRIPT}",
+             mesos_qos_command={}\nmesos_qos_name={}\nmesos_qos_window={}\nmesos_qos_cacert={}\nmesos_qos_chain={}\n{SCRIPT}",
             quote(self.command)?,
             quote(&name)?,
             self.callback_window.as_secs(),
             quote(self.cacert.unwrap_or_default())?,
+            if self.chain { "yes" } else { "no" },
         );
         let wrapped = wrapped.trim_end().to_owned();
         if wrapped.len() > LONGEST_ARGUMENT { Err(WrapError::TooLong(wrapped.len())) } else { Ok(wrapped) }

@@ -68,6 +68,7 @@ pub fn defaults(settings: &Settings) -> Defaults {
             config::RescaleMode::Restart => RescaleMode::Restart,
             config::RescaleMode::InPlace => RescaleMode::InPlace,
         },
+        chain_start: settings.supervisor.chain_start_timeout,
     }
 }
 

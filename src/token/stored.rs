@@ -54,6 +54,11 @@ impl StoredToken {
         self.digest.ct_eq(&presented).into()
     }
 
+    /// A digest of `secret` that holds for this token only: with another token in the file it is another one.
+    pub fn bind(&self, secret: &[u8]) -> [u8; 32] {
+        Sha256::new().chain_update(self.digest).chain_update(secret).finalize().into()
+    }
+
     fn read(path: PathBuf, privacy: Privacy) -> Result<Self, TokenError> {
         let content = secret_file::read(&path, privacy)?;
         let token = content.trim_ascii();

@@ -13,6 +13,7 @@ use crate::events::store::read::{self, JobFilter, ReadError};
 use crate::events::store::readers::Readers;
 use crate::events::store::replay::{self, Replay};
 use crate::events::store::rows::{JobCursor, JobRow, OutboxRow, StoredReply};
+use crate::events::store::select::{self, EventFilter};
 use crate::events::store::stats::{Health, LogStats, Meter};
 use crate::events::store::writer::Message;
 use crate::qos::ids::JobId;
@@ -119,14 +120,29 @@ impl EventLog {
         self.readers.run(move |conn| read::job(conn, uuid)).await
     }
 
-    /// Up to `limit` jobs registered after the one at `after`, in the order of registration.
+    /// Up to `limit` events of `stream` that the filter lets through.
+    pub async fn select_events(
+        &self,
+        stream: StreamId,
+        filter: EventFilter,
+        limit: usize,
+    ) -> Result<Vec<StoredEvent>, ReadError> {
+        self.readers.run(move |conn| select::stream_events(conn, stream, &filter, limit)).await
+    }
+
+    /// How many jobs there are in each state.
+    pub async fn job_counts(&self) -> Result<Vec<(String, u64)>, ReadError> {
+        self.readers.run(select::job_counts).await
+    }
+
+    /// Up to `limit` jobs beyond the one at `after`, in the order of registration or against it.
     pub async fn job_rows(
         &self,
         filter: JobFilter,
         after: Option<JobCursor>,
         limit: usize,
     ) -> Result<Vec<(JobCursor, JobRow)>, ReadError> {
-        self.readers.run(move |conn| read::jobs(conn, &filter, after, limit)).await
+        self.readers.run(move |conn| select::jobs(conn, &filter, after, limit)).await
     }
 
     /// Calls `each` with every event of `scope`, on the calling thread and in one consistent snapshot, until it fails.

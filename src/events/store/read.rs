@@ -7,8 +7,8 @@ use rusqlite::{Connection, OptionalExtension, Row, Rows, params};
 use crate::events::envelope::{Seq, StoredEvent, StreamId, Version};
 use crate::events::store::archive::Archives;
 use crate::events::store::rows::{
-    EVENT_COLUMNS, JOB_COLUMNS, JobCursor, JobRow, OUTBOX_COLUMNS, OutboxRow, REPLY_COLUMNS, StoredReply, blank_event,
-    job_row, outbox_row, read_event, stored_reply,
+    EVENT_COLUMNS, JOB_COLUMNS, JobRow, OUTBOX_COLUMNS, OutboxRow, REPLY_COLUMNS, StoredReply, blank_event, job_row,
+    outbox_row, read_event, stored_reply,
 };
 use crate::qos::ids::{Framework, JobId};
 
@@ -67,6 +67,10 @@ pub struct JobFilter {
     pub framework: Option<Framework>,
     /// Only jobs that are (not) supervised.
     pub active: Option<bool>,
+    /// Only jobs whose name contains this text, or whose uuid begins with it.
+    pub search: Option<String>,
+    /// The newest registration first.
+    pub newest_first: bool,
 }
 
 pub(super) fn stream_events(
@@ -118,38 +122,7 @@ pub(super) fn job(conn: &Connection, uuid: JobId) -> Result<Option<JobRow>, Read
     Ok(found.map(|(_, job)| job))
 }
 
-pub(super) fn jobs(
-    conn: &Connection,
-    filter: &JobFilter,
-    after: Option<JobCursor>,
-    limit: usize,
-) -> Result<Vec<(JobCursor, JobRow)>, ReadError> {
-    // Only the conditions that are asked for: `? IS NULL OR ..` would keep SQLite from using an index.
-    let mut sql = format!("SELECT {JOB_COLUMNS} FROM jobs WHERE position > ?1");
-    for (asked, condition) in [
-        (filter.state.is_some(), " AND state = ?3"),
-        (filter.framework.is_some(), " AND framework = ?4"),
-        (filter.active == Some(true), " AND active = 1"),
-        (filter.active == Some(false), " AND active = 0"),
-    ] {
-        sql.push_str(if asked { condition } else { "" });
-    }
-    sql.push_str(" ORDER BY position LIMIT ?2");
-    let mut query = conn.prepare_cached(&sql)?;
-    // Bound one by one: SQLite refuses values for parameters that the statement does not have.
-    let state = filter.state.as_deref();
-    let framework = filter.framework.map(Framework::as_str);
-    query.raw_bind_parameter(1, after.unwrap_or(0))?;
-    query.raw_bind_parameter(2, sql_limit(limit))?;
-    for (index, value) in [(3, state), (4, framework)] {
-        if let (Some(value), true) = (value, index <= query.parameter_count()) {
-            query.raw_bind_parameter(index, value)?;
-        }
-    }
-    collect(query.raw_query(), job_row)
-}
-
-fn event(conn: &Connection, archives: &mut Archives, row: &Row<'_>) -> Result<StoredEvent, ReadError> {
+pub(super) fn event(conn: &Connection, archives: &mut Archives, row: &Row<'_>) -> Result<StoredEvent, ReadError> {
     let mut event = blank_event();
     read_event(row, &mut event)?;
     archives.fill(conn, &mut event)?;
@@ -168,6 +141,6 @@ pub(super) fn collect<T>(
     Ok(items)
 }
 
-fn sql_limit(limit: usize) -> i64 {
+pub(super) fn sql_limit(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }

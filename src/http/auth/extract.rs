@@ -3,7 +3,7 @@
 use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
-use actix_web::http::header::AUTHORIZATION;
+use actix_web::http::header::{AUTHORIZATION, ORIGIN};
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::future::LocalBoxFuture;
@@ -14,6 +14,7 @@ use crate::api::report::{FinishReport, StartReport};
 use crate::http::extract::read_json;
 use crate::http::problem::Problem;
 use crate::qos::ids::JobId;
+use crate::qos::units::Timestamp;
 
 use super::{Access, AuthError, Caller, Gate};
 
@@ -23,8 +24,51 @@ impl Gate {
     /// # Errors
     /// 401.
     pub fn check(&self, request: &HttpRequest, access: Access) -> Result<Caller, Problem> {
-        Ok(self.authorise(access, bearer(request))?)
+        let token = bearer(request);
+        // A token is put into a header by whoever knows it. All else a browser does by itself, for the page of any site.
+        if token.is_none() && !request.method().is_safe() && is_foreign(request) {
+            return Err(AuthError::ForeignOrigin.into());
+        }
+        if token.is_none() && self.session(request).is_some() {
+            return if request.method().is_safe() || is_own(request) {
+                Ok(Caller::Operator)
+            } else {
+                Err(AuthError::ForeignOrigin.into())
+            };
+        }
+        Ok(self.authorise(access, token)?)
     }
+
+    /// When the session ends whose cookie came with `request`; none without one.
+    pub fn session(&self, request: &HttpRequest) -> Option<Timestamp> {
+        self.session_ends_at(request.cookie(&self.cookie_name())?.value())
+    }
+}
+
+/// The browser says that the page which asks is another site's.
+pub fn is_foreign(request: &HttpRequest) -> bool {
+    match request.headers().get(ORIGIN) {
+        Some(origin) => !is_this_address(request, origin.to_str().unwrap_or_default()),
+        None => header(request, "sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none"),
+    }
+}
+
+/// The browser says that the page which asks is ours.
+fn is_own(request: &HttpRequest) -> bool {
+    match request.headers().get(ORIGIN) {
+        Some(origin) => is_this_address(request, origin.to_str().unwrap_or_default()),
+        None => header(request, "sec-fetch-site") == Some("same-origin"),
+    }
+}
+
+/// The scheme is not compared: a proxy may have ended TLS. It must hand on the `Host` that it was asked for.
+fn is_this_address(request: &HttpRequest, origin: &str) -> bool {
+    let (Some((_, authority)), Some(host)) = (origin.split_once("://"), header(request, "host")) else { return false };
+    authority.eq_ignore_ascii_case(host)
+}
+
+fn header<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {
+    request.headers().get(name)?.to_str().ok()
 }
 
 /// The bearer token of `request`; the scheme's case does not matter. A header that is anything else counts as a wrong
@@ -102,7 +146,7 @@ impl<T: AboutJob + DeserializeOwned + 'static> FromRequest for Checked<T> {
         Box::pin(async move {
             let gate = gate(&request)?;
             let any_job = T::access(JobId::from_bytes([0; 16]));
-            if bearer(&request).is_none() && !gate.is_open(any_job) {
+            if bearer(&request).is_none() && gate.session(&request).is_none() && !gate.is_open(any_job) {
                 return Err(AuthError::Missing.into());
             }
             let body: T = read_json(&request, payload).await?;

@@ -3,7 +3,9 @@
 use crate::http::problem::Problem;
 use crate::token::{CallbackKey, StoredToken};
 
+use super::session::{Sessions, cookie_name};
 use super::{Access, AuthMode, Caller};
+use crate::qos::units::Timestamp;
 
 /// Why a request is turned away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -14,11 +16,19 @@ pub enum AuthError {
     /// A token came that does not open this route.
     #[error("this token does not open this route")]
     Wrong,
+    /// The page of another site asks, by a browser that is logged in here.
+    #[error("this comes from a page of another site: its Origin is not this address")]
+    ForeignOrigin,
 }
 
 impl From<AuthError> for Problem {
     fn from(error: AuthError) -> Self {
-        Problem::unauthorized(error.to_string(), error == AuthError::Wrong)
+        match error {
+            AuthError::ForeignOrigin => Problem::forbidden(error.to_string()),
+            AuthError::Missing | AuthError::Wrong => {
+                Problem::unauthorized(error.to_string(), error == AuthError::Wrong)
+            }
+        }
     }
 }
 
@@ -29,12 +39,47 @@ pub struct Gate {
     key: CallbackKey,
     operator: StoredToken,
     scrape: Option<StoredToken>,
+    sessions: Option<Sessions>,
 }
 
 impl Gate {
     /// A gate for all routes.
     pub fn new(mode: AuthMode, key: CallbackKey, operator: StoredToken, scrape: Option<StoredToken>) -> Self {
-        Gate { mode, key, operator, scrape }
+        Gate { mode, key, operator, scrape, sessions: None }
+    }
+
+    /// The same gate, through which browsers come with sessions, too.
+    #[must_use]
+    pub fn with_sessions(self, sessions: Sessions) -> Self {
+        Gate { sessions: Some(sessions), ..self }
+    }
+
+    /// Begins a session for whoever knows the operator token: its secret, and when it ends.
+    ///
+    /// # Errors
+    /// When that is not the operator token.
+    pub fn log_in(&self, token: &str) -> Result<(String, Timestamp), AuthError> {
+        match &self.sessions {
+            Some(sessions) if self.operator.verify(token) => Ok(sessions.begin(&self.operator)),
+            _ => Err(AuthError::Wrong),
+        }
+    }
+
+    /// Ends a session.
+    pub fn log_out(&self, secret: &str) {
+        if let Some(sessions) = &self.sessions {
+            sessions.end(&self.operator, secret);
+        }
+    }
+
+    /// When the session of this secret ends; none when there is no such session.
+    pub fn session_ends_at(&self, secret: &str) -> Option<Timestamp> {
+        self.sessions.as_ref()?.ends_at(&self.operator, secret)
+    }
+
+    /// The name of the cookie with a session's secret.
+    pub fn cookie_name(&self) -> String {
+        cookie_name(&self.operator)
     }
 
     /// The mode.

@@ -11,15 +11,20 @@
 //!
 //! Where anyone may come, a token that came along is still looked at: a right one is honoured, a wrong one on a route that
 //! takes tokens is an error and not a visit by anyone.
+//!
+//! A browser's session ([`Sessions`]) opens what the operator token opens. It comes in a cookie, which the browser sends by itself: what
+//! changes something must then come from a page of this very address (`Origin`).
 
 mod extract;
 mod gate;
+mod session;
 
 use crate::qos::ids::JobId;
 
 pub use crate::config::AuthMode;
-pub use extract::{AboutJob, Checked, OperatorAccess, PublicAccess, ScrapeAccess};
+pub use extract::{AboutJob, Checked, OperatorAccess, PublicAccess, ScrapeAccess, is_foreign};
 pub use gate::{AuthError, Gate};
+pub use session::{SESSION_LASTS, SESSIONS_FILE, Sessions, cookie};
 
 /// What a route asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

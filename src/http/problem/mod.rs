@@ -49,6 +49,11 @@ impl Problem {
         Problem::new(StatusCode::UNAUTHORIZED, detail).with_header(WWW_AUTHENTICATE, challenge)
     }
 
+    /// 403.
+    pub fn forbidden(detail: impl Into<Cow<'static, str>>) -> Self {
+        Problem::new(StatusCode::FORBIDDEN, detail)
+    }
+
     /// 404.
     pub fn not_found(detail: impl Into<Cow<'static, str>>) -> Self {
         Problem::new(StatusCode::NOT_FOUND, detail)

@@ -20,6 +20,20 @@ use crate::qos::units::{Cpus, Span, Timestamp};
 /// The longest text of an agent that is kept: a task's id is its app's path and a uuid.
 const TEXT_LIMIT: usize = 512;
 
+/// An execution of a long-running job begins
+#[utoipa::path(post, path = "/initMarathonApp", tag = "reports", security(("job" = []), ("operator" = [])),
+    request_body = MarathonStartReport, responses(
+    (status = 200, description = "It is in the log", body = ReportReply),
+    (status = 401, response = crate::http::openapi::Unauthorized),
+    (status = 403, response = crate::http::openapi::Forbidden),
+    (status = 404, response = crate::http::openapi::NotFound),
+    (status = 408, response = crate::http::openapi::TooSlow),
+    (status = 409, response = crate::http::openapi::Conflict),
+    (status = 413, response = crate::http::openapi::TooLarge),
+    (status = 415, response = crate::http::openapi::WrongType),
+    (status = 422, response = crate::http::openapi::Invalid),
+    (status = 503, response = crate::http::openapi::Overloaded),
+))]
 pub async fn marathon_start(
     supervisor: Data<Supervisor>,
     report: Checked<MarathonStartReport>,
@@ -34,6 +48,20 @@ pub async fn marathon_start(
     reply(supervisor.submit(report.uuid, Command::MarathonStart(facts), None).await?)
 }
 
+/// A long-running job has ended
+#[utoipa::path(post, path = "/endMarathonApp", tag = "reports", security(("job" = []), ("operator" = [])),
+    request_body = MarathonEndReport, responses(
+    (status = 200, description = "It is in the log", body = ReportReply),
+    (status = 401, response = crate::http::openapi::Unauthorized),
+    (status = 403, response = crate::http::openapi::Forbidden),
+    (status = 404, response = crate::http::openapi::NotFound),
+    (status = 408, response = crate::http::openapi::TooSlow),
+    (status = 409, response = crate::http::openapi::Conflict),
+    (status = 413, response = crate::http::openapi::TooLarge),
+    (status = 415, response = crate::http::openapi::WrongType),
+    (status = 422, response = crate::http::openapi::Invalid),
+    (status = 503, response = crate::http::openapi::Overloaded),
+))]
 pub async fn marathon_end(
     supervisor: Data<Supervisor>,
     report: Checked<MarathonEndReport>,
@@ -47,7 +75,22 @@ pub async fn marathon_end(
     reply(supervisor.submit(report.uuid, command, None).await?)
 }
 
+/// CPU time of a long-running job
+///
 /// A segment's start and end are on disk before they are answered; a sample is only remembered until the next look.
+#[utoipa::path(post, path = "/api/v1/jobs/{uuid}/cpu-samples", tag = "reports", security(("job" = []), ("operator" = [])),
+    params(("uuid" = JobId, Path, description = "The job")), request_body = CpuReport, responses(
+    (status = 200, description = "The CPU that the job is to have", body = AllocationReply),
+    (status = 401, response = crate::http::openapi::Unauthorized),
+    (status = 403, response = crate::http::openapi::Forbidden),
+    (status = 404, response = crate::http::openapi::NotFound),
+    (status = 408, response = crate::http::openapi::TooSlow),
+    (status = 409, response = crate::http::openapi::Conflict),
+    (status = 413, response = crate::http::openapi::TooLarge),
+    (status = 415, response = crate::http::openapi::WrongType),
+    (status = 422, response = crate::http::openapi::Invalid),
+    (status = 503, response = crate::http::openapi::Overloaded),
+))]
 pub async fn cpu_report(
     request: HttpRequest,
     payload: Payload,

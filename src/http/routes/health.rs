@@ -68,12 +68,22 @@ fn outside(status: Option<&FrameworkStatus>, without: &'static str) -> Outside {
     }
 }
 
+/// The process answers
+#[utoipa::path(get, path = "/healthz", tag = "supervisor", security(()), responses(
+    (status = 200, description = "`ok`", content_type = "text/plain", body = String),
+))]
 pub async fn alive() -> &'static str {
     "ok"
 }
 
+/// It can do its work
+///
 /// Red while the log cannot be written: nothing can be acknowledged then. A framework that is away makes nothing red: reports are
 /// still taken, and effects wait for it.
+#[utoipa::path(get, path = "/readyz", tag = "supervisor", security((), ("operator" = [])), responses(
+    (status = 200, description = "It can; operators are told how all that it depends on does", content_type = "application/json", body = Object),
+    (status = 503, description = "The event log cannot be written", content_type = "application/json", body = Object),
+))]
 pub async fn ready(supervisor: Data<Supervisor>, caller: PublicAccess) -> HttpResponse {
     let health = supervisor.log().health();
     if health != Health::Good {

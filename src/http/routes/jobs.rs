@@ -2,57 +2,54 @@
 
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Json, Path, Query};
-use serde::Deserialize;
 
+use super::filters::{EventQuery, ListQuery};
+use super::respond::unknown;
 use crate::actors::Supervisor;
+use crate::api::event::Event;
 use crate::api::report::WithdrawRequest;
-use crate::api::view::{JobState, JobView, Page};
-use crate::events::envelope::{StoredEvent, Version};
-use crate::events::store::JobFilter;
+use crate::api::view::{JobView, Page};
+use crate::events::envelope::StoredEvent;
+use crate::events::store::EventFilter;
 use crate::http::auth::OperatorAccess;
 use crate::http::extract::JsonBody;
 use crate::http::problem::Problem;
-use crate::qos::ids::{Framework, JobId};
+use crate::qos::ids::JobId;
 use crate::qos::job::Command;
 
-/// Items on a page when nobody says.
-const LIMIT: usize = 100;
+/// The kinds of events that are decisions.
+const DECISIONS: [&str; 2] = ["Decided", "ProgressDecided"];
 
-/// Items on a page at most.
-const LIMIT_MAX: usize = 1000;
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ListQuery {
-    state: Option<JobState>,
-    framework: Option<Framework>,
-    limit: Option<usize>,
-    after: Option<i64>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct EventQuery {
-    limit: Option<usize>,
-    after: Option<u64>,
-}
-
+/// All jobs, living and over
+///
+/// In the order of their registration, or the newest first.
+#[utoipa::path(get, path = "/api/v1/jobs", tag = "jobs", params(ListQuery), responses(
+    (status = 200, description = "A page of them", body = Page<JobView>),
+    (status = 401, response = crate::http::openapi::Unauthorized),
+    (status = 422, response = crate::http::openapi::Invalid),
+    (status = 503, response = crate::http::openapi::Overloaded),
+))]
 pub async fn list(
     _operator: OperatorAccess,
     supervisor: Data<Supervisor>,
     query: Query<ListQuery>,
 ) -> Result<Json<Page<JobView>>, Problem> {
-    let limit = limit(query.limit)?;
-    let state = query.state.map(|state| state.as_str().to_owned());
-    let filter = JobFilter { state, framework: query.framework, active: None };
+    let limit = query.limit()?;
     // One more than asked for shows whether there is another page.
-    let mut items = supervisor.list(filter, query.after, limit + 1).await?;
+    let mut items = supervisor.list(query.filter()?, query.after()?, limit + 1).await?;
     let more = items.len() > limit;
     items.truncate(limit);
     let next = items.last().filter(|_| more).map(|(cursor, _)| cursor.to_string());
     Ok(Json(Page { items: items.into_iter().map(|(_, view)| view).collect(), next }))
 }
 
+/// One job, now
+#[utoipa::path(get, path = "/api/v1/jobs/{uuid}", tag = "jobs", params(("uuid" = JobId, Path, description = "The job")), responses(
+    (status = 200, description = "The job", body = JobView),
+    (status = 401, response = crate::http::openapi::Unauthorized),
+    (status = 404, response = crate::http::openapi::NotFound),
+    (status = 503, response = crate::http::openapi::Overloaded),
+))]
 pub async fn one(
     _operator: OperatorAccess,
     supervisor: Data<Supervisor>,
@@ -61,26 +58,64 @@ pub async fn one(
     Ok(Json(view(&supervisor, *job).await?))
 }
 
+/// Everything that has happened to a job
+#[utoipa::path(get, path = "/api/v1/jobs/{uuid}/events", tag = "events",
+    params(("uuid" = JobId, Path, description = "The job"), EventQuery), responses(
+    (status = 200, description = "A page of its events", body = Page<Event>),
+    (status = 401, response = crate::http::openapi::Unauthorized),
+    (status = 404, response = crate::http::openapi::NotFound),
+    (status = 422, response = crate::http::openapi::Invalid),
+    (status = 503, response = crate::http::openapi::Overloaded),
+))]
 pub async fn events(
     _operator: OperatorAccess,
     supervisor: Data<Supervisor>,
     job: Path<JobId>,
     query: Query<EventQuery>,
 ) -> Result<Json<Page<StoredEvent>>, Problem> {
-    page_of_events(&supervisor, *job, &query, |_| true).await
+    page_of_events(&supervisor, *job, query.filter()?, query.limit()?).await
 }
 
+/// The decisions about a job, each with its inputs and its reason
+///
+/// Events of the kinds `Decided` (batch jobs) and `ProgressDecided` (long-running jobs); `kind` narrows them further.
+#[utoipa::path(get, path = "/api/v1/jobs/{uuid}/decisions", tag = "events",
+    params(("uuid" = JobId, Path, description = "The job"), EventQuery), responses(
+    (status = 200, description = "A page of them", body = Page<Event>),
+    (status = 401, response = crate::http::openapi::Unauthorized),
+    (status = 404, response = crate::http::openapi::NotFound),
+    (status = 422, response = crate::http::openapi::Invalid),
+    (status = 503, response = crate::http::openapi::Overloaded),
+))]
 pub async fn decisions(
     _operator: OperatorAccess,
     supervisor: Data<Supervisor>,
     job: Path<JobId>,
     query: Query<EventQuery>,
 ) -> Result<Json<Page<StoredEvent>>, Problem> {
-    page_of_events(&supervisor, *job, &query, |event| matches!(event.kind.as_ref(), "Decided" | "ProgressDecided"))
-        .await
+    let mut filter = query.filter()?;
+    if filter.kinds.is_empty() {
+        filter.kinds = DECISIONS.map(str::to_owned).to_vec();
+    } else {
+        filter.kinds.retain(|kind| DECISIONS.contains(&kind.as_str()));
+        if filter.kinds.is_empty() {
+            return Err(Problem::invalid_field("kind", format!("is none of {}", DECISIONS.join(", "))));
+        }
+    }
+    page_of_events(&supervisor, *job, filter, query.limit()?).await
 }
 
-/// Stops supervising and removes the job from its framework; 202, as the removal is still to come.
+/// Stop supervising a job, and remove it from its framework
+///
+/// 202, as the removal is still to come.
+#[utoipa::path(delete, path = "/api/v1/jobs/{uuid}", tag = "jobs", params(("uuid" = JobId, Path, description = "The job")), responses(
+    (status = 202, description = "The job, which is over", body = JobView),
+    (status = 401, response = crate::http::openapi::Unauthorized),
+    (status = 403, response = crate::http::openapi::Forbidden),
+    (status = 404, response = crate::http::openapi::NotFound),
+    (status = 409, response = crate::http::openapi::Conflict),
+    (status = 503, response = crate::http::openapi::Overloaded),
+))]
 pub async fn cancel(
     _operator: OperatorAccess,
     supervisor: Data<Supervisor>,
@@ -90,7 +125,22 @@ pub async fn cancel(
     Ok(HttpResponse::Accepted().json(view(&supervisor, *job).await?))
 }
 
-/// Takes a registration back; legal only before the first start.
+/// Take a registration back
+///
+/// Legal only before the first start.
+#[utoipa::path(post, path = "/api/v1/jobs/{uuid}/withdraw", tag = "launcher",
+    params(("uuid" = JobId, Path, description = "The job")), request_body = WithdrawRequest, responses(
+    (status = 200, description = "The job, which is over", body = JobView),
+    (status = 401, response = crate::http::openapi::Unauthorized),
+    (status = 403, response = crate::http::openapi::Forbidden),
+    (status = 404, response = crate::http::openapi::NotFound),
+    (status = 408, response = crate::http::openapi::TooSlow),
+    (status = 409, response = crate::http::openapi::Conflict),
+    (status = 413, response = crate::http::openapi::TooLarge),
+    (status = 415, response = crate::http::openapi::WrongType),
+    (status = 422, response = crate::http::openapi::Invalid),
+    (status = 503, response = crate::http::openapi::Overloaded),
+))]
 pub async fn withdraw(
     _operator: OperatorAccess,
     supervisor: Data<Supervisor>,
@@ -107,38 +157,15 @@ async fn view(supervisor: &Supervisor, job: JobId) -> Result<JobView, Problem> {
     supervisor.view(job).await?.ok_or_else(|| unknown(job))
 }
 
-fn unknown(job: JobId) -> Problem {
-    Problem::not_found(format!("no job {job} is registered here"))
-}
-
-fn limit(asked: Option<usize>) -> Result<usize, Problem> {
-    match asked {
-        None => Ok(LIMIT),
-        Some(limit) if (1..=LIMIT_MAX).contains(&limit) => Ok(limit),
-        Some(limit) => Err(Problem::invalid_field("limit", format!("{limit} is not from 1 to {LIMIT_MAX}"))),
-    }
-}
-
 async fn page_of_events(
     supervisor: &Supervisor,
     job: JobId,
-    query: &EventQuery,
-    wanted: impl Fn(&StoredEvent) -> bool,
+    filter: EventFilter,
+    limit: usize,
 ) -> Result<Json<Page<StoredEvent>>, Problem> {
-    let limit = limit(query.limit)?;
-    let mut after = Version(query.after.unwrap_or(0));
-    let mut items = Vec::new();
-    loop {
-        let batch = supervisor.log().read_stream(job.into(), after, LIMIT_MAX).await?;
-        let last_batch = batch.len() < LIMIT_MAX;
-        if batch.is_empty() && items.is_empty() && supervisor.view(job).await?.is_none() {
-            return Err(unknown(job));
-        }
-        after = batch.last().map_or(after, |event| event.version);
-        items.extend(batch.into_iter().filter(&wanted));
-        if last_batch || items.len() > limit {
-            break;
-        }
+    let mut items = supervisor.log().select_events(job.into(), filter, limit + 1).await?;
+    if items.is_empty() && supervisor.view(job).await?.is_none() {
+        return Err(unknown(job));
     }
     let more = items.len() > limit;
     items.truncate(limit);

@@ -19,6 +19,12 @@ use crate::http::metrics_text::{Format, Metrics};
 use crate::http::problem::Problem;
 use crate::qos::ids::Framework;
 
+/// Figures for Prometheus
+#[utoipa::path(get, path = "/metrics", tag = "supervisor", security(("scrape" = []), ("operator" = [])), responses(
+    (status = 200, description = "Text, in OpenMetrics where that is asked for",
+        content((String = "text/plain"), (String = "application/openmetrics-text"))),
+    (status = 401, response = crate::http::openapi::Unauthorized),
+))]
 pub async fn scrape(
     _scraper: ScrapeAccess,
     request: HttpRequest,

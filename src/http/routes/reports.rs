@@ -18,6 +18,19 @@ const RUN_LIMIT: usize = 512;
 /// The longest host name that DNS knows.
 const HOSTNAME_LIMIT: usize = 255;
 
+/// An iteration begins
+#[utoipa::path(post, path = "/startTask", tag = "reports", security(("job" = []), ("operator" = [])), request_body = StartReport, responses(
+    (status = 200, description = "It is in the log", body = ReportReply),
+    (status = 401, response = crate::http::openapi::Unauthorized),
+    (status = 403, response = crate::http::openapi::Forbidden),
+    (status = 404, response = crate::http::openapi::NotFound),
+    (status = 408, response = crate::http::openapi::TooSlow),
+    (status = 409, response = crate::http::openapi::Conflict),
+    (status = 413, response = crate::http::openapi::TooLarge),
+    (status = 415, response = crate::http::openapi::WrongType),
+    (status = 422, response = crate::http::openapi::Invalid),
+    (status = 503, response = crate::http::openapi::Overloaded),
+))]
 pub async fn start(supervisor: Data<Supervisor>, report: Checked<StartReport>) -> Result<Json<ReportReply>, Problem> {
     let report = report.body;
     let started_at = instant("started_at", report.started_at)?;
@@ -29,6 +42,19 @@ pub async fn start(supervisor: Data<Supervisor>, report: Checked<StartReport>) -
     reply(supervisor.submit(report.uuid, Command::ReportStart(facts), None).await?)
 }
 
+/// An iteration has ended
+#[utoipa::path(post, path = "/updateTask", tag = "reports", security(("job" = []), ("operator" = [])), request_body = FinishReport, responses(
+    (status = 200, description = "It is in the log", body = ReportReply),
+    (status = 401, response = crate::http::openapi::Unauthorized),
+    (status = 403, response = crate::http::openapi::Forbidden),
+    (status = 404, response = crate::http::openapi::NotFound),
+    (status = 408, response = crate::http::openapi::TooSlow),
+    (status = 409, response = crate::http::openapi::Conflict),
+    (status = 413, response = crate::http::openapi::TooLarge),
+    (status = 415, response = crate::http::openapi::WrongType),
+    (status = 422, response = crate::http::openapi::Invalid),
+    (status = 503, response = crate::http::openapi::Overloaded),
+))]
 pub async fn finish(supervisor: Data<Supervisor>, report: Checked<FinishReport>) -> Result<Json<ReportReply>, Problem> {
     let report = report.body;
     let started_at = instant("started_at", report.started_at)?;
@@ -39,6 +65,8 @@ pub async fn finish(supervisor: Data<Supervisor>, report: Checked<FinishReport>)
         finished_at: instant("finished_at", report.finished_at)?,
         sent_at: report.sent_at.map(|sent_at| instant("sent_at", sent_at)).transpose()?,
         exit_code: exit_code(report.exit_code)?,
+        ending: report.ending.unwrap_or(false),
+        free: None,
     };
     let key = match &facts.key {
         RunKey::Run { run, index } => format!("finish:{index}:{run}"),
@@ -46,7 +74,7 @@ pub async fn finish(supervisor: Data<Supervisor>, report: Checked<FinishReport>)
     };
     let job = report.uuid;
     // Each attempt to send has its own instant; the report is the same.
-    let receipt = receipt(key, &FinishReport { sent_at: None, ..report }, false)?;
+    let receipt = receipt(key, &FinishReport { sent_at: None, ending: None, ..report }, false)?;
     reply(supervisor.submit(job, Command::ReportFinish(facts), Some(receipt)).await?)
 }
 

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use crate::actors::{Receipt, RegisterError, SubmitError};
 use crate::events::store::ReadError;
 use crate::http::problem::Problem;
+use crate::qos::ids::JobId;
 use crate::qos::job::Rejection;
 use crate::qos::units::Timestamp;
 
@@ -47,6 +48,11 @@ impl From<ReadError> for Problem {
         tracing::error!(%error, "the event log cannot be read");
         Problem::overloaded("the event log cannot be read at the moment", RETRY_AFTER)
     }
+}
+
+/// What is told of a job that is not there.
+pub fn unknown(job: JobId) -> Problem {
+    Problem::not_found(format!("no job {job} is registered here"))
 }
 
 /// The receipt of a request that says `content`.

@@ -1,5 +1,6 @@
 //! Given a history, when something happens, then these events follow.
 
+mod chain;
 mod deadline;
 mod limits;
 mod marathon;
@@ -33,6 +34,7 @@ fn defaults() -> Defaults {
         overdue_factor_milli: 3000,
         monitoring_period: Span::from_secs(120),
         rescale: RescaleMode::Restart,
+        chain_start: Span::from_secs(60),
     }
 }
 
@@ -133,5 +135,7 @@ fn finish(from: i64, to: i64, run: &str, exit_code: i32) -> FinishFacts {
         finished_at: at(to),
         sent_at: Some(at(to)),
         exit_code,
+        ending: false,
+        free: None,
     }
 }

@@ -1,0 +1,114 @@
+//! Questions with filters: only the conditions that are asked for become part of the statement, so that SQLite can use its indexes.
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, params_from_iter};
+
+use crate::events::envelope::{StoredEvent, StreamId};
+use crate::events::store::archive::Archives;
+use crate::events::store::read::{JobFilter, ReadError, collect, event, sql_limit};
+use crate::events::store::rows::{EVENT_COLUMNS, JOB_COLUMNS, JobCursor, JobRow, job_row};
+use crate::qos::ids::Framework;
+use crate::qos::units::Timestamp;
+
+/// Which events of a stream to read, and from which end.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EventFilter {
+    /// Only events of these kinds; all when it is empty.
+    pub kinds: Vec<String>,
+    /// Only events recorded at this instant or later.
+    pub since: Option<Timestamp>,
+    /// Only events recorded before this instant.
+    pub until: Option<Timestamp>,
+    /// The newest first.
+    pub newest_first: bool,
+    /// Only events beyond the one of this version, in the direction of reading.
+    pub after: Option<u64>,
+}
+
+/// Conditions and the values that they compare with.
+#[derive(Default)]
+struct Conditions {
+    text: Vec<String>,
+    values: Vec<Value>,
+}
+
+impl Conditions {
+    fn add(&mut self, text: impl Into<String>, value: impl Into<Value>) {
+        self.text.push(text.into());
+        self.values.push(value.into());
+    }
+
+    fn limit(mut self, limit: usize) -> (String, Vec<Value>) {
+        let text = if self.text.is_empty() { "1".to_owned() } else { self.text.join(" AND ") };
+        self.values.push(sql_limit(limit).into());
+        (text, self.values)
+    }
+}
+
+pub(super) fn stream_events(
+    conn: &Connection,
+    stream: StreamId,
+    filter: &EventFilter,
+    limit: usize,
+) -> Result<Vec<StoredEvent>, ReadError> {
+    let mut conditions = Conditions::default();
+    conditions.add("stream = ?", stream.as_bytes().to_vec());
+    let (order, beyond) = if filter.newest_first { ("DESC", "version < ?") } else { ("ASC", "version > ?") };
+    if let Some(after) = filter.after {
+        conditions.add(beyond, i64::try_from(after).unwrap_or(i64::MAX));
+    }
+    if let Some(since) = filter.since {
+        conditions.add("at >= ?", since.micros());
+    }
+    if let Some(until) = filter.until {
+        conditions.add("at < ?", until.micros());
+    }
+    if !filter.kinds.is_empty() {
+        conditions.text.push(format!("kind IN ({})", vec!["?"; filter.kinds.len()].join(", ")));
+        conditions.values.extend(filter.kinds.iter().cloned().map(Value::from));
+    }
+    let (text, values) = conditions.limit(limit);
+    let sql = format!("SELECT {EVENT_COLUMNS} FROM events WHERE {text} ORDER BY version {order} LIMIT ?");
+    let mut archives = Archives::beside(conn);
+    collect(conn.prepare_cached(&sql)?.query(params_from_iter(values))?, |row| event(conn, &mut archives, row))
+}
+
+pub(super) fn jobs(
+    conn: &Connection,
+    filter: &JobFilter,
+    after: Option<JobCursor>,
+    limit: usize,
+) -> Result<Vec<(JobCursor, JobRow)>, ReadError> {
+    let mut conditions = Conditions::default();
+    let (order, beyond) = if filter.newest_first { ("DESC", "position < ?") } else { ("ASC", "position > ?") };
+    if let Some(after) = after {
+        conditions.add(beyond, after);
+    }
+    if let Some(state) = &filter.state {
+        conditions.add("state = ?", state.clone());
+    }
+    if let Some(framework) = filter.framework {
+        conditions.add("framework = ?", Framework::as_str(framework).to_owned());
+    }
+    if let Some(active) = filter.active {
+        conditions.add("active = ?", i64::from(active));
+    }
+    if let Some(search) = &filter.search {
+        conditions.add("(name LIKE ? ESCAPE '\\' OR hex(uuid) LIKE ? ESCAPE '\\')", format!("%{}%", escaped(search)));
+        conditions.values.push(format!("{}%", escaped(&search.replace('-', ""))).into());
+    }
+    let (text, values) = conditions.limit(limit);
+    let sql = format!("SELECT {JOB_COLUMNS} FROM jobs WHERE {text} ORDER BY position {order} LIMIT ?");
+    collect(conn.prepare_cached(&sql)?.query(params_from_iter(values))?, job_row)
+}
+
+/// How many jobs there are in each state.
+pub(super) fn job_counts(conn: &Connection) -> Result<Vec<(String, u64)>, ReadError> {
+    let mut query = conn.prepare_cached("SELECT state, count(*) FROM jobs GROUP BY state ORDER BY state")?;
+    collect(query.query([])?, |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned())))
+}
+
+/// What is looked for, literally: `%` and `_` are no wildcards.
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
+}

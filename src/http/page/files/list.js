@@ -1,0 +1,197 @@
+// All jobs: figures of all of them, and a page of the list, narrowed by state, framework or text. Other pages come from the supervisor, so
+// that ten thousand jobs are as quick as ten.
+
+import { h, at, announce, notice } from "./dom.js";
+import { get, query } from "./api.js";
+import { micros, time, margin, cpus, number, percent, plural, span, FRAMEWORK, PERFORMANCE, flag } from "./format.js";
+
+const PAGE = 50;
+const GATHER_MS = 700;
+const STATES = [
+  ["", "All"], ["running", "Running"], ["registered", "Waiting"], ["completed", "Completed"], ["failed", "Failed"],
+  ["cancelled", "Cancelled"], ["withdrawn", "Withdrawn"],
+];
+// Kept while other views are shown.
+const chosen = { state: "", search: "", framework: "", before: [] };
+
+/** A job's state in words, with its performance while it runs. */
+export function stateOf(job) {
+  const words = { registered: "waiting to start", running: "running", completed: "completed", failed: "failed",
+    cancelled: "cancelled", withdrawn: "withdrawn" };
+  let kind = job.state, word = words[job.state] || job.state;
+  if (job.state === "running" || job.state === "registered") {
+    const performance = PERFORMANCE[job.performance];
+    if (performance) kind = performance.kind;
+    if (performance) word += ", " + performance.word;
+    if (job.flags.includes("late")) { kind = "under"; word = job.state + ", deadline passed"; }
+  } else if (job.state === "completed") {
+    kind = job.on_time === false ? "under" : "plan";
+    word = job.on_time === false ? "completed, late" : "completed, on time";
+  } else if (job.state === "failed") kind = "under";
+  return { kind, word };
+}
+
+/** Seconds before the deadline at which a job ends, or is predicted to; null while nobody knows. */
+export function marginOf(job) {
+  if (job.finished_at) return { seconds: (micros(job.deadline_at) - micros(job.finished_at)) / 1e6, over: true };
+  const over = !["running", "registered"].includes(job.state);
+  if (over || !job.prediction) return null;
+  return { seconds: (micros(job.deadline_at) - micros(job.prediction)) / 1e6, over: false };
+}
+
+/** How much of a job is done, from 0 to 1, and in words. */
+export function progressOf(job) {
+  if (job.iterations) {
+    const done = job.iterations - job.remaining;
+    return { share: done / job.iterations, words: number(done, 0) + " of " + plural(job.iterations, "iteration") };
+  }
+  if (job.cpu_seconds === undefined) return null;
+  const share = job.state === "completed" ? 1 : Math.min(1, job.cpu_seconds / job.qos.duration);
+  return { share, words: number(job.cpu_seconds, 0) + " of " + number(job.qos.duration, 0) + " CPU-seconds" };
+}
+
+/** CPU as it is shown everywhere: reserved, and the limit in force where that is another. */
+export function cpuOf(job) {
+  if (job.cpus === null) return { main: "unknown", more: "" };
+  const limit = job.cpu_limit === undefined || job.cpu_limit === job.cpus ? null : job.cpu_limit;
+  return {
+    main: number(job.cpus, 3) + " / " + number(limit === null ? job.cpus : limit, 3) + " CPU",
+    more: job.rescales ? plural(job.rescales, "resize") : "not resized",
+  };
+}
+
+function bar(share, kind, label) {
+  return h("progress", { max: "1", value: share.toFixed(4), class: kind, "aria-label": label });
+}
+
+function deadlineCell(job) {
+  const found = marginOf(job);
+  const due = h("small", {}, "due " + time(micros(job.deadline_at)));
+  if (found) return [h("span", { class: found.seconds < 0 ? "under" : "" }, margin(found.seconds)), due];
+  if (job.progress_ratio !== undefined && job.state === "running") {
+    const left = (micros(job.deadline_at) - Date.now() * 1000) / 1e6;
+    return [h("span", { class: left < 0 ? "under" : "" }, left < 0 ? span(left) + " over" : span(left) + " left"), due];
+  }
+  return [h("span", { class: "soft" }, "–"), due];
+}
+
+function row(job) {
+  const { kind, word } = stateOf(job), progress = progressOf(job), cpu = cpuOf(job);
+  const cell = (label, ...content) => h("td", { "data-label": label }, h("div", {}, ...content));
+  return h("tr", { "data-job": job.uuid },
+    h("th", { scope: "row" }, h("a", { href: "#/job/" + job.uuid, class: "name" }, job.name),
+      h("small", {}, FRAMEWORK[job.framework] + " · " + job.uuid.slice(0, 8))),
+    cell("State", h("span", { class: "state " + kind }, word),
+      h("small", { class: "clip", title: job.reason || null },
+        job.reason || job.flags.filter(name => name !== "late").map(name => flag(name).name).join(", "))),
+    cell("Deadline", deadlineCell(job)),
+    cell("CPU", h("span", {}, cpu.main), h("small", {}, cpu.more)),
+    cell("Progress", progress ? [bar(progress.share, kind, progress.words), h("small", {}, percent(progress.share) + " · " + progress.words)]
+      : h("span", { class: "soft" }, "not begun")));
+}
+
+const empty = () => notice("calm", "No jobs yet",
+  h("p", {}, "The first one appears here by itself as soon as it is registered. To launch one:"),
+  h("pre", {}, h("code", {}, "mesos-qos launch -j job.json -c chronos.json -i " + location.origin + " --token-file operator.token")),
+  h("p", {}, "Or watch a whole experiment on this machine: ", h("code", {}, "mesos-qos demo")));
+
+/** Shows the list; returns what the frame needs of a view. */
+export function showList(failed) {
+  document.title = "Jobs – mesos-qos";
+  let timer = null, gone = false, generation = 0, next = null, last = null;
+
+  const figures = h("dl", { class: "figures", "aria-label": "All jobs in figures" });
+  const tabs = h("div", { class: "tabs", role: "group", "aria-label": "Only jobs in this state" }, STATES.map(([state, word]) =>
+    h("button", { type: "button", "data-state": state, onclick: () => choose({ state }) }, word, h("span", { class: "count" }))));
+  const search = h("input", { id: "search", type: "search", placeholder: "Name or uuid", value: chosen.search, maxlength: "200",
+    oninput: () => later(() => choose({ search: search.value.trim() }), 250) });
+  const framework = h("select", { id: "framework", onchange: () => choose({ framework: framework.value }) },
+    [["", "Any framework"], ["chronos", "Chronos"], ["marathon", "Marathon"]].map(([value, word]) =>
+      h("option", { value, selected: value === chosen.framework }, word)));
+  const rows = h("tbody", {}), said = h("p", { class: "soft", id: "range" });
+  const list = h("table", { class: "jobs" }, h("caption", { class: "hidden" }, "Jobs, the newest first"),
+    h("thead", {}, h("tr", {}, ["Job", "State", "Margin to the deadline", "CPU reserved / limit", "Progress"].map(head =>
+      h("th", { scope: "col" }, head)))), rows);
+  const newer = h("button", { type: "button", onclick: () => { chosen.before.pop(); load(true); } }, "‹ Newer");
+  const older = h("button", { type: "button", onclick: () => { chosen.before.push(next); load(true); } }, "Older ›");
+  const pager = h("nav", { class: "pager", "aria-label": "Pages" }, newer, said, older);
+  const none = h("div", {});
+  at("main").replaceChildren(h("h1", { class: "hidden" }, "Jobs"), figures,
+    h("div", { class: "filters" }, tabs, h("div", { class: "search" }, h("label", { for: "search", class: "hidden" }, "Search"), search,
+      h("label", { for: "framework", class: "hidden" }, "Framework"), framework)), none, list, pager);
+
+  function later(what, pause) {
+    clearTimeout(timer);
+    timer = setTimeout(() => { timer = null; what(); }, pause);
+  }
+
+  function choose(change) {
+    Object.assign(chosen, change, { before: [] });
+    load(true);
+  }
+
+  function showFigures(summary) {
+    const total = Object.values(summary.jobs).reduce((sum, count) => sum + count, 0);
+    const figure = (word, value, kind) => h("div", { class: kind || "" }, h("dt", {}, word), h("dd", {}, value));
+    const away = Object.entries(summary.frameworks).filter(([, reachable]) => !reachable).map(([name]) => FRAMEWORK[name]);
+    figures.replaceChildren(
+      figure("Running", number(summary.jobs.running || 0, 0)),
+      figure("Late, or predicted to be", number(summary.late, 0), summary.late ? "under" : ""),
+      figure("CPU reserved", number(summary.cpus, 1)),
+      figure("Frameworks", Object.keys(summary.frameworks).length === 0 ? "none configured"
+        : away.length ? away.join(", ") + " unreachable" : "reachable", away.length ? "under" : ""));
+    for (const button of tabs.children) {
+      const state = button.dataset.state;
+      button.setAttribute("aria-pressed", String(state === chosen.state));
+      button.lastChild.textContent = number(state === "" ? total : summary.jobs[state] || 0, 0);
+    }
+    return total;
+  }
+
+  function showRows(page, total) {
+    const focused = document.activeElement && document.activeElement.closest("tr[data-job]");
+    const kept = focused && focused.dataset.job;
+    rows.replaceChildren(...page.items.map(row));
+    if (kept) {
+      const again = rows.querySelector(`tr[data-job="${kept}"] a`);
+      if (again) again.focus({ preventScroll: true });
+    }
+    const nothing = page.items.length === 0, narrowed = chosen.state || chosen.search || chosen.framework;
+    list.hidden = nothing;
+    next = page.next;
+    newer.disabled = chosen.before.length === 0;
+    older.disabled = next === null;
+    pager.hidden = nothing && chosen.before.length === 0;
+    const from = chosen.before.length * PAGE;
+    said.textContent = nothing ? "" : number(from + 1, 0) + "–" + number(from + page.items.length, 0)
+      + (narrowed ? "" : " of " + number(total, 0)) + ", the newest first";
+    none.replaceChildren(...(!nothing ? [] : total === 0 ? [empty()] : [notice("calm", "No job is like that",
+      h("button", { type: "button", onclick: () => { search.value = framework.value = ""; choose({ state: "", search: "", framework: "" }); } },
+        "Show all jobs"))]));
+  }
+
+  async function load(byHand) {
+    const mine = ++generation;
+    try {
+      const before = chosen.before[chosen.before.length - 1];
+      const [summary, page] = await Promise.all([get("/api/v1/summary"), get(query("/api/v1/jobs", { order: "desc", limit: PAGE,
+        state: chosen.state, search: chosen.search, framework: chosen.framework, after: before }))]);
+      if (gone || mine !== generation) return;
+      showRows(page, showFigures(summary));
+      last = Date.now();
+      if (byHand) announce(said.textContent || "no jobs");
+    } catch (error) {
+      if (gone || mine !== generation) return;
+      if (!failed(error)) none.replaceChildren(notice("bad", "The list could not be read", h("p", {}, error.message)));
+      else if (last === null) later(load, 3000);
+    }
+  }
+
+  load(false);
+  return {
+    // Whatever has happened, the page that is shown is asked for again: at most once in a while.
+    event: () => { if (timer === null) later(load, GATHER_MS); },
+    reload: () => load(false),
+    leave: () => { gone = true; clearTimeout(timer); },
+  };
+}

@@ -1,0 +1,36 @@
+//! `GET /api/v1/summary`
+
+use actix_web::web::{Data, Json};
+
+use crate::actors::Supervisor;
+use crate::api::summary::Summary;
+use crate::http::auth::OperatorAccess;
+use crate::http::problem::Problem;
+use crate::qos::job::{Flag, JobState};
+use crate::qos::units::Cpus;
+
+/// All jobs in a few figures
+#[utoipa::path(get, path = "/api/v1/summary", tag = "jobs", responses(
+    (status = 200, description = "Now", body = Summary),
+    (status = 401, response = crate::http::openapi::Unauthorized),
+    (status = 503, response = crate::http::openapi::Overloaded),
+))]
+pub async fn summary(_operator: OperatorAccess, supervisor: Data<Supervisor>) -> Result<Json<Summary>, Problem> {
+    let states = supervisor.states();
+    let living = || states.iter().filter(|state| state.ending().is_none());
+    let frameworks = supervisor.frameworks().iter();
+    Ok(Json(Summary {
+        jobs: supervisor.log().job_counts().await?.into_iter().collect(),
+        late: living().filter(|state| is_late(state)).count() as u64,
+        cpus: living().filter_map(|state| state.cpus).map(Cpus::as_f64).sum(),
+        frameworks: frameworks.map(|(name, status)| (name.to_string(), status.unreachable_since().is_none())).collect(),
+        seq: supervisor.log().stats().head.seq.0,
+        now: supervisor.clock().now().into(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    }))
+}
+
+fn is_late(state: &JobState) -> bool {
+    let predicted = state.decision.is_some_and(|decision| decision.prediction > state.deadline_at());
+    predicted || state.flags.contains(&Flag::Late)
+}
