@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, TransactionBehavior, params};
 use sha2::{Digest, Sha256};
 
-use crate::events::cluster::{Compacted, CompactedJob};
+use crate::events::cluster::{ClusterEvent, Compacted, CompactedJob};
 use crate::events::envelope::{NewEvent, StoredEvent, StreamId};
 use crate::events::store::append::Append;
 use crate::events::store::archive::{self, Sum};
@@ -15,6 +15,7 @@ use crate::events::store::options::OpenError;
 use crate::events::store::read::{self, ReadError};
 use crate::events::store::tail::Tail;
 use crate::events::store::{replay, schema, verify};
+use crate::qos::arbitration::Nodes;
 use crate::qos::units::Timestamp;
 
 /// Jobs of one transaction, and of one event.
@@ -122,7 +123,8 @@ fn some(
     done: &mut Compaction,
 ) -> Result<(), CompactError> {
     let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let mut compacted = Compacted { jobs: Vec::with_capacity(jobs.len()) };
+    let (round, nodes) = head_of_the_cluster(&transaction)?;
+    let mut compacted = Compacted { round, nodes, jobs: Vec::with_capacity(jobs.len()) };
     for stream in jobs {
         let mut events: Vec<StoredEvent> = Vec::new();
         replay::one_stream(&transaction, *stream, &mut |event| {
@@ -154,4 +156,16 @@ fn some(
     })?;
     transaction.commit()?;
     Ok(())
+}
+
+/// The number of the last round, and what there was to share: a supervisor reads them from the newest event.
+fn head_of_the_cluster(conn: &Connection) -> Result<(u64, Option<Nodes>), CompactError> {
+    let mut head = (0, None);
+    replay::newest_of(conn, StreamId::Cluster, &mut |event| {
+        // What is of a kind that this program does not know is a newer one's, whose log it does not write.
+        let newest = ClusterEvent::decode(&event.kind, &event.data);
+        head = newest.map_err(|error| ReadError::NotALog(format!("event {}: {error}", event.seq)))?.head();
+        Ok::<(), ReadError>(())
+    })?;
+    Ok(head)
 }
