@@ -68,7 +68,16 @@ fn the_api_is_as_its_description_says() {
 async fn run(schemathesis: &Path, dir: &Path, app: &TestApp, seed: usize) -> Output {
     let mut command = Command::new(schemathesis);
     command
-        .args(["run", "--no-color", "--phases", "examples,coverage,fuzzing", "--max-examples", "10", "--seed", &seed.to_string()])
+        .args([
+            "run",
+            "--no-color",
+            "--phases",
+            "examples,coverage,fuzzing",
+            "--max-examples",
+            "10",
+            "--seed",
+            &seed.to_string(),
+        ])
         .arg(format!("{}/openapi.json", app.url))
         .current_dir(dir)
         .env("OPERATOR_TOKEN", &app.operator)
