@@ -1,10 +1,10 @@
-use std::io::{Read as _, Write as _};
 use std::time::Duration;
 
 use mesos_qos::http::feed::MOST_WATCHERS;
 use reqwest::Response;
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::helpers::*;
 
@@ -144,13 +144,13 @@ fn a_watcher_that_takes_nothing_is_dropped_and_holds_up_nobody() {
             drop(log);
             TestApp::start_in(data, &[]).await
         };
-        let mut socket = std::net::TcpStream::connect(app.supervising.address).unwrap();
+        let mut socket = tokio::net::TcpStream::connect(app.supervising.address).await.unwrap();
         let head =
             format!("GET /api/v1/events?after=0 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\r\n", app.operator);
-        socket.write_all(head.as_bytes()).unwrap();
+        socket.write_all(head.as_bytes()).await.unwrap();
         // It takes the head of the answer, and no more.
         let mut some = [0u8; 64];
-        socket.read_exact(&mut some).unwrap();
+        tokio::time::timeout(Duration::from_secs(60), socket.read_exact(&mut some)).await.unwrap().unwrap();
         assert!(some.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&some));
         let began = std::time::Instant::now();
         // Somebody else gets all of it meanwhile.
