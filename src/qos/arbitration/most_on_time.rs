@@ -189,3 +189,55 @@ impl<'a> Plan<'a> {
         false
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::qos::ids::JobId;
+
+    const NODES: Nodes = Nodes { count: 5, cpus: Cpus::from_milli(2000) };
+
+    /// A job that needs this much, with so much less of a chance where it has to wait; with any CPU its next iteration is not lost.
+    fn contender(job: u8, needs: u32, waits: f64, bridge: f64) -> Contender {
+        let prospect = |milli: u32| {
+            let chance = if milli >= needs { 0.999 } else { 0.1 };
+            let cpus = Cpus::from_milli(milli);
+            let bridge = if milli >= 500 { bridge } else { 0.0 };
+            Prospect { cpus, chance, waiting: chance * waits, queueing: chance * waits, bridge, late: 0.0 }
+        };
+        let cpus = Cpus::from_milli;
+        Contender {
+            job: JobId::from_bytes([job; 16]),
+            wish: cpus(2000),
+            floor: cpus(100),
+            least: cpus(100),
+            modest: cpus(1000),
+            prospects: (1..=20).map(|tenth| prospect(tenth * 100)).collect(),
+        }
+    }
+
+    fn gives_way(contenders: &[Contender]) -> usize {
+        let shares = share(NODES, &Sizes::default(), contenders);
+        shares.iter().filter(|share| share.standing == Standing::GivesWay).count()
+    }
+
+    #[test]
+    fn who_can_afford_to_wait_shares_the_nodes_in_turn_and_nobody_is_given_up() {
+        let crowd = |waits| (1..=6).map(|job| contender(job, 1500, waits, 0.0)).collect::<Vec<_>>();
+        assert_eq!(gives_way(&crowd(1.0)), 0, "six large tasks take turns on five nodes");
+        assert_eq!(gives_way(&crowd(0.7)), 1, "where waiting costs deadlines, one gives way");
+    }
+
+    #[test]
+    fn a_job_that_could_be_on_time_later_is_not_starved_now() {
+        // Five that need a whole node's better part, and one that no constant CPU saves, but the most from its next iteration but one on.
+        let mut crowd: Vec<Contender> = (1..=5).map(|job| contender(job, 1200, 1.0, 1.0)).collect();
+        crowd.push(contender(6, 9999, 1.0, 0.99));
+        let size = |crowd: &[Contender]| share(NODES, &Sizes::default(), crowd)[5].cpus.milli();
+        assert!(size(&crowd) >= 500, "{}", size(&crowd));
+        // Where nothing can be won by it, it gets out of the way.
+        crowd[5] = contender(6, 9999, 1.0, 0.0);
+        crowd[5].prospects.iter_mut().for_each(|prospect| prospect.chance = 0.0);
+        assert!(size(&crowd) <= 100, "{}", size(&crowd));
+    }
+}

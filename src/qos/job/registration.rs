@@ -116,7 +116,7 @@ pub fn validate(request: &RegisterRequest, now: Timestamp, defaults: &Defaults) 
     })
 }
 
-/// The least deadline with which the same job would not be called infeasible; none when no deadline is long enough.
+/// The least deadline that the same job would surely keep, as its policy sees it; none when no deadline is long enough.
 pub fn least_deadline(registered: &Registered) -> Option<Span> {
     let (declared, cpus, policy) = (&registered.declared, registered.cpus.unwrap_or(ONE), &registered.policy);
     match registered.framework {
@@ -124,7 +124,10 @@ pub fn least_deadline(registered: &Registered) -> Option<Span> {
             let policy = with_gaps_of(registered.chain, registered.iterations, policy);
             admission::least_chronos_deadline(declared, registered.iterations, cpus, &policy)
         }
-        Framework::Marathon => admission::least_marathon_deadline(declared, cpus, policy),
+        Framework::Marathon => {
+            let restarts = registered.supervision.rescale == RescaleMode::Restart;
+            admission::least_marathon_deadline(declared, cpus, policy, restarts)
+        }
     }
 }
 

@@ -57,7 +57,7 @@ pub fn round_with(
         changes.then_some(RoundGrant { job, cap, standing })
     };
     let grants = living.iter().filter_map(grant).collect();
-    ArbitrationRound { number, aim, nodes, inputs, grants }
+    ArbitrationRound { number, aim, nodes, since: None, inputs, over: vec![], grants }
 }
 
 /// When a job that is to start in the future has to be reckoned with, the first of those after `now`.

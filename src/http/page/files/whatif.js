@@ -45,7 +45,8 @@ function parting(found) {
   const at = found.first_divergence;
   if (!at) return h("p", {}, "Every decision would have been the same.");
   const side = (value, why) => cpus(value) + (why ? ": “" + why + "”" : ", as nothing was decided");
-  return h("p", {}, h("b", {}, "Where they part. "), span(at.at_s) + " after the start, after " + number(at.after, 0) + " done. In fact " + side(at.recorded_cpus, at.recorded_reason)
+  return h("p", {}, h("b", {}, "Where they part. "), (at.after === 0 && at.at_s < 0.05 ? "At the start, before anything was done" : span(at.at_s) + " after the start, with " + number(at.after, 0) + " done")
+    + ". In fact " + side(at.recorded_cpus, at.recorded_reason)
     + ". Instead " + side(at.replayed_cpus, at.replayed_reason) + ".");
 }
 

@@ -2,6 +2,7 @@
 
 mod chain;
 mod deadline;
+mod grants;
 mod limits;
 mod marathon;
 mod marathon_defects;
@@ -107,8 +108,11 @@ impl Job {
         self.state.as_ref().unwrap()
     }
 
-    /// Attempts a start and reports it.
+    /// Attempts a start and reports it, after the CPU that is decided on has been set.
     fn start(&mut self, seconds: i64, run: &str) {
+        if let Some(cpus) = self.state().resizing_to {
+            self.run(seconds, Command::CpusApplied(cpus)).unwrap();
+        }
         let facts = FrameworkFacts { cpus: self.state().cpus.unwrap(), ..idle(0, 0) };
         self.run(seconds, Command::AttemptStart(facts)).unwrap();
         self.run(seconds, Command::ReportStart(start(seconds, run))).unwrap();

@@ -85,7 +85,7 @@ impl IterationForecast {
             part: part_left(&fitted, job),
             fitted,
             gap,
-            undisturbed: undisturbed(gaps, job.deployment_time),
+            undisturbed: undisturbed(gaps, job.gap),
             gap_spread: deviation(&residuals, GAP_SPREAD.0, GAP_SPREAD.1),
             pause: job.sleeping_time,
             at: job.at + job.ahead,
