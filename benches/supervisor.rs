@@ -182,6 +182,7 @@ fn decisions() {
         overdue_factor_milli: 3000,
         monitoring_period: Span::from_secs(120),
         rescale: RescaleMode::Restart,
+        chain_start: Span::from_secs(60),
     };
     let registered: Registered = validate(&request.unwrap(), at, &defaults).unwrap();
     let first = Recorded { version: 1, at, event: JobEvent::Registered(registered.clone()) };
@@ -200,6 +201,8 @@ fn decisions() {
         finished_at: at,
         sent_at: Some(at),
         exit_code: 0,
+        ending: false,
+        free: None,
     });
     let (began, mut calls) = (Instant::now(), 0u64);
     while began.elapsed() < Duration::from_secs(1) {

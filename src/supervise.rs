@@ -92,7 +92,7 @@ pub async fn start(
         cpu_source,
         metrics,
         webhook: outside::webhook(settings)?,
-        cluster: rules::cluster(settings),
+        cluster: outside::cluster(settings)?,
     })
     .await?;
     let gate = gate(settings, Arc::clone(running.supervisor.clock()))?;

@@ -11,6 +11,7 @@ mod long_running;
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use demo::Demo;
 use long_running::check_case_three;
@@ -86,9 +87,13 @@ fn groups() -> Vec<PathBuf> {
     entries.map(|entry| entry.path()).filter(ours).collect()
 }
 
+/// One demo at a time: each has most of this machine for its virtual CPUs.
+static TURN: Mutex<()> = Mutex::new(());
+
 /// One daemon for all of it. A resize by a checkpoint loses no work: the program's own count over all segments is that of the log.
 #[test]
 fn with_docker_and_criu_the_job_is_resized_by_checkpoints_and_neither_its_end_nor_an_interrupt_leaves_anything() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let node = Node::start();
     let before = groups();
 
@@ -104,6 +109,30 @@ fn with_docker_and_criu_the_job_is_resized_by_checkpoints_and_neither_its_end_no
     let resizes = long["resizes"].as_array().unwrap();
     assert!(!resizes.is_empty() && resizes.iter().all(|resize| resize["lost_s"].as_f64().unwrap() > 0.0), "{long}");
     assert_eq!(result["jobs"][0]["on_time"], true, "{result}");
+    assert_eq!(node.containers(), "", "a complete run leaves no container");
+    assert_eq!(demo.traces(), Vec::<String>::new());
+    let left: Vec<_> = groups().into_iter().filter(|group| !before.contains(group)).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+/// The container keeps running: one task, one segment, and the program's own count is the log's and the kernel's.
+#[test]
+fn where_that_is_asked_for_the_container_is_resized_in_place_and_is_on_time_without_a_restart() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let node = Node::start();
+    let before = groups();
+    let demo = node.demo();
+    let wish = ["--policy", "step", "--rescale", "in-place", "--executor", "docker", "--speed", "20"];
+    let output = demo.command(&[&["--cases", "iii", "--json", "--keep"][..], &wish].concat()).output().unwrap();
+    // Segments and launches are counted, and CPU times compared, in here.
+    let result = check_case_three(&output, &demo.kept(), "in-place", "docker");
+    let (job, long) = (&result["jobs"][0], &result["jobs"][0]["long_running"]);
+    let resizes = long["resizes"].as_array().unwrap();
+    assert!(!resizes.is_empty() && resizes.iter().all(|resize| resize["lost_s"] == 0.0), "{long}");
+    assert!(long["why"].as_str().unwrap().contains("--rescale"), "{long}");
+    assert_eq!(job["on_time"], true, "{result}");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("a container, resized in place"), "{said}");
     assert_eq!(node.containers(), "", "a complete run leaves no container");
     assert_eq!(demo.traces(), Vec::<String>::new());
     let left: Vec<_> = groups().into_iter().filter(|group| !before.contains(group)).collect();

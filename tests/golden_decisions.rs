@@ -1,63 +1,52 @@
-//! Logs that the version before wrote, which knew the policy `step` alone: every decision in them follows again, to the byte.
+//! Logs that older versions wrote: every decision in them follows again, to the byte, by what `mesos-qos replay --log` runs.
 //!
 //! `schema-2-chronos.db` was taken in the middle of case I of the demo, `schema-2-marathon.db` after its case III.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use mesos_qos::events::envelope::StreamId;
-use mesos_qos::events::job::{JobEvent, upcasters};
+use mesos_qos::events::envelope::StoredEvent;
+use mesos_qos::events::job::JobEvent;
 use mesos_qos::events::store::{OfflineLog, ReadError, Replay, verify};
-use mesos_qos::qos::job::{JobState, RecomputeError, Recorded, recompute, recompute_progress};
+use mesos_qos::replay::{CheckReport, Checker};
 
 /// File, its last hash, how many decisions it holds.
-const LOGS: [(&str, &str, usize); 3] = [
+const LOGS: [(&str, &str, u64); 3] = [
     ("schema-1.db", "ade614685b6ec11b653b3c3de861e718892c7dffcf742056347e7b466a4d3462", 8),
     ("schema-2-chronos.db", "38de007d66e870d3771a4aac6915ae0769983ffbd425ac3d6c234b330cc92af1", 25),
     ("schema-2-marathon.db", "881b090078c08876028a75b4211279a58ed5f53df280a17f48463a745cf357f1", 3),
 ];
 
+fn golden() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
+}
+
 /// A copy: reading must not touch what is under version control.
 fn copy(name: &str) -> (tempfile::TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let to = dir.path().join("events.db");
-    std::fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name), &to).unwrap();
+    std::fs::copy(golden().join(name), &to).unwrap();
     (dir, to)
 }
 
-/// Calls `each` with every decision: the state before it, the decision, and its stored bytes.
-fn decisions(name: &str, mut each: impl FnMut(&JobState, &JobEvent, &[u8])) {
+fn events(name: &str) -> Vec<StoredEvent> {
     let (_dir, path) = copy(name);
-    let (table, mut states) = (upcasters(), BTreeMap::<StreamId, JobState>::new());
-    let walked = OfflineLog::open(&path).unwrap().for_each_event(Replay::Everything, |stored| {
-        let event = JobEvent::decode(&stored.kind, &table.newest(stored).unwrap()).unwrap();
-        let recorded = Recorded { version: stored.version.0, at: stored.at, event };
-        let state = states.remove(&stored.stream);
-        if let (Some(state), JobEvent::Decided(_) | JobEvent::ProgressDecided(_)) = (&state, &recorded.event) {
-            each(state, &recorded.event, &stored.data);
-        }
-        let state = match (state, &recorded.event) {
-            (Some(mut state), _) => {
-                state.apply(&recorded);
-                state
-            }
-            (None, JobEvent::Registered(registered)) => JobState::new(registered.clone(), &recorded),
-            (None, other) => panic!("{} comes before the registration", other.kind()),
-        };
-        states.insert(stored.stream, state);
+    let mut events = Vec::new();
+    let read = OfflineLog::open(&path).unwrap().for_each_event(Replay::Everything, |event| {
+        events.push(event.clone());
         Ok::<(), ReadError>(())
     });
-    walked.unwrap();
+    read.unwrap();
+    events
 }
 
-fn again(state: &JobState, decision: &JobEvent) -> Result<JobEvent, RecomputeError> {
-    match decision {
-        JobEvent::Decided(decided) => recompute(state, decided).map(JobEvent::from),
-        JobEvent::ProgressDecided(decided) => recompute_progress(state, decided).map(JobEvent::from),
-        other => panic!("{} is no decision", other.kind()),
-    }
+fn check(events: &[StoredEvent]) -> CheckReport {
+    let mut checker = Checker::default();
+    events.iter().for_each(|event| checker.expect(event).unwrap());
+    events.iter().for_each(|event| checker.take(event).unwrap());
+    checker.finish()
 }
 
 #[test]
@@ -65,27 +54,43 @@ fn every_decision_of_an_older_version_follows_from_its_log_byte_for_byte() {
     for (name, head, expected) in LOGS {
         let (_dir, path) = copy(name);
         assert_eq!(verify(&path, Some(head.parse().unwrap())).unwrap().fault, None, "{name}");
-        let mut found = 0;
-        decisions(name, |state, decision, stored| {
-            let computed = again(state, decision).unwrap().encode().unwrap();
-            assert_eq!(String::from_utf8(computed).unwrap(), String::from_utf8(stored.to_vec()).unwrap(), "{name}");
-            found += 1;
-        });
-        assert_eq!(found, expected, "{name}");
+        let report = check(&events(name));
+        assert_eq!((report.differences.as_slice(), report.unreadable.as_slice()), (&[][..], &[][..]), "{name}");
+        assert_eq!(report.decisions, expected, "{name}");
     }
 }
 
 #[test]
+fn every_golden_log_is_replayed() {
+    let kept: BTreeSet<String> = std::fs::read_dir(golden())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .filter(|name| name.ends_with(".db"))
+        .collect();
+    assert_eq!(kept, LOGS.iter().map(|(name, _, _)| (*name).to_owned()).collect());
+}
+
+#[test]
 fn a_decision_that_does_not_follow_is_found_and_one_of_a_newer_version_is_named() {
-    let mut different = 0;
-    decisions("schema-2-chronos.db", |state, decision, stored| {
-        let mut other = state.clone();
-        other.done += 3;
-        different += usize::from(again(&other, decision).unwrap().encode().unwrap() != stored);
-        let JobEvent::Decided(decided) = decision else { return };
-        let mut newer = decided.clone();
-        newer.fold = 99;
-        assert_eq!(recompute(state, &newer), Err(RecomputeError::UnknownFold { fold: 99 }));
-    });
-    assert_eq!(different, 25);
+    let mut changed = events("schema-2-chronos.db");
+    let nth = changed.iter().position(|event| event.kind == "Decided").unwrap();
+    let JobEvent::Decided(decided) = JobEvent::decode("Decided", &changed[nth].data).unwrap() else { panic!() };
+    let mut other = decided.clone();
+    other.reason = "because".into();
+    changed[nth].data = serde_json::to_vec(&other).unwrap();
+    let report = check(&changed);
+    let found = &report.differences[0];
+    assert_eq!((report.differing, report.not_computed), (1, 0));
+    assert_eq!((found.seq, found.field.as_str()), (changed[nth].seq, "reason"));
+    assert_eq!(found.recomputed, Some(decided.reason.clone().into()));
+
+    let (mut newer_fold, mut newer_policy) = (decided.clone(), decided);
+    newer_fold.fold = 99;
+    newer_policy.policy.version = 99;
+    for (newer, said) in [(newer_fold, "version 99 of the fold"), (newer_policy, "no version 99")] {
+        changed[nth].data = serde_json::to_vec(&newer).unwrap();
+        let report = check(&changed);
+        assert_eq!((report.differing, report.not_computed), (0, 1), "{:?}", report.differences);
+        assert!(report.unreadable[0].reason.contains(said), "{}", report.unreadable[0].reason);
+    }
 }

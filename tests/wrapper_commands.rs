@@ -11,7 +11,7 @@ use proptest::test_runner::Config;
 use wrapper_support::{Outcome, Supervisor, Task, shells};
 
 fn wrap(name: &str, command: &str) -> String {
-    Wrapper { name, command, callback_window: Duration::ZERO, cacert: None }.build().unwrap()
+    Wrapper { name, command, callback_window: Duration::ZERO, cacert: None, chain: false }.build().unwrap()
 }
 
 /// The command as the framework would run it without us.
@@ -197,7 +197,7 @@ fn chronos_does_not_take_the_command_for_an_address() {
 #[test]
 fn what_cannot_be_run_is_refused() {
     let build = |name: &str, command: &str| {
-        Wrapper { name, command, callback_window: Duration::ZERO, cacert: None }.build().map(|_| ())
+        Wrapper { name, command, callback_window: Duration::ZERO, cacert: None, chain: false }.build().map(|_| ())
     };
     assert_eq!(build("a", "echo \0"), Err(WrapError::Nul));
     // In JSON the character is escaped, so a name may hold it.

@@ -11,7 +11,7 @@ use wrapper_support::{Supervisor, TOKEN, Task, UUID, shells, which};
 
 fn wrap(command: &str, window: u64) -> String {
     let window = Duration::from_secs(window);
-    Wrapper { name: "job1", command, callback_window: window, cacert: None }.build().unwrap()
+    Wrapper { name: "job1", command, callback_window: window, cacert: None, chain: false }.build().unwrap()
 }
 
 #[test]
@@ -223,7 +223,13 @@ fn a_curlrc_of_the_image_changes_nothing() {
 fn certificates_that_the_image_lacks_are_named() {
     let supervisor = Supervisor::start();
     let window = Duration::ZERO;
-    let wrapper = Wrapper { name: "a", command: "exit 2", callback_window: window, cacert: Some("/no/such ca's.pem") };
+    let wrapper = Wrapper {
+        name: "a",
+        command: "exit 2",
+        callback_window: window,
+        cacert: Some("/no/such ca's.pem"),
+        chain: false,
+    };
     let outcome = Task::new(&["sh".into()], &supervisor.url()).run(&wrapper.build().unwrap());
     assert_eq!(outcome.code, Some(2));
     assert!(outcome.stderr.contains("cannot read /no/such ca's.pem"), "{}", outcome.stderr);
@@ -241,7 +247,8 @@ fn certificates_of_the_image_are_given_to_curl_under_any_path() {
         std::fs::write(&cacert, "").unwrap();
         let cacert = cacert.to_str().unwrap();
         let window = Duration::ZERO;
-        let wrapper = Wrapper { name: "a", command: "exit 2", callback_window: window, cacert: Some(cacert) };
+        let wrapper =
+            Wrapper { name: "a", command: "exit 2", callback_window: window, cacert: Some(cacert), chain: false };
         assert_eq!(task.run(&wrapper.build().unwrap()).code, Some(2));
         let arguments = std::fs::read_to_string(task.directory.path().join("arguments")).unwrap();
         assert!(arguments.contains(&format!("--cacert\n{cacert}\n")), "{arguments}");

@@ -15,7 +15,7 @@ use wrapper_support::{Supervisor, Task, shells};
 
 fn wrap(command: &str, window: u64) -> String {
     let window = Duration::from_secs(window);
-    Wrapper { name: "a", command, callback_window: window, cacert: None }.build().unwrap()
+    Wrapper { name: "a", command, callback_window: window, cacert: None, chain: false }.build().unwrap()
 }
 
 struct Running {

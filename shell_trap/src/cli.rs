@@ -37,7 +37,7 @@ Environment:
   SHELL_TRAP_OCI_RUNTIME        name of the runtime in daemon.json that is this program (shell_trap)
   SHELL_TRAP_RUNC               the runc of this node (found in PATH)
   SHELL_TRAP_CPU_FACTOR         real cores per CPU of the framework (1)
-  SHELL_TRAP_CGROUP_PARENT      control group to make the job's own in (/shell_trap)
+  SHELL_TRAP_CGROUP_PARENT      control group to make the job's own in; task: the task's own (/shell_trap)
   SHELL_TRAP_SAMPLE_SECONDS     between CPU samples (5)
   SHELL_TRAP_LEASE_SECONDS      how long a lease is valid without renewal (15)
   SHELL_TRAP_LEASE_GRACE_SECONDS  additional wait of whoever takes another's lease (5)

@@ -1,6 +1,43 @@
 //! The control groups of a job on this node: one around the container of each segment.
 
+use anyhow::{Context as _, Result, ensure};
+
 use crate::cgroup::Cgroups;
+
+/// What an operator says for the group that the framework's task is in, which is another one for each task.
+pub const TASK: &str = "task";
+
+/// The group that a job's own groups are made in, for what the operator `wanted`; the default when absent. With [`TASK`] that
+/// is the group of this very process, which the framework has made for its task: what runs in it is counted with the task
+/// and ends with it.
+///
+/// # Errors
+/// When the task has no group of its own, or Docker's `driver` cannot use it.
+pub fn parent(wanted: Option<&str>, driver: &str, cgroups: &Cgroups) -> Result<Option<String>> {
+    if wanted != Some(TASK) {
+        return Ok(wanted.map(str::to_owned));
+    }
+    let own = cgroups.name_of(std::process::id().cast_signed()).context("SHELL_TRAP_CGROUP_PARENT=task")?;
+    ensure!(
+        own != "/",
+        "SHELL_TRAP_CGROUP_PARENT=task: this task has no control group of its own; Mesos makes one with the isolator cgroups/cpu"
+    );
+    ensure!(
+        driver != "systemd",
+        "SHELL_TRAP_CGROUP_PARENT=task: Docker's cgroup driver is systemd, which puts containers into slices only; the task is \
+        in {own}: it must be cgroupfs"
+    );
+    cgroups.make_room(&own).context("SHELL_TRAP_CGROUP_PARENT=task")?;
+    // The container has the task's limit itself. The kernel lets no group have more than the one that it is in, and a restore
+    // and a checkpoint need the whole node for a moment.
+    cgroups.lift_quota(&own);
+    Ok(Some(own))
+}
+
+/// The group that a group is in.
+pub fn parent_of(group: &str) -> &str {
+    group.rsplit_once('/').map_or("", |(parent, _)| parent)
+}
 
 /// The job's own group of one segment: it keeps the counters when the container is gone, and can be frozen as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,10 @@
 //! The processes of this machine, as the kernel tells of them.
 
 use std::fs;
+use std::time::Duration;
+
+use nix::time::{ClockId, clock_getcpuclockid};
+use nix::unistd::Pid;
 
 /// All processes that have not ended.
 pub fn living() -> impl Iterator<Item = (i32, Stat)> {
@@ -51,9 +55,27 @@ impl Stat {
     }
 }
 
+/// CPU time that a process has used itself, those of its threads that have ended included; one that CRIU has restored begins
+/// at nothing.
+pub fn cpu_clock(pid: i32) -> Option<Duration> {
+    clock_getcpuclockid(Pid::from_raw(pid)).and_then(ClockId::now).ok().map(Duration::from)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_process_s_own_clock_counts_its_work_and_nobody_has_that_of_one_that_is_gone() {
+        let own = || cpu_clock(std::process::id().cast_signed()).unwrap();
+        let before = own();
+        while own() < before + Duration::from_millis(5) {
+            std::hint::black_box(0);
+        }
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        child.wait().unwrap();
+        assert_eq!(cpu_clock(child.id().cast_signed()), None);
+    }
 
     #[test]
     fn a_name_with_brackets_and_blanks_is_no_trap_and_the_dead_are_known() {

@@ -10,7 +10,7 @@ mod process_job;
 #[expect(dead_code, reason = "shared with the tests of containers")]
 mod supervisor;
 
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -19,6 +19,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use process_job::{Job, NO_GROUP, eventually, groups_of, keeper_of, pid_of, shared_directory};
 use shell_trap::cgroup::Cgroups;
+use shell_trap::lease::file::LeaseDir;
+use shell_trap::lease::state::{Holder, Record};
 use shell_trap::stat::Stat;
 use supervisor::Supervisor;
 
@@ -166,6 +168,88 @@ fn a_program_that_works_on_after_the_signal_is_counted_to_its_last_moment() {
     }
 }
 
+/// Its program kills the agent with its first step, before the supervisor, who is away, can be told anything.
+#[test]
+fn an_execution_that_kills_its_agent_at_its_start_is_reported_by_the_next_task() {
+    let shared = shared_directory();
+    let supervisor = Supervisor::start();
+    let url = supervisor.url();
+    let variables =
+        [("SHELL_TRAP_SUPERVISOR", url.as_str()), ("SHELL_TRAP_CHECKPOINT_DIR", shared.path().to_str().unwrap())];
+    let job = Job::new(&variables);
+    supervisor.reply(503, serde_json::json!({}));
+    for _ in 0..5 {
+        let mut agent = job.start("kill -9 $PPID; sleep 600");
+        assert_eq!(std::os::unix::process::ExitStatusExt::signal(&agent.wait().unwrap()), Some(9));
+    }
+    assert!(supervisor.requests().is_empty());
+    supervisor.reply(200, serde_json::json!({}));
+    let mut agent = job.start("exit 7");
+    assert_eq!(agent.wait().unwrap().code(), Some(7));
+    let told = |body: &serde_json::Value| body["execution"].as_str().unwrap().to_owned();
+    let inits: Vec<String> = supervisor.posted("/initMarathonApp").iter().map(told).collect();
+    let starts = supervisor.samples("start");
+    assert_eq!((inits.len(), starts.len()), (6, 6), "{inits:?} {starts:?}");
+    assert_eq!(starts.iter().map(told).collect::<Vec<_>>(), inits);
+    let segments: Vec<u64> = starts.iter().map(|start| start["segment"].as_u64().unwrap()).collect();
+    assert_eq!(segments, [1, 2, 3, 4, 5, 6]);
+    assert_eq!(supervisor.requests()[0].path, "/initMarathonApp");
+    let end = &supervisor.posted("/endMarathonApp")[0];
+    assert_eq!((told(end), &end["exit_code"]), (inits[5].clone(), &serde_json::json!(7)));
+}
+
+/// A program that cannot be started is no execution.
+#[test]
+fn nobody_is_told_of_an_execution_that_did_not_begin() {
+    let shared = shared_directory();
+    let supervisor = Supervisor::start();
+    let url = supervisor.url();
+    let variables =
+        [("SHELL_TRAP_SUPERVISOR", url.as_str()), ("SHELL_TRAP_CHECKPOINT_DIR", shared.path().to_str().unwrap())];
+    let job = Job::new(&variables);
+    // While it waits for the lease, its own file, which it starts everything by, becomes no program.
+    let base = shared.path().join(job.uuid.replace('-', ""));
+    std::fs::DirBuilder::new().mode(0o700).create(&base).unwrap();
+    let directory = LeaseDir::open(&base).unwrap();
+    let holder = Holder { node: "other".into(), ..Holder::default() };
+    let held = Record { epoch: 1, holder, lease_ms: 3_600_000, renewals: 0, released: false, held_since: 1 };
+    directory.take(&held).unwrap();
+    let program = job.directory.path().join("shell_trap");
+    std::fs::copy(env!("CARGO_BIN_EXE_shell_trap"), &program).unwrap();
+    let (mut agent, log) = job.start_by(&program, "exit 7");
+    let said = || std::fs::read_to_string(&log).unwrap();
+    eventually("the wait for the lease", || said().contains("another task holds this job").then_some(()));
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o644)).unwrap();
+    directory.renew(&Record { released: true, ..held }).unwrap();
+    assert_eq!(agent.wait().unwrap().code(), Some(1), "{}", said());
+    assert!(said().contains("Permission denied"), "{}", said());
+    let mut agent = job.start("exit 7");
+    assert_eq!(agent.wait().unwrap().code(), Some(7));
+    assert_eq!(supervisor.posted("/initMarathonApp").len(), 1);
+}
+
+/// Whenever in its start a task is asked to end, no other one waits for its lease.
+#[test]
+fn a_task_that_is_asked_to_end_at_any_moment_of_its_start_holds_up_nobody() {
+    let shared = shared_directory();
+    let job = Job::new(&[("SHELL_TRAP_CHECKPOINT_DIR", shared.path().to_str().unwrap())]);
+    let directory = LeaseDir::existing(&shared.path().join(job.uuid.replace('-', "")).join("lease"));
+    let mut seen = std::collections::BTreeSet::new();
+    for round in 0..60 {
+        let mut agent = job.start("exec sleep 600");
+        std::thread::sleep(Duration::from_micros(500 * (round % 30)));
+        kill(pid_of(&agent), Signal::SIGTERM).unwrap();
+        let status = agent.wait().unwrap();
+        // Before it listens, the signal ends it at once; then it has taken nothing either.
+        let at_once = std::os::unix::process::ExitStatusExt::signal(&status) == Some(15);
+        assert!(at_once || status.code() == Some(143), "{status}");
+        let newest = directory.path().exists().then(|| directory.newest().unwrap()).flatten();
+        assert!(newest.as_ref().is_none_or(|record| record.released), "round {round}: {newest:?}");
+        seen.insert(newest.map_or(0, |record| record.epoch));
+    }
+    assert!(seen.len() > 1, "the job was never taken: {seen:?}");
+}
+
 /// The shell's own user and system time: the first line of `times`.
 fn seconds(times: &str) -> f64 {
     let part = |text: &str| -> f64 {
@@ -181,6 +265,7 @@ fn seconds(times: &str) -> f64 {
 fn it_is_the_same_with_control_groups_of_version_two() {
     let tests = [
         "a_group_of_version_two_limits_stands_still_and_is_counted",
+        "a_task_s_group_of_version_two_makes_room_for_groups_with_limits",
         "all_processes_of_a_job_end_with_an_agent_that_is_killed",
         "all_processes_of_another_user_s_job_end_as_root_s_do",
         "a_keeper_that_still_ends_the_last_run_leaves_the_next_one_alone",
@@ -189,6 +274,48 @@ fn it_is_the_same_with_control_groups_of_version_two() {
         "what_an_agent_left_that_was_killed_with_its_keeper_is_ended_by_the_next_start",
     ];
     own_kernel::run(&tests, &[]);
+}
+
+#[test]
+#[ignore = "for a kernel of its own"]
+fn a_task_s_group_of_version_two_makes_room_for_groups_with_limits() {
+    let cgroups = Cgroups::find().unwrap();
+    let group = cgroups.directory("/mesos-task");
+    std::fs::create_dir(&group).unwrap();
+    let pass_on = |directory: &std::path::Path, name: &str| {
+        std::fs::write(directory.join("cgroup.subtree_control"), format!("+{name}"))
+    };
+    let root = group.parent().unwrap();
+    let offered = std::fs::read_to_string(root.join("cgroup.controllers")).unwrap();
+    // A group with processes passes those on that work for threads, as cpu does, and none of the others; Docker wants them all.
+    let of_processes = ["memory", "io"].into_iter().find(|name| offered.split_whitespace().any(|other| other == *name));
+    let wanted: Vec<&str> = of_processes.into_iter().chain(["cpu"]).collect();
+    wanted.iter().for_each(|name| pass_on(root, name).unwrap());
+    let mut tasks = [(); 3].map(|()| Command::new("sleep").arg("600").spawn().unwrap());
+    for task in &tasks {
+        std::fs::write(group.join("cgroup.procs"), task.id().to_string()).unwrap();
+    }
+    println!("controllers here: {offered}");
+    assert!(
+        of_processes.is_none_or(|name| pass_on(&group, name).is_err()),
+        "it has processes, and passes {of_processes:?} on"
+    );
+    cgroups.make_room("/mesos-task").unwrap();
+    let mut moved = cgroups.members(&group.join("agent"));
+    moved.sort_unstable();
+    assert_eq!(moved, tasks.each_ref().map(|task| task.id().cast_signed()));
+    wanted.iter().for_each(|name| pass_on(&group, name).unwrap());
+    std::fs::create_dir(group.join("job-1")).unwrap();
+    assert!(group.join("job-1/cpu.max").exists());
+    cgroups.make_room("/mesos-task").unwrap();
+    for task in &mut tasks {
+        task.kill().unwrap();
+        task.wait().unwrap();
+    }
+    eventually("the end of the group", || {
+        cgroups.remove("/mesos-task");
+        (!group.exists()).then_some(())
+    });
 }
 
 #[test]

@@ -192,6 +192,7 @@ mod tests {
             overdue_factor_milli: 3000,
             monitoring_period: Span::from_secs(120),
             rescale: crate::events::job::RescaleMode::Restart,
+            chain_start: Span::from_secs(60),
         };
         let request = serde_json::json!({
             "uuid": job.to_string(), "name": job.to_string(), "framework": "chronos", "job_duration": 400, "deadline": 1800,

@@ -22,9 +22,10 @@ use crate::clock::Clock;
 use crate::events::job::JobEvent;
 use crate::events::store::{AppendError, Appended, EventLog};
 use crate::qos::ids::JobId;
-use crate::qos::job::command::LookFacts;
+use crate::qos::job::command::{FinishFacts, LookFacts};
 use crate::qos::job::{
     AwaitedReport, Command, EffectKey, JobState, Rejection, Ruling, asks_for_a_round, awaited_report, decide,
+    is_time_to_look,
 };
 use crate::qos::units::{Span, Timestamp};
 
@@ -153,7 +154,7 @@ impl JobActor {
     /// lengths of time, from its start to its looks.
     pub(super) fn now(&self) -> Timestamp {
         let wall = self.context.clock.now();
-        let long_running = self.state.as_ref().is_some_and(|state| state.execution.is_some());
+        let long_running = self.state.as_ref().is_some_and(|state| state.is_long_running());
         let Some((report, ring_at)) = self.awaited.filter(|_| long_running) else { return wall };
         let now = Instant::now();
         let left = Span::from(ring_at.saturating_duration_since(now));
@@ -250,11 +251,14 @@ impl Handler<Submit> for JobActor {
     fn handle(&mut self, submit: Submit, ctx: &mut Context<Self>) -> Self::Result {
         let Submit { command, receipt } = submit;
         let rung = Alarm::of(&command);
-        let long_running = self.state.as_ref().is_some_and(|state| state.execution.is_some());
+        let looks = self.state.as_ref().is_some_and(|state| is_time_to_look(state, self.now()));
         let command = match command {
-            Command::ReportAwaited { .. } if long_running => {
+            Command::ReportAwaited { .. } if looks => {
                 let free = self.context.nodes.free_for(self.id);
                 Command::Look(LookFacts { free, listening_since: self.listening_since, ..self.newest.facts() })
+            }
+            Command::ReportFinish(facts) => {
+                Command::ReportFinish(FinishFacts { free: self.context.nodes.free_for(self.id), ..facts })
             }
             Command::SegmentStart(mut facts) => {
                 facts.last_told = self.newest.by_the_agent();

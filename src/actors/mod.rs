@@ -10,6 +10,7 @@
 //! - `outbox`: hands the effects that wait on disk to their performers, one at a time per job
 //! - `chronos`, `marathon`: perform them against the frameworks, and bring what became of them back as commands; `performer` is
 //!   what they have in common
+//! - `cluster`: shares the cluster among the jobs, on a thread of its own; `cluster_size` asks the Mesos master how large it is
 //! - `figures`: what was decided, carried out and ended, for `/metrics`; `effect_times`: how long it took
 //! - `aside`: a thread for what works for somebody outside
 //! - `follow`: reads the log for somebody outside; `metrics` sends what follows from it to Monasca
@@ -20,6 +21,7 @@
 mod aside;
 mod chronos;
 mod cluster;
+mod cluster_size;
 pub(crate) mod commit;
 mod cpu;
 mod deadline;
@@ -47,13 +49,14 @@ mod webhook;
 
 pub use chronos::ChronosPatience;
 pub use cluster::Cluster;
+pub use cluster_size::ClusterSize;
 pub use cpu::{ContainerMetric, CpuSource, MesosSource, MonascaSource, PrometheusSource};
 pub use figures::Figures;
 pub use marathon::MarathonPatience;
 pub use metrics::{MetricsPlan, MetricsStatus};
 pub use performer::FrameworkStatus;
 pub use sample::Sample;
-pub use start::{MetricsStartup, Running, StartError, Startup, start};
+pub use start::{ClusterStartup, MetricsStartup, Running, StartError, Startup, start};
 pub use submit::{Answer, Receipt, SubmitError};
 pub use supervisor::{RegisterError, Supervisor};
 pub use token::{KeptTokens, TokenActor};

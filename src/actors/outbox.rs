@@ -1,4 +1,5 @@
-//! Effects that wait on disk, handed to their performers: first in, first out, one in flight per job.
+//! Effects that wait on disk, handed to their performers: first in, first out, one in flight per job; only a new CPU goes before a
+//! start that waits ([`EffectKey::place_among`](crate::qos::job::EffectKey::place_among)).
 //!
 //! An effect is over when an event says so, never because its performer returned; a performer that is no longer wanted is asked
 //! to stop and finishes the call that it is in, so that no call of an older effect lands after one of a newer.
@@ -93,6 +94,13 @@ struct Queue {
     in_flight: Option<InFlight>,
 }
 
+impl Queue {
+    fn add(&mut self, added: Waiting) {
+        let place = added.effect.key().place_among(self.waiting.iter().map(|waiting| waiting.effect.key()));
+        self.waiting.insert(place, added);
+    }
+}
+
 /// The effects of all jobs.
 pub struct Outbox {
     queues: BTreeMap<JobId, Queue>,
@@ -155,7 +163,7 @@ impl Handler<Changed> for Outbox {
         }
         for row in changed.added {
             match serde_json::from_str(&row.payload) {
-                Ok(effect) => queue.waiting.push_back(Waiting { row: row.id, key: row.effect_key, effect }),
+                Ok(effect) => queue.add(Waiting { row: row.id, key: row.effect_key, effect }),
                 // Written by a newer version: it stays on disk for it.
                 Err(error) => {
                     tracing::error!(job = %changed.job, row = row.id, %error, "an effect that this version does not know")

@@ -127,6 +127,10 @@ impl Handler<Sample> for JobActor {
         facts.at = facts.at + ahead;
         // One of a segment that is not there must not stand in the way of those that are.
         if of_the_newest_segment(state, &sample) {
+            if state.registered.framework == Framework::Chronos {
+                // Other sources know the tasks of Marathon.
+                self.newest.telling = Telling::Agents;
+            }
             self.newest.note(&sample);
             if let Sample::Pushed { facts: SampleFacts { segment, limit: Some(cpus), .. }, .. } = sample
                 && state.resizing_to == Some(cpus)
@@ -152,16 +156,20 @@ fn of_the_newest_segment(state: &JobState, sample: &Sample) -> bool {
 
 /// What a job's agent is told: the last allocation that is on disk.
 pub fn allocation(state: &JobState) -> AllocationReply {
-    let supervision = &state.registered.supervision;
-    let cpus = match supervision.rescale {
+    let registered = &state.registered;
+    // The agent of a chained job has nothing to wait for: no framework restarts its task.
+    let rescale = if registered.chain { RescaleMode::InPlace } else { registered.supervision.rescale };
+    let cpus = if state.resizes_in_place() {
+        state.resizing_to.or(state.cpus_in_force())
+    } else {
         // The framework brings a new CPU with a new task.
-        RescaleMode::Restart => state.cpus,
-        RescaleMode::InPlace => state.resizing_to.or(state.cpus_in_force()),
+        state.cpus
     };
+    let has_agent = registered.framework == Framework::Marathon || registered.chain;
     let ended = state.ending().is_some();
     AllocationReply {
         cpus: cpus.map(Cpus::as_f64),
-        rescale: (state.registered.framework == Framework::Marathon).then(|| supervision.rescale.as_str().to_owned()),
+        rescale: has_agent.then(|| rescale.as_str().to_owned()),
         duplicate: None,
         ignored: ended.then(|| state.state_name().to_owned()),
     }

@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 use super::aside::Aside;
 use super::chronos::{ChronosActor, ChronosPatience};
 use super::cluster::{Arbitrate, Cluster, ClusterActor, ClusterHead};
+use super::cluster_size::ClusterSize;
 use super::cpu::{CpuSource, Nodes, Poll};
 use super::directory::Directory;
 use super::figures::Figures;
@@ -28,7 +29,7 @@ use crate::clients::chronos::ChronosClient;
 use crate::clients::marathon::MarathonClient;
 use crate::clock::Clock;
 use crate::credentials::flag_of;
-use crate::events::cluster::ArbitrationRound;
+use crate::events::cluster::ClusterEvent;
 use crate::events::envelope::StoredEvent;
 use crate::events::job::{self, GrantReceived, JobEvent, Registered};
 use crate::events::store::{EventLog, EventStore, OpenError, OutboxRow, ReadError, Replay, StoreOptions};
@@ -63,8 +64,16 @@ pub struct Startup {
     pub metrics: Option<MetricsStartup>,
     /// Who is told of what cannot wait, if anybody.
     pub webhook: Option<Webhook>,
-    /// What is shared among the jobs, when it is known how much that is.
-    pub cluster: Option<Cluster>,
+    /// What is shared among the jobs, when anybody says how much that is.
+    pub cluster: Option<ClusterStartup>,
+}
+
+/// A cluster that is shared.
+pub struct ClusterStartup {
+    /// What there is, and how it is shared.
+    pub cluster: Cluster,
+    /// Who is asked how much there is, where that is not configured.
+    pub size: Option<ClusterSize>,
 }
 
 /// Metrics that are sent.
@@ -107,6 +116,7 @@ pub struct Running {
     store: EventStore,
     outbox: Addr<Outbox>,
     core: Arbiter,
+    sharing: Option<Arbiter>,
     aside: Aside,
 }
 
@@ -169,9 +179,19 @@ pub async fn start(startup: Startup) -> Result<Running, StartError> {
         status
     });
     let figures = Figures::default();
-    let cluster = startup.cluster.map(|cluster| {
+    // Rounds over thousands of jobs take longer than any decision: they have a thread of their own.
+    let sharing = startup.cluster.as_ref().map(|_| Arbiter::new());
+    let cluster = startup.cluster.zip(sharing.as_ref()).map(|(ClusterStartup { cluster, size }, sharing)| {
         let (log, clock, directory) = (log.clone(), Arc::clone(&startup.clock), directory.clone());
-        ClusterActor::start_in_arbiter(&core.handle(), move |_| ClusterActor::new(cluster, head, log, clock, directory))
+        let actor = move |_: &mut _| ClusterActor::new(cluster, head, log, clock, directory);
+        let actor = ClusterActor::start_in_arbiter(&sharing.handle(), actor);
+        if let Some(size) = size {
+            let told = actor.clone();
+            aside.run(async move |stop| {
+                stop.run_until_cancelled(size.run(told)).await;
+            });
+        }
+        actor
     });
     let context = JobContext {
         cluster: cluster.clone(),
@@ -271,7 +291,7 @@ pub async fn start(startup: Startup) -> Result<Running, StartError> {
         metrics,
         webhook: telling_webhook,
     };
-    Ok(Running { supervisor, store, outbox, core, aside })
+    Ok(Running { supervisor, store, outbox, core, sharing, aside })
 }
 
 /// The keys of the effects that wait.
@@ -285,6 +305,9 @@ impl Running {
         // An outbox that is gone has no performers either.
         let _stopped = self.outbox.send(Stop).await;
         self.aside.stop().await;
+        if let Some(sharing) = &self.sharing {
+            sharing.stop();
+        }
         self.store.close().await;
         self.core.stop();
     }
@@ -314,7 +337,9 @@ fn replay(log: &EventLog) -> Result<Replayed, StartError> {
     let mut replayed = Replayed::default();
     log.for_each_event(Replay::ActiveJobs, |stored| -> Result<(), StartError> {
         let Some(id) = stored.stream.job() else {
-            replayed.cluster = ClusterHead { version: stored.version, round: round_of(stored)? };
+            let event = ClusterEvent::decode(&stored.kind, &stored.data);
+            let (round, nodes) = event.map_err(|source| StartError::Decode { seq: stored.seq.0, source })?.head();
+            replayed.cluster = ClusterHead { version: stored.version, round, nodes };
             return Ok(());
         };
         let data = upcasters.newest(stored)?;
@@ -324,13 +349,6 @@ fn replay(log: &EventLog) -> Result<Replayed, StartError> {
         Ok(())
     })?;
     Ok(replayed)
-}
-
-/// The number of the arbitration round that an event of the cluster's stream is.
-fn round_of(stored: &StoredEvent) -> Result<u64, StartError> {
-    let round: Result<ArbitrationRound, _> = serde_json::from_slice(&stored.data);
-    let malformed = |source| job::DecodeError::Malformed { kind: ArbitrationRound::KIND, source };
-    Ok(round.map_err(|source| StartError::Decode { seq: stored.seq.0, source: malformed(source) })?.number)
 }
 
 fn fold(states: &mut BTreeMap<JobId, JobState>, id: JobId, stored: &StoredEvent, event: JobEvent) {

@@ -177,11 +177,11 @@ impl Supervisor {
             let row = self.log.job_row(job).await.map_err(storage)?.ok_or(Rejection::Unknown)?;
             return Ok(AllocationReply { ignored: Some(row.state), ..AllocationReply::default() });
         };
-        let framework = entry.state.load().as_ref().map(|state| state.registered.framework);
-        match framework {
+        let kind = entry.state.load().as_ref().map(|state| (state.registered.framework, state.registered.chain));
+        match kind {
             None => return Err(Rejection::Unknown.into()),
-            Some(Framework::Marathon) => {}
-            Some(actual) => {
+            Some((Framework::Marathon, _) | (Framework::Chronos, true)) => {}
+            Some((actual, _)) => {
                 let (actual, expected) = (actual.as_str(), Framework::Marathon.as_str());
                 return Err(Rejection::WrongFramework { actual, expected }.into());
             }

@@ -32,6 +32,7 @@ pub(super) fn startup(dir: &tempfile::TempDir) -> Startup {
             overdue_factor_milli: 3000,
             monitoring_period: Span::from_secs(120),
             rescale: RescaleMode::Restart,
+            chain_start: Span::from_secs(60),
         },
         chronos: None,
         marathon: None,

@@ -14,7 +14,7 @@ pub fn job_view(state: &JobState) -> JobView {
     // A policy may have a target of its own; until it has decided, the published bounds are shown.
     let published = || bounds(registered.t0, &registered.declared);
     let bounds = chronos.then(|| state.decision.map_or_else(published, |decision| decision.bounds));
-    let execution = state.execution.as_ref();
+    let execution = state.execution.as_ref().filter(|_| state.is_long_running());
     let progress = execution.and_then(|execution| execution.progress);
     let (on_time, finished, margin, reason) = ending(state);
     JobView {

@@ -60,6 +60,9 @@ pub struct FinishReport {
     #[serde(default, deserialize_with = "lenient::optional_number", skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = optional_number_or_text)]
     pub sent_at: Option<f64>,
+    /// The task was told to end and does so, whatever it is answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ending: Option<bool>,
 }
 
 /// The answer to a report.

@@ -1,14 +1,20 @@
-//! `mesos-qos log`: verify, export or back up an event log, also while a supervisor writes it.
+//! `mesos-qos log`: verify, export, import or back up an event log, all but the import also while a supervisor writes it.
+
+mod compact;
+mod import;
 
 use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
+use serde::Serialize;
 
 use crate::events::chain::EventHash;
 use crate::events::envelope::StreamId;
-use crate::events::store::{OfflineLog, ReadError, Replay, VerifyReport, verify};
+use crate::events::source::LogSource;
+use crate::events::store::{OfflineLog, ReadError, Replay, VerifyReport, archive_faults, integrity, verify};
 use crate::qos::ids::JobId;
 
 /// Work on an event log
@@ -20,7 +26,7 @@ pub struct LogArgs {
 
 #[derive(Debug, Subcommand)]
 enum LogCommand {
-    /// Check the hash chain from the first event to the last
+    /// Check the hash chain from the first event to the last, and the rest of the file by SQLite's own check
     Verify {
         #[command(flatten)]
         log: LogFile,
@@ -38,6 +44,23 @@ enum LogCommand {
         /// Only this job's events
         #[arg(long, value_name = "UUID")]
         job: Option<JobId>,
+    },
+    /// Make a new database of exported events: the same bytes with the same hashes; refused when their chain does not verify
+    Import {
+        /// The new database
+        #[arg(long = "log", value_name = "DB")]
+        to: PathBuf,
+        /// What `mesos-qos log export` has written, of all jobs
+        #[arg(long, value_name = "JSONL")]
+        from: PathBuf,
+    },
+    /// Move the data of jobs that are long over into files beside the log; no event is deleted. Not while a supervisor runs
+    Compact {
+        #[command(flatten)]
+        log: LogFile,
+        /// Jobs that were over so long ago
+        #[arg(long, value_name = "TIME", default_value = "30d", value_parser = humantime::parse_duration)]
+        older_than: Duration,
     },
     /// Write a consistent copy to a new file and verify it
     Backup {
@@ -65,6 +88,8 @@ pub fn run(args: LogArgs, out: impl Write) -> anyhow::Result<()> {
     let done = match args.command {
         LogCommand::Verify { log, expect_head, json } => run_verify(&log, expect_head, json, &mut out),
         LogCommand::Export { log, job } => run_export(&log, job, &mut out),
+        LogCommand::Compact { log, older_than } => compact::run(&log.path, older_than, &mut out),
+        LogCommand::Import { to, from } => run_import(&from, &to, &mut out),
         LogCommand::Backup { log, to } => run_backup(&log, &to, &mut out),
     };
     match done.and_then(|()| Ok(out.flush()?)) {
@@ -75,12 +100,27 @@ pub fn run(args: LogArgs, out: impl Write) -> anyhow::Result<()> {
 }
 
 fn run_verify(log: &LogFile, expect: Option<EventHash>, json: bool, out: &mut impl Write) -> anyhow::Result<()> {
-    let report = verify(&log.path, expect)?;
+    let source = LogSource::open(&log.path)?;
+    let report = source.verify(expect)?;
+    let file_faults = match &source {
+        LogSource::Database(path) => integrity(path)?,
+        LogSource::Lines(_) => vec![],
+    };
+    let archives = match &source {
+        LogSource::Database(path) => archive_faults(path)?,
+        LogSource::Lines(_) => vec![],
+    };
     if json {
-        serde_json::to_writer(&mut *out, &report)?;
+        let archive_faults = archives.iter().map(|(path, problem)| format!("{} {problem}", path.display())).collect();
+        serde_json::to_writer(&mut *out, &Verified { archive_faults, report: &report, file_faults: &file_faults })?;
         writeln!(out)?;
     }
-    if let Some(reason) = what_is_wrong(&report) {
+    for (path, problem) in &archives {
+        out.flush()?;
+        eprintln!("warning: the archive {} {problem}: audit and replay of its job need it", path.display());
+    }
+    let in_the_file = file_faults.first().map(|fault| format!("SQLite finds: {fault}"));
+    if let Some(reason) = what_is_wrong(&report).or(in_the_file) {
         out.flush()?;
         anyhow::bail!("{} is not whole: {reason}", log.path.display());
     }
@@ -89,6 +129,17 @@ fn run_verify(log: &LogFile, expect: Option<EventHash>, json: bool, out: &mut im
         writeln!(out, "head {}", report.head.hash)?;
     }
     Ok(())
+}
+
+/// What `--json` prints.
+#[derive(Debug, Serialize)]
+struct Verified<'a> {
+    #[serde(flatten)]
+    report: &'a VerifyReport,
+    /// What SQLite finds wrong with the file beside the chain.
+    file_faults: &'a [String],
+    /// What is wrong with the archives that it names.
+    archive_faults: Vec<String>,
 }
 
 fn what_is_wrong(report: &VerifyReport) -> Option<String> {
@@ -120,7 +171,14 @@ enum ExportError {
     Write(#[from] io::Error),
 }
 
-fn run_backup(log: &LogFile, to: &std::path::Path, out: &mut impl Write) -> anyhow::Result<()> {
+fn run_import(from: &Path, to: &Path, out: &mut impl Write) -> anyhow::Result<()> {
+    let head = import::import(&LogSource::open(from)?, to)?;
+    writeln!(out, "{}: {} events", to.display(), head.seq)?;
+    writeln!(out, "head {}", head.hash)?;
+    Ok(())
+}
+
+fn run_backup(log: &LogFile, to: &Path, out: &mut impl Write) -> anyhow::Result<()> {
     OfflineLog::open(&log.path)?.backup_to(to)?;
     let report = verify(to, None).context("the backup cannot be read again")?;
     if let Some(reason) = what_is_wrong(&report) {
@@ -128,6 +186,12 @@ fn run_backup(log: &LogFile, to: &std::path::Path, out: &mut impl Write) -> anyh
     }
     writeln!(out, "{}: {} events", to.display(), report.head.seq)?;
     writeln!(out, "head {}", report.head.hash)?;
+    if !archive_faults(to)?.is_empty() {
+        out.flush()?;
+        eprintln!(
+            "warning: the data of compacted jobs is in `archive` beside the log: copy that directory beside the backup"
+        );
+    }
     Ok(())
 }
 

@@ -5,6 +5,8 @@ use reqwest::{Client, StatusCode, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use crate::qos::units::Cpus;
+
 use super::transport::{BodyError, SetupError, TransportOptions, build_client, innermost, read_body};
 
 /// A list of many thousand agents fits.
@@ -47,6 +49,13 @@ pub struct MesosAgent {
     resources: Resources,
     /// What tasks have reserved.
     used_resources: Resources,
+    /// It is connected.
+    #[serde(default = "connected")]
+    active: bool,
+}
+
+const fn connected() -> bool {
+    true
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -60,6 +69,11 @@ impl MesosAgent {
     pub fn url(&self) -> Option<Url> {
         let (_, address) = self.pid.split_once('@')?;
         Url::parse(&format!("http://{address}/")).ok()
+    }
+
+    /// All CPUs that it offers; none when it is not connected, or says what no machine has.
+    pub fn cpus(&self) -> Option<Cpus> {
+        Cpus::try_from_f64(self.resources.cpus).ok().filter(|_| self.active)
     }
 
     /// CPUs that no task has reserved, never below 0.

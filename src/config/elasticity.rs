@@ -1,5 +1,6 @@
 //! `[elasticity]`: when and how far a job's CPU is changed.
 
+use reqwest::Url;
 use serde::Serialize;
 
 use super::choice::{Choice, choice};
@@ -78,6 +79,9 @@ pub struct ElasticitySettings {
     /// CPUs of the whole cluster, when known.
     #[serde(serialize_with = "render::optional_cpus", skip_serializing_if = "Option::is_none")]
     pub cluster_cpus: Option<Cpus>,
+    /// The Mesos master, which is asked how large the cluster is when `cluster_cpus` is absent.
+    #[serde(serialize_with = "render::url", skip_serializing_if = "Option::is_none")]
+    pub mesos_master: Option<Url>,
     /// CPUs of the largest node, when known.
     #[serde(serialize_with = "render::optional_cpus", skip_serializing_if = "Option::is_none")]
     pub node_cpus: Option<Cpus>,
@@ -112,6 +116,7 @@ impl ElasticitySettings {
             monitoring_period: s.span("monitoring_period", 120.0, 0.1..=86_400.0),
             ticks_per_second: s.whole("ticks_per_second", 100, 1..=1_000_000_000),
             cluster_cpus: s.optional_cpus("cluster_cpus"),
+            mesos_master: s.optional_url("mesos_master"),
             node_cpus: s.optional_cpus("node_cpus"),
             arbitration: s.choice("arbitration", Arbitration::MostOnTime),
             rescale: s.choice("rescale", RescaleMode::Restart),

@@ -54,6 +54,9 @@ pub struct SupervisorSettings {
     pub max_failures: u32,
     /// A report is overdue after this many times the expected time.
     pub overdue_factor: f64,
+    /// How long a task that was told to run the next iteration itself may take to report its start before Chronos is asked about it.
+    #[serde(serialize_with = "render::seconds")]
+    pub chain_start_timeout: Span,
     /// Threads that serve HTTP; absent means one a core.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub workers: Option<u32>,
@@ -88,6 +91,7 @@ impl SupervisorSettings {
             submit_timeout: s.span("submit_timeout", 300.0, 1.0..=604_800.0),
             max_failures: s.whole("max_failures", 3, 1..=1_000_000),
             overdue_factor: s.real("overdue_factor", 3.0, 1.0..=1000.0),
+            chain_start_timeout: s.span("chain_start_timeout", 60.0, 1.0..=86_400.0),
             workers: s.optional_whole("workers", 1..=256),
             max_connections: s.whole("max_connections", 4096, 1..=1_000_000),
             client_timeout: s.span("client_timeout", 10.0, 1.0..=3600.0),

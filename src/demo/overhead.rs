@@ -128,7 +128,8 @@ impl Probe<'_> {
 
     fn spec(&self, cpus: Cpus, sandbox: PathBuf) -> anyhow::Result<TaskSpec> {
         let window = Duration::from_secs(1);
-        let wrapper = Wrapper { name: "overhead", command: "true", callback_window: window, cacert: None };
+        let wrapper =
+            Wrapper { name: "overhead", command: "true", callback_window: window, cacert: None, chain: false };
         let id = format!("overhead-{}", self.runs);
         let token = "0".repeat(64);
         let env = [

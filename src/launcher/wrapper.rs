@@ -21,6 +21,8 @@ pub mod variable {
     pub const URL: &str = "MESOS_QOS_URL";
     /// Opens this job's callbacks; the user's command does not get to see it.
     pub const TOKEN: &str = "MESOS_QOS_TOKEN";
+    /// Set by the script for the command of a chained job: how many iterations the task has run before.
+    pub const INDEX: &str = "MESOS_QOS_INDEX";
 }
 
 /// What goes into a wrapped command.
@@ -34,6 +36,8 @@ pub struct Wrapper<'a> {
     pub callback_window: Duration,
     /// A PEM file in the job's image that the supervisor's certificate is checked against.
     pub cacert: Option<&'a str>,
+    /// The task runs the next iteration itself when the supervisor's answer says so.
+    pub chain: bool,
 }
 
 /// A command that cannot be wrapped.
@@ -56,14 +60,24 @@ impl Wrapper<'_> {
         let name = serde_json::Value::from(self.name).to_string();
         let wrapped = format!(
             "# Wrapped by mesos-qos: reports the start and the end of each run.\n\
-             mesos_qos_command={}\nmesos_qos_name={}\nmesos_qos_window={}\nmesos_qos_cacert={}\n{SCRIPT}",
+             mesos_qos_command={}\nmesos_qos_name={}\nmesos_qos_window={}\nmesos_qos_cacert={}\nmesos_qos_chain={}\n{SCRIPT}",
             quote(self.command)?,
             quote(&name)?,
             self.callback_window.as_secs(),
             quote(self.cacert.unwrap_or_default())?,
+            if self.chain { "yes" } else { "no" },
         );
-        let wrapped = wrapped.trim_end().to_owned();
-        if wrapped.len() > LONGEST_ARGUMENT { Err(WrapError::TooLong(wrapped.len())) } else { Ok(wrapped) }
+        WrapError::unless_fits(wrapped.trim_end().to_owned())
+    }
+}
+
+impl WrapError {
+    /// `command`, unless Linux would refuse to run it.
+    ///
+    /// # Errors
+    /// When it is too long.
+    pub(super) fn unless_fits(command: String) -> Result<String, WrapError> {
+        if command.len() > LONGEST_ARGUMENT { Err(WrapError::TooLong(command.len())) } else { Ok(command) }
     }
 }
 

@@ -84,7 +84,7 @@ mesos_qos_random() {
 }
 
 mesos_qos_report_start() {
-  mesos_qos_post startTask "$mesos_qos_who,\"index\":0,\"started_at\":$mesos_qos_started}" 2 5
+  mesos_qos_post startTask "$mesos_qos_who,\"index\":$mesos_qos_index,\"started_at\":$mesos_qos_started}" 2 5
   case $mesos_qos_status in
   2??) ;;
   *) mesos_qos_say "the start was not reported (status $mesos_qos_status); the job runs all the same" ;;
@@ -95,10 +95,18 @@ mesos_qos_report_end() {
   mesos_qos_elapsed=0 mesos_qos_step=1 mesos_qos_before=$mesos_qos_signals
   while :; do
     mesos_qos_now
-    mesos_qos_post updateTask "$mesos_qos_who,\"index\":0,\"started_at\":$mesos_qos_started,\
-\"finished_at\":$mesos_qos_finished,\"exit_code\":$mesos_qos_code,\"sent_at\":$mesos_qos_time}" 5 15
+    # A task that was told to end does so, whatever the answer.
+    mesos_qos_ending=
+    [ "$mesos_qos_chain" = no ] || [ "$mesos_qos_signals" = 0 ] || mesos_qos_ending=',"ending":true'
+    mesos_qos_post updateTask "$mesos_qos_who,\"index\":$mesos_qos_index,\"started_at\":$mesos_qos_started,\
+\"finished_at\":$mesos_qos_finished,\"exit_code\":$mesos_qos_code,\"sent_at\":$mesos_qos_time$mesos_qos_ending}" 5 15
     case $mesos_qos_status in
-    2??) return ;; # The reply's "next" asks for nothing but the exit yet.
+    2??)
+      case $mesos_qos_reply in
+      *'"next":"continue"'* | *'"next": "continue"'*) mesos_qos_next=continue ;;
+      esac
+      return
+      ;;
     408 | 429) ;;
     4??)
       mesos_qos_say "the end was refused (status $mesos_qos_status): $mesos_qos_reply"
@@ -161,13 +169,17 @@ mesos_qos_who="{\"uuid\":\"$mesos_qos_text\",\"name\":$mesos_qos_name,\"hostname
 # A background process reads /dev/null unless it is told otherwise; the job keeps the task's standard input.
 if (exec 9<&0) 2>/dev/null; then exec 9<&0; else exec 9</dev/null; fi
 
-mesos_qos_now
-mesos_qos_started=$mesos_qos_time
-[ "$mesos_qos_reports" = no ] || mesos_qos_report_start
-mesos_qos_code=143
-if [ "$mesos_qos_signals" = 0 ]; then
-  # In the background, because a shell acts on a signal only after its foreground process has ended.
-  (unset MESOS_QOS_TOKEN && exec /bin/sh -c "$mesos_qos_command") <&9 9<&- &
+# Runs the command once, in mesos_qos_code how it ended. In the background, because a shell acts on a signal only after its
+# foreground process has ended.
+mesos_qos_run_command() {
+  (
+    unset MESOS_QOS_TOKEN
+    if [ "$mesos_qos_chain" = yes ]; then
+      MESOS_QOS_INDEX=$mesos_qos_index
+      export MESOS_QOS_INDEX
+    fi
+    exec /bin/sh -c "$mesos_qos_command"
+  ) <&9 9<&- &
   mesos_qos_child=$!
   [ "$mesos_qos_signals" = 0 ] || kill -s TERM "$mesos_qos_child" 2>/dev/null
   mesos_qos_code=
@@ -180,9 +192,24 @@ if [ "$mesos_qos_signals" = 0 ]; then
     [ "$mesos_qos_signals" != "$mesos_qos_before" ] || break
   done
   mesos_qos_child=
-fi
-mesos_qos_now
-mesos_qos_finished=$mesos_qos_time
-[ "$mesos_qos_reports" = no ] || mesos_qos_report_end
+}
+
+# Once, and again in this task for as long as the supervisor's answers say so.
+mesos_qos_index=0
+while :; do
+  mesos_qos_next=exit
+  mesos_qos_now
+  mesos_qos_started=$mesos_qos_time
+  [ "$mesos_qos_reports" = no ] || mesos_qos_report_start
+  mesos_qos_code=143
+  [ "$mesos_qos_signals" != 0 ] || mesos_qos_run_command
+  mesos_qos_now
+  mesos_qos_finished=$mesos_qos_time
+  [ "$mesos_qos_reports" = no ] || mesos_qos_report_end
+  # A job that did not ask for it, one that failed and a task that was told to end run nothing more.
+  [ "$mesos_qos_chain" = yes ] && [ "$mesos_qos_next" = continue ] && [ "$mesos_qos_code" = 0 ] &&
+    [ "$mesos_qos_signals" = 0 ] || break
+  mesos_qos_index=$((mesos_qos_index + 1))
+done
 # The comment sign catches what Chronos appends to a command.
 exit "$mesos_qos_code" #

@@ -6,8 +6,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::declared::Declared;
-use super::policy::PolicySettings;
-use super::units::{Cpus, Span};
+use super::model::History;
+use super::policy::{
+    Forecast, IterationForecast, LongRunning, Policy, PolicySettings, Predictive, RateForecast, Repeated,
+};
+use super::units::{Cpus, Span, Timestamp};
 
 /// Share of the available CPU, in per cent, above which a feasible job is called tight.
 const TIGHT_PERCENT: u64 = 90;
@@ -66,7 +69,10 @@ pub fn marathon(declared: &Declared, cpus: Cpus, policy: &PolicySettings) -> Adm
     verdict(needed, policy.policy.cpu_max(cpus), || "the deadline leaves no time at all".into())
 }
 
-/// The least deadline, in whole seconds, with which a Chronos job is not called infeasible; none when no deadline is long enough.
+/// The least deadline, in whole seconds, that a Chronos job keeps as surely as its policy wants it to, by what is known at its registration;
+/// none when no deadline is long enough. Never one with which it would be called infeasible.
+///
+/// Under a policy that forecasts nothing: the least with which it is not called infeasible.
 pub fn least_chronos_deadline(
     declared: &Declared,
     iterations: u32,
@@ -75,13 +81,87 @@ pub fn least_chronos_deadline(
 ) -> Option<Span> {
     let gaps = (policy.sleeping_time + policy.deployment_time) * i64::from(iterations);
     let work = i128::from(cpus.milli()) * i128::from(iterations) * i128::from(declared.duration.micros());
-    least_deadline(work, policy.policy.cpu_max(cpus), gaps)
+    let least = least_deadline(work, policy.policy.cpu_max(cpus), gaps)?;
+    let Policy::Predictive(predictive) = &policy.policy else { return Some(least) };
+    let (at, history) = (Timestamp::from_micros(0), History::default());
+    let job = Repeated {
+        at,
+        remaining: iterations,
+        done: 0,
+        from: cpus,
+        submitted: cpus,
+        t0: at,
+        declared,
+        history: &history,
+        sleeping_time: policy.sleeping_time,
+        deployment_time: policy.deployment_time,
+        gaps: &[],
+        gap: policy.deployment_time,
+        ahead: Span::ZERO,
+        in_place: None,
+        spells: &[],
+        resize_cost: Span::ZERO,
+    };
+    surely_kept(predictive, &IterationForecast::of(predictive, &job), cpus, least)
 }
 
-/// The same for a Marathon job.
-pub fn least_marathon_deadline(declared: &Declared, cpus: Cpus, policy: &PolicySettings) -> Option<Span> {
-    least_deadline(i128::from(declared.duration.micros()) * 1000, policy.policy.cpu_max(cpus), Span::ZERO)
+/// The same for a Marathon job; `restarts` says whether another CPU costs it a restart.
+pub fn least_marathon_deadline(
+    declared: &Declared,
+    cpus: Cpus,
+    policy: &PolicySettings,
+    restarts: bool,
+) -> Option<Span> {
+    let work = i128::from(declared.duration.micros()) * 1000;
+    let least = least_deadline(work, policy.policy.cpu_max(cpus), Span::ZERO)?;
+    let Policy::Predictive(predictive) = &policy.policy else { return Some(least) };
+    let (at, history) = (Timestamp::from_micros(0), History::default());
+    let job = LongRunning {
+        at,
+        started_at: at,
+        cpu_current: Span::ZERO,
+        cpu_desired: Span::ZERO,
+        ratio: 1.0,
+        from: cpus,
+        submitted: cpus,
+        declared,
+        history: &history,
+        restarts,
+        period: Span::ZERO,
+    };
+    surely_kept(predictive, &RateForecast::of(predictive, &job), cpus, least)
 }
+
+/// The least number of whole seconds, not less than `least`, that are kept with the policy's confidence, by the most CPU or by that which
+/// was submitted and costs no restart.
+fn surely_kept(policy: &Predictive, forecast: &impl Forecast, submitted: Cpus, least: Span) -> Option<Span> {
+    let kept = |seconds: i64| {
+        let by = forecast.at() + Span::from_secs(seconds).per_million(policy.target);
+        let chance = forecast.chance(policy.cpu_max, by).max(forecast.chance(submitted.min(policy.cpu_max), by));
+        chance >= f64::from(policy.confidence) / 1e6
+    };
+    let least = least.micros() / 1_000_000;
+    if kept(least) {
+        return Some(Span::from_secs(least));
+    }
+    // More time never lowers the chance.
+    let mut short = least;
+    let mut long = std::iter::successors(Some(least.max(1)), |seconds| seconds.checked_mul(2))
+        .take_while(|seconds| *seconds < LONGEST)
+        .find(|seconds| kept(*seconds))?;
+    while long - short > 1 {
+        let middle = short.midpoint(long);
+        if kept(middle) {
+            long = middle;
+        } else {
+            short = middle;
+        }
+    }
+    Some(Span::from_secs(long))
+}
+
+/// No deadline is so many seconds long.
+const LONGEST: i64 = 100_000_000_000;
 
 /// `work` (thousandths of a CPU times microseconds) with the most CPU, and `gaps`, are to fit into 95 % of the deadline.
 fn least_deadline(work: i128, most: Cpus, gaps: Span) -> Option<Span> {
@@ -92,7 +172,7 @@ fn least_deadline(work: i128, most: Cpus, gaps: Span) -> Option<Span> {
     let needed = (work + most - 1) / most + i128::from(gaps.micros());
     // Rounded up to whole seconds; one of them covers what the deadline's 95 % loses by rounding down.
     let whole = needed * 100 / 95 / 1_000_000 + 1;
-    i64::try_from(whole).ok().filter(|seconds| *seconds < 100_000_000_000).map(Span::from_secs)
+    i64::try_from(whole).ok().filter(|seconds| *seconds < LONGEST).map(Span::from_secs)
 }
 
 /// `work / room` in thousandths, rounded up; `None` when there is no room or the need is beyond all measure.
@@ -121,6 +201,7 @@ fn verdict(needed: Option<Cpus>, available: Cpus, no_room: impl FnOnce() -> Stri
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::qos::policy::{Policies, PolicyChoice, PolicyName};
 
     fn judge(iterations: u32, duration: f64, deadline: f64) -> Admission {
         let declared = Declared::new(duration, deadline, 0.2).unwrap();
@@ -137,8 +218,54 @@ mod tests {
     }
 
     #[test]
-    fn the_least_deadline_is_the_shortest_that_is_not_infeasible() {
-        let policy = PolicySettings::default();
+    fn the_least_deadline_is_kept_as_surely_as_the_policy_wants() {
+        let policy = Policies::defaults(PolicyName::Predictive).settings(PolicyChoice::default());
+        let Policy::Predictive(predictive) = &policy.policy else { panic!("{policy:?}") };
+        for (iterations, duration, cpus) in [(4, 400.0, 1000), (13, 130.0, 1000), (1, 0.001, 100), (14, 80.0, 1700)] {
+            let (cpus, declared) = (Cpus::from_milli(cpus), Declared::new(duration, 1.0, 0.2).unwrap());
+            let optimistic = {
+                let step = Policies::defaults(PolicyName::Step).settings(PolicyChoice::default());
+                least_chronos_deadline(&declared, iterations, cpus, &step).unwrap()
+            };
+            let least = least_chronos_deadline(&declared, iterations, cpus, &policy).unwrap();
+            assert!(least >= optimistic, "{least:?} {optimistic:?}");
+            // What the policy itself says at the registration of a job with this deadline, and with a second less.
+            let chance = |deadline: Span| {
+                let declared = Declared::new(duration, deadline.seconds(), 0.2).unwrap();
+                let (at, history) = (Timestamp::from_micros(0), History::default());
+                let job = Repeated {
+                    at,
+                    remaining: iterations,
+                    done: 0,
+                    from: cpus,
+                    submitted: cpus,
+                    t0: at,
+                    declared: &declared,
+                    history: &history,
+                    sleeping_time: policy.sleeping_time,
+                    deployment_time: policy.deployment_time,
+                    gaps: &[],
+                    gap: policy.deployment_time,
+                    ahead: Span::ZERO,
+                    in_place: None,
+                    spells: &[],
+                    resize_cost: Span::ZERO,
+                };
+                IterationForecast::of(predictive, &job).chance(predictive.cpu_max, at + deadline)
+            };
+            let second = Span::from_secs(1);
+            assert!(chance(least) >= 0.99 && (chance(least - second) < 0.99 || least == optimistic), "{least:?}");
+        }
+        // 1000 CPU-seconds on two CPUs take 500 s at least; how far an unknown program uses them takes the rest.
+        let work = Declared::new(1000.0, 1.0, 0.2).unwrap();
+        let seconds =
+            |restarts| least_marathon_deadline(&work, Cpus::from_milli(1000), &policy, restarts).unwrap().seconds();
+        assert!(seconds(false) > 600.0 && seconds(true) > seconds(false), "{} {}", seconds(false), seconds(true));
+    }
+
+    #[test]
+    fn the_least_deadline_of_the_published_policy_is_the_shortest_that_is_not_infeasible() {
+        let policy = Policies::defaults(PolicyName::Step).settings(PolicyChoice::default());
         for (iterations, duration, cpus) in [(4, 400.0, 1000), (13, 130.0, 1000), (1, 0.001, 100), (14, 80.0, 1700)] {
             let cpus = Cpus::from_milli(cpus);
             let of = |deadline| Declared::new(duration, deadline, 0.2).unwrap();
@@ -146,7 +273,7 @@ mod tests {
             let verdict = |deadline| chronos(&of(deadline), iterations, cpus, &policy).verdict;
             assert_ne!(verdict(least), Verdict::Infeasible, "{least}");
             assert_eq!(verdict(least - 1.1), Verdict::Infeasible, "{least}");
-            let least = least_marathon_deadline(&of(1.0), cpus, &policy).unwrap().seconds();
+            let least = least_marathon_deadline(&of(1.0), cpus, &policy, false).unwrap().seconds();
             assert_ne!(marathon(&of(least), cpus, &policy).verdict, Verdict::Infeasible);
         }
         let endless = Declared::new(1e10, 1.0, 0.2).unwrap();

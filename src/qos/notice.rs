@@ -29,10 +29,10 @@ impl Noticed {
     /// Takes the next event into account; its notices.
     pub fn advance(&mut self, recorded: &Recorded) -> Vec<Notice> {
         let before_the_end = self.state.ending().is_none();
-        let had_begun = self.state.execution.is_some();
+        let had_begun = self.state.is_long_running();
         self.state.apply(recorded);
         // It has another deadline from now on.
-        self.late &= had_begun || self.state.execution.is_none();
+        self.late &= had_begun || !self.state.is_long_running();
         let mut notices = Vec::new();
         match &recorded.event {
             JobEvent::Decided(decided) => {
@@ -143,14 +143,16 @@ mod tests {
                 callback_window: Span::from_secs(600),
                 monitoring_period: Span::from_secs(120),
                 rescale: RescaleMode::Restart,
+                chain_start: Supervision::CHAIN_START,
             },
+            chain: false,
             admission: Admission { verdict, needed: None, available: Cpus::from_milli(2000), reason: "why".into() },
         })
     }
 
     fn decided(prediction: Timestamp) -> JobEvent {
         JobEvent::Decided(Decided {
-            inputs: DecisionInputs { event: 2, at: T0, remaining: 3 },
+            inputs: DecisionInputs { event: 2, at: T0, remaining: 3, ceiling: None },
             policy: policy(),
             fold: 1,
             prediction,

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::difference::{Difference, first_difference};
 use super::error::ReplayError;
 use super::history::decode;
-use super::rounds::Kept;
+use super::rounds::{Basis, Kept};
 use crate::events::cluster::ArbitrationRound;
 use crate::events::envelope::{Seq, StoredEvent, StreamId};
 use crate::events::job::{JobEvent, upcasters};
@@ -207,10 +207,11 @@ impl Checker {
         }
         let recorded = round_of(stored)?;
         self.report.rounds += 1;
-        match self.kept.states(&recorded, &self.jobs) {
-            Ok(states) => {
+        match self.kept.basis(&recorded, &self.jobs) {
+            Ok(Basis { states, before }) => {
                 let states: Vec<&JobState> = states.iter().collect();
-                let again = recompute_round(&states, &recorded, stored.at);
+                let whole = recompute_round(&states, &recorded, stored.at);
+                let again = if recorded.since.is_some() { before.abridged(whole) } else { whole };
                 let malformed = |error: serde_json::Error| error.to_string();
                 let computed = serde_json::to_vec(&again)
                     .map_err(|error| ReplayError::Malformed { seq: stored.seq, reason: malformed(error) })?;
@@ -218,9 +219,7 @@ impl Checker {
                     self.differs(stored, &computed);
                 }
             }
-            Err((job, version)) => {
-                self.unreadable(stored, format!("no event {version} of job {job}, which the round was computed from"));
-            }
+            Err(error) => self.unreadable(stored, error.to_string()),
         }
         Ok(())
     }

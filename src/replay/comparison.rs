@@ -82,6 +82,13 @@ impl Interval {
         Some(Interval { low_s: at(0.025)?, median_s: at(0.5)?, high_s: at(0.975)? })
     }
 
+    /// With the likeliest finish inside, which a few draws may miss.
+    #[must_use]
+    pub(super) fn and(self, likeliest: Option<f64>) -> Interval {
+        let likeliest = likeliest.unwrap_or(self.median_s);
+        Interval { low_s: self.low_s.min(likeliest), high_s: self.high_s.max(likeliest), ..self }
+    }
+
     /// Whether `seconds` lie in it.
     pub fn contains(&self, seconds: f64) -> bool {
         (self.low_s..=self.high_s).contains(&seconds)

@@ -146,7 +146,9 @@ impl<'a> Subject<'a> {
                     Work::Repeated(facts) => facts.iterations.iter().map(|one| one.cpus).collect(),
                     Work::LongRunning(facts) => facts.in_force.clone(),
                 };
-                let kept = recorded.into_iter().take(*done as usize);
+                // Beyond what was recorded the last CPU goes on.
+                let last = recorded.last().copied().into_iter().cycle();
+                let kept = recorded.into_iter().chain(last).take((*done as usize).min(MOST_STEPS as usize));
                 Course::Forced(kept.chain([*cpus]).collect())
             }
         };
@@ -260,7 +262,7 @@ impl<'a> Subject<'a> {
             recorded_policy: registered.policy.policy.name().to_owned(),
             recorded: self.recorded(),
             replayed: run.outcome,
-            finish: finishes(same).ok_or_else(unfinished)?,
+            finish: finishes(same).ok_or_else(unfinished)?.and(run.outcome.finish_s),
             finish_another_run: finishes(fresh).ok_or_else(unfinished)?,
             chance_on_time: on_time as f64 / fresh.len().max(1) as f64,
             first_divergence: first,

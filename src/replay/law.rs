@@ -8,8 +8,9 @@ use crate::qos::units::{Cpus, Span};
 
 /// What is believed of the share of the work that more than one CPU does not make faster, and of how much measurements scatter, before
 /// there are any. The published factorisations have shares of 0.39 to 0.51; a policy may assume another.
-const SHARE: f64 = 0.4;
-const SHARE_DEVIATION: f64 = 0.2;
+const ITERATIONS_SHARE: (f64, f64) = (0.4, 0.2);
+/// Of a long-running job less is believed: published is none.
+const RATES_SHARE: (f64, f64) = (0.3, 0.35);
 const SPREAD: f64 = 0.1;
 
 /// What a law is of.
@@ -56,16 +57,17 @@ pub(super) struct Known {
 impl Known {
     /// What the iterations of a repeated job say.
     pub(super) fn of_iterations(observed: &[Observation], declared: &Declared, submitted: Cpus) -> Known {
-        Known::of(Unit::Iteration, observed, declared.duration, submitted, Prior::DECLARED.0)
+        Known::of(Unit::Iteration, observed, declared.duration, submitted, (Prior::DECLARED.0, ITERATIONS_SHARE))
     }
 
     /// What the samples of a long-running job say.
     pub(super) fn of_rates(observed: &[Observation]) -> Known {
-        Known::of(Unit::CpuSecond, observed, Span::from_secs(1), Cpus::from_milli(1000), Prior::KNOWN.0)
+        Known::of(Unit::CpuSecond, observed, Span::from_secs(1), Cpus::from_milli(1000), (Prior::KNOWN.0, RATES_SHARE))
     }
 
-    fn of(of: Unit, observed: &[Observation], duration: Span, cpus: Cpus, off: f64) -> Known {
-        let prior = Prior { duration, cpus, serial_share: SHARE, spread: SPREAD, deviations: (off, SHARE_DEVIATION) };
+    fn of(of: Unit, observed: &[Observation], duration: Span, cpus: Cpus, belief: (f64, (f64, f64))) -> Known {
+        let (off, (serial_share, share_off)) = belief;
+        let prior = Prior { duration, cpus, serial_share, spread: SPREAD, deviations: (off, share_off) };
         let seen = || observed.iter().map(|one| one.cpus);
         let measured_between = seen().min().zip(seen().max()).map(|(low, high)| (low.as_f64(), high.as_f64()));
         Known { fitted: fit(observed, &prior), of, measured_between }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::events::cluster::ArbitrationRound;
+use crate::events::cluster::{ArbitrationRound, Inputs, MissingRound, RoundInput};
 use crate::qos::ids::JobId;
 use crate::qos::job::JobState;
 
@@ -12,12 +12,44 @@ use crate::qos::job::JobState;
 pub(super) struct Kept {
     /// How many rounds still ask for a job at a version, and its state once the job has moved on.
     wanted: BTreeMap<(JobId, u64), (u32, Option<JobState>)>,
+    /// What the rounds that come later add up to, which are recorded as changes to each other,
+    expected: Inputs,
+    /// and those that have come.
+    come: Inputs,
+}
+
+/// What a round was computed from.
+pub(super) struct Basis {
+    /// The states, by the jobs' registration.
+    pub states: Vec<JobState>,
+    /// The rounds before it, which it may be recorded as changes to.
+    pub before: Inputs,
+}
+
+/// Why that is not known.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NoBasis {
+    /// A state is nowhere in the log before it.
+    #[error("no event {version} of job {job}, which the round was computed from")]
+    State {
+        /// Whose.
+        job: JobId,
+        /// Which.
+        version: u64,
+    },
+    /// It is recorded as changes to a round that is not there.
+    #[error(transparent)]
+    Round(#[from] MissingRound),
 }
 
 impl Kept {
     /// `round` comes later.
     pub(super) fn expect(&mut self, round: &ArbitrationRound) {
-        for input in &round.inputs {
+        // What is wrong is said when it comes.
+        if self.expected.take(round).is_err() {
+            return;
+        }
+        for input in self.expected.jobs() {
             self.wanted.entry((input.job, input.version)).or_default().0 += 1;
         }
     }
@@ -32,20 +64,23 @@ impl Kept {
         }
     }
 
-    /// The states that `round` was computed from, in its order; the first input whose state is nowhere in the log before it.
-    pub(super) fn states(
+    /// What `round` was computed from, with `now` the jobs' newest states.
+    pub(super) fn basis(
         &mut self,
         round: &ArbitrationRound,
         now: &BTreeMap<JobId, JobState>,
-    ) -> Result<Vec<JobState>, (JobId, u64)> {
-        let mut states = Vec::with_capacity(round.inputs.len());
-        for input in &round.inputs {
-            let key = (input.job, input.version);
-            let current = now.get(&input.job).filter(|state| state.version == input.version);
-            let kept = self.wanted.get(&key).and_then(|(_, kept)| kept.as_ref());
-            states.push(current.or(kept).cloned().ok_or(key)?);
+    ) -> Result<Basis, NoBasis> {
+        let before = self.come.clone();
+        self.come.take(round)?;
+        let inputs: Vec<RoundInput> = self.come.jobs().cloned().collect();
+        let mut states = Vec::with_capacity(inputs.len());
+        for input in &inputs {
+            let (job, version) = (input.job, input.version);
+            let current = now.get(&job).filter(|state| state.version == version);
+            let kept = self.wanted.get(&(job, version)).and_then(|(_, kept)| kept.as_ref());
+            states.push(current.or(kept).cloned().ok_or(NoBasis::State { job, version })?);
         }
-        for input in &round.inputs {
+        for input in &inputs {
             let key = (input.job, input.version);
             if let Some((left, _)) = self.wanted.get_mut(&key) {
                 *left = left.saturating_sub(1);
@@ -54,6 +89,7 @@ impl Kept {
                 }
             }
         }
-        Ok(states)
+        states.sort_by_key(|state| (state.registered_at, state.registered.job));
+        Ok(Basis { states, before })
     }
 }

@@ -68,13 +68,15 @@ pub struct LatestResize {
     pub found: Found,
 }
 
+/// Of more iterations or looks than this the latest is found by halving.
+const MOST_TRIED: u32 = 200;
+
 /// Draws for the chance of what was found.
 const DRAWS: u32 = 50;
 
 /// Looks for what would have met `history`'s deadline, with no more than `most` CPU; by default the most that its policy gives.
 ///
-/// The job is taken for itself: it waits for nodes as long as it did. `done` and CPUs are halved until the least is found, and each step is a
-/// replay of its own.
+/// The job is taken for itself: it waits for nodes as long as it did. Each step of the search is a replay of its own.
 ///
 /// # Errors
 /// As [`super::counterfactual()`].
@@ -87,8 +89,8 @@ pub fn search(history: &JobHistory, most: Option<Cpus>) -> Result<SearchResult, 
         Work::LongRunning(facts) => (facts.submitted, u32::try_from(facts.in_force.len()).unwrap_or(u32::MAX)),
     };
     let most = most.unwrap_or_else(|| history.registered().policy.policy.cpu_max(submitted));
-    // Some thirty replays, and the draws of two.
-    let steps = u64::from(units) * (64 + 2 * u64::from(DRAWS));
+    // Some thirty replays or one for each place, and the draws of two.
+    let steps = u64::from(units) * (64 + 2 * u64::from(DRAWS) + u64::from(units.min(MOST_TRIED)));
     if steps > MOST_STEPS * 4 {
         return Err(ReplayError::TooMuch { what: format!("{units} iterations or looks"), most: MOST_STEPS / 32 });
     }
@@ -104,8 +106,20 @@ pub fn search(history: &JobHistory, most: Option<Cpus>) -> Result<SearchResult, 
         None => None,
     };
     let resize = |after: u32| Change::ResizeAfter { done: after, cpus: most };
-    // From the latest to the first: the first of these that is early enough.
-    let early = least(0, units, |before_end| meets(resize(units - before_end)))?;
+    // From the latest to the first. What a restart costs may make an earlier one end later: where they can be counted, each is tried.
+    let before_end = |before_end: u32| meets(resize(units - before_end));
+    let early = if units <= MOST_TRIED {
+        let mut early = None;
+        for tried in 0..=units {
+            if before_end(tried)? {
+                early = Some(tried);
+                break;
+            }
+        }
+        early
+    } else {
+        least(0, units, before_end)?
+    };
     let latest_resize = match early.map(|before_end| units - before_end) {
         Some(after) => Some(LatestResize { after, cpus: most.as_f64(), found: found(history, &resize(after))? }),
         None => None,

@@ -89,7 +89,8 @@ impl Supervised {
                 EffectChange::Resolve(key) => self.resolve(key),
                 EffectChange::Add(effect) => {
                     self.resolve(effect.key());
-                    self.pending.push_back(effect);
+                    let place = effect.key().place_among(self.pending.iter().map(Effect::key));
+                    self.pending.insert(place, effect);
                 }
             }
         }

@@ -37,7 +37,8 @@ pub fn changed_policy(
     let layers = Layers::collect(Vec::new(), variables, None).map_err(|problem| ConfigError(vec![problem]))?;
     let settings = Settings::from_layers(&layers)?;
     let chosen = defaults(&settings).policies.settings(PolicyChoice::default());
-    let cluster = cluster(&settings).map(|cluster| (cluster.nodes, cluster.aim));
+    let shared = cluster(&settings);
+    let cluster = shared.nodes.map(|nodes| (nodes, shared.aim));
     Ok(ChangedPolicy { settings: chosen, cluster })
 }
 

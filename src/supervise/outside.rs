@@ -6,8 +6,8 @@ use actix::Actor;
 
 use super::SuperviseError;
 use crate::actors::{
-    ChronosPatience, ContainerMetric, CpuSource, KeptTokens, MarathonPatience, MesosSource, MonascaSource,
-    PrometheusSource, TokenActor, Webhook,
+    ChronosPatience, ClusterSize, ClusterStartup, ContainerMetric, CpuSource, KeptTokens, MarathonPatience,
+    MesosSource, MonascaSource, PrometheusSource, TokenActor, Webhook,
 };
 use crate::clients::chronos::ChronosClient;
 use crate::clients::marathon::MarathonClient;
@@ -21,7 +21,7 @@ use crate::openstack::{Keystone, Monasca, Tokens};
 use crate::qos::units::Span;
 use crate::token::{self, WebhookSecret};
 
-use super::rules::{chronos_patience, marathon_patience};
+use super::rules::{chronos_patience, cluster as cluster_of, marathon_patience};
 
 /// Chronos, when there are credentials of it.
 pub(super) fn chronos(settings: &Settings) -> Result<Option<(ChronosClient, ChronosPatience)>, SuperviseError> {
@@ -60,6 +60,24 @@ impl OpenStack {
     pub(super) fn monasca(&self) -> Result<Monasca, SuperviseError> {
         Ok(Monasca::new(&self.credentials, Arc::clone(&self.tokens), &self.options)?)
     }
+}
+
+/// What is shared among the jobs. Where its size is not configured the Mesos master is asked; nothing is shared as long as nobody can
+/// be asked.
+pub(super) fn cluster(settings: &Settings) -> Result<Option<ClusterStartup>, SuperviseError> {
+    let cluster = cluster_of(settings);
+    let master = match settings.cpu_source.kind {
+        CpuSourceKind::Mesos => settings.elasticity.mesos_master.as_ref().or(settings.cpu_source.url.as_ref()),
+        _ => settings.elasticity.mesos_master.as_ref(),
+    };
+    let size = match master.filter(|_| cluster.nodes.is_none()) {
+        Some(master) => Some(ClusterSize {
+            mesos: MesosClient::new(master.clone(), &marathon_transport(settings))?,
+            node: settings.elasticity.node_cpus,
+        }),
+        None => None,
+    };
+    Ok((cluster.nodes.is_some() || size.is_some()).then_some(ClusterStartup { cluster, size }))
 }
 
 /// Who is told of what cannot wait.

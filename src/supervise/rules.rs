@@ -68,6 +68,7 @@ pub fn defaults(settings: &Settings) -> Defaults {
             config::RescaleMode::Restart => RescaleMode::Restart,
             config::RescaleMode::InPlace => RescaleMode::InPlace,
         },
+        chain_start: settings.supervisor.chain_start_timeout,
     }
 }
 
@@ -79,10 +80,10 @@ pub fn aim(settings: &Settings) -> Aim {
     }
 }
 
-/// What is shared among the jobs; nothing as long as nobody says how large the cluster is.
-pub(super) fn cluster(settings: &Settings) -> Option<Cluster> {
+/// What is shared among the jobs, and how; without its size where nobody has configured that.
+pub(super) fn cluster(settings: &Settings) -> Cluster {
     let elasticity = &settings.elasticity;
     let node = elasticity.node_cpus.unwrap_or(elasticity.cpu_max_slave);
-    let count = elasticity.cluster_cpus?.milli().checked_div(node.milli())?;
-    Some(Cluster { aim: aim(settings), nodes: Nodes { count, cpus: node } })
+    let count = elasticity.cluster_cpus.and_then(|cluster| cluster.milli().checked_div(node.milli()));
+    Cluster { aim: aim(settings), nodes: count.map(|count| Nodes { count, cpus: node }) }
 }

@@ -4,7 +4,8 @@ use crate::source::{Piece, Token, lines_with, tokens};
 use crate::tree::{File, files, none};
 
 /// The parts that are the same on every replay: rules, events and the documents on the wire.
-const PURE: [&str; 5] = ["src/qos/", "src/simulation/", "src/events/job/", "src/api/", "src/openstack/measurements/"];
+const PURE: [&str; 6] =
+    ["src/qos/", "src/simulation/", "src/replay/", "src/events/job/", "src/api/", "src/openstack/measurements/"];
 
 /// What a pure part must not name: runtimes, clients, databases, clocks, chance, the system.
 const IMPURE: [&str; 26] = [

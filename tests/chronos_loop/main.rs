@@ -9,6 +9,7 @@ mod helpers;
 mod small_disk;
 
 mod adopted;
+mod chain;
 mod endings;
 mod faults;
 mod full_disk;

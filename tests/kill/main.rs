@@ -30,8 +30,23 @@ use rand::{RngExt, SeedableRng};
 use secrecy::SecretString;
 
 const KILLS: usize = 30;
-const JOBS: [(&str, u32, &str); 4] =
-    [("kill1", 40, "sleep 0.05"), ("kill2", 30, "true"), ("kill3", 25, "sleep 0.3"), ("kill10", 30, "sleep 0.1")];
+
+/// Name, iterations, command, and how it is chained: not at all, in as few tasks as can be, or with a new task for each other CPU.
+const JOBS: [(&str, u32, &str, Chain); 6] = [
+    ("kill1", 40, "sleep 0.05", Chain::No),
+    ("kill2", 30, "true", Chain::No),
+    ("kill3", 25, "sleep 0.3", Chain::No),
+    ("kill10", 30, "sleep 0.1", Chain::No),
+    ("chain1", 60, "sleep 0.4", Chain::OneTask),
+    ("chain2", 50, "sleep 0.3", Chain::Resized),
+];
+
+#[derive(Clone, Copy, PartialEq)]
+enum Chain {
+    No,
+    OneTask,
+    Resized,
+}
 
 #[test]
 fn nothing_is_lost_or_done_twice_on_chronos_2_4() {
@@ -68,9 +83,14 @@ async fn killed(version: ChronosVersion, seed: u64) {
     let token = std::fs::read_to_string(data.join("operator.token")).unwrap();
     let api = SupervisorApi::new(url, Some(SecretString::from(token.trim())), &TransportOptions::default()).unwrap();
     let mut jobs = BTreeMap::new();
-    for (name, iterations, command) in JOBS {
-        let job = serde_json::json!({"name": name, "command": command, "schedule": format!("R{iterations}//PT5M"),
-            "cpus": 0.5, "mem": 16, "owner": "", "qos": {"duration": 1, "deadline": 600, "desv_deadline": 0.2}});
+    for (name, iterations, command, chain) in JOBS {
+        let policy = match chain {
+            Chain::No => "predictive",
+            Chain::OneTask => "fixed",
+            Chain::Resized => "step",
+        };
+        let job = serde_json::json!({"name": name, "command": command, "schedule": format!("R{iterations}//PT5M"), "cpus": 0.5, "mem": 16,
+            "owner": "", "qos": {"duration": 1, "deadline": 600, "desv_deadline": 0.2, "chain": chain != Chain::No, "policy": policy}});
         let options = LaunchOptions::new(Arc::new(SystemClock));
         let launched = launch(JobSource::Json(job), &chronos, &api, options).await.unwrap();
         jobs.insert(name, (launched.uuid, iterations));

@@ -202,11 +202,62 @@ impl Cgroups {
         text.lines().filter_map(|line| line.parse().ok()).collect()
     }
 
+    /// Processes of a group and of all groups below it.
+    pub fn all_members(&self, directory: &Path) -> Vec<i32> {
+        let below = fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path());
+        let below = below.filter(|path| path.is_dir()).flat_map(|path| self.all_members(&path));
+        self.members(directory).into_iter().chain(below.collect::<Vec<_>>()).collect()
+    }
+
     /// Removes an empty group from all hierarchies, with the empty ones below it; one that is still busy stays as it is.
     pub fn remove(&self, group: &str) {
         let group = group.trim_start_matches('/');
         for root in self.roots() {
             remove_empty(&root.join(group));
+        }
+    }
+
+    /// Makes sure that groups with limits can be made in `group`. In version two that needs a group without processes of its
+    /// own: those that are in it go into a group `agent` below, where they are counted and ended with it as before.
+    ///
+    /// # Errors
+    /// When processes cannot be moved.
+    pub fn make_room(&self, group: &str) -> Result<()> {
+        let Hierarchy::V2 { root } = &self.hierarchy else { return Ok(()) };
+        let directory = root.join(group.trim_start_matches('/'));
+        let below = directory.join("agent");
+        // Processes that are made meanwhile are in it again.
+        for _ in 0..100 {
+            let members = self.members(&directory);
+            if members.is_empty() {
+                return Ok(());
+            }
+            if let Err(error) = fs::create_dir(&below)
+                && error.kind() != std::io::ErrorKind::AlreadyExists
+            {
+                return Err(error).with_context(|| below.display().to_string());
+            }
+            let file = below.join("cgroup.procs");
+            for pid in members {
+                match fs::write(&file, pid.to_string()) {
+                    // It has ended meanwhile.
+                    Err(error) if error.raw_os_error() == Some(nix::errno::Errno::ESRCH as i32) => {}
+                    done => done.with_context(|| format!("moving process {pid} into {}", below.display()))?,
+                }
+            }
+        }
+        Err(anyhow!("{}: new processes come all the time", directory.display()))
+    }
+
+    /// Removes the empty group of a task from the hierarchies in which the framework makes none: those in which this process is
+    /// not in `own`, its task's. Docker makes the path of a container's group in all of them.
+    pub fn remove_beside(&self, group: &str, own: &str) {
+        let Hierarchy::V1(all) = &self.hierarchy else { return };
+        let this = std::process::id().cast_signed();
+        let made = |names: &[String]| names.iter().any(|name| self.group_of(this, name).as_deref() == Some(own));
+        for (root, _) in all.iter().filter(|(_, names)| !made(names)) {
+            // The kernel refuses where there are processes or groups in it.
+            let _ = fs::remove_dir(root.join(group.trim_start_matches('/')));
         }
     }
 

@@ -72,7 +72,8 @@ pub struct Config {
     pub docker_socket: PathBuf,
     /// Real cores in one CPU of the framework.
     pub cpu_factor: f64,
-    /// The control group that the job's own group is made in; Docker's default parent when absent.
+    /// The control group that the job's own group is made in, or `task` for the one that the framework's task is in; the
+    /// default when absent.
     pub cgroup_parent: Option<String>,
     /// Between two CPU samples.
     pub sample: Duration,

@@ -46,8 +46,8 @@ pub struct Post {
     /// This node, as leases name it.
     pub node: String,
     /// The control group around the container of this epoch. One that was taken up is in the group of an earlier one,
-    /// beside it.
-    pub group: String,
+    /// beside it; where that is another place, a group there comes after it.
+    pub groups: Vec<String>,
 }
 
 /// The agent's end.
@@ -65,7 +65,7 @@ impl Guard {
         let log = fs::File::options().create(true).append(true).open(post.local.join("guard.log"))?;
         let mut command = Command::new(process::own_file()?);
         command.arg("guard").arg(&post.socket).arg(&post.container).arg(post.epoch.to_string()).arg(&post.lease);
-        command.arg(&post.local).arg(post.cores.to_string()).arg(&post.node).arg(&post.group);
+        command.arg(&post.local).arg(post.cores.to_string()).arg(&post.node).args(&post.groups);
         command.env_remove("SHELL_TRAP_TOKEN").current_dir("/");
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log).spawn().context("starting the guard")?;
@@ -116,8 +116,8 @@ pub fn run(arguments: &[OsString]) -> Result<()> {
         return Ok(());
     }
     let text: Vec<String> = arguments.iter().map(|a| a.to_string_lossy().into_owned()).collect();
-    let [_, socket, container, epoch, lease, local, cores, node, group] = text.as_slice() else {
-        bail!("guard: nine arguments")
+    let [_, socket, container, epoch, lease, local, cores, node, groups @ ..] = text.as_slice() else {
+        bail!("guard: eight arguments and groups")
     };
     let post = Post {
         socket: socket.into(),
@@ -127,7 +127,7 @@ pub fn run(arguments: &[OsString]) -> Result<()> {
         local: local.into(),
         cores: cores.parse()?,
         node: node.clone(),
-        group: group.clone(),
+        groups: groups.to_vec(),
     };
     cgroup::leave_task_groups();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -208,9 +208,9 @@ fn successor(post: &Post) -> bool {
 
 /// The groups of the job on this node: its own, where a container may be about to start, and earlier ones that are not empty.
 fn groups(cgroups: &Cgroups, post: &Post) -> Vec<String> {
-    let mut groups = groups::up_to(cgroups, &post.group, &post.container, post.epoch);
-    groups.retain(|group| *group == post.group || cgroups.populated(&cgroups.directory(group)));
-    groups
+    let all = post.groups.iter().flat_map(|base| groups::up_to(cgroups, base, &post.container, post.epoch));
+    let own = |group: &String| post.groups.first() == Some(group);
+    all.filter(|group| own(group) || cgroups.populated(&cgroups.directory(group))).collect()
 }
 
 async fn stand_still(cgroups: &Cgroups, docker: &Docker, post: &Post) -> Still {

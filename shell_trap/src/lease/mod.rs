@@ -36,7 +36,9 @@ pub struct Predecessor {
 }
 
 impl Lease {
-    /// Waits until the job is free and takes it.
+    /// Waits until the job is free and takes it. `None` when it was `asked` before to give that up: nothing is held then,
+    /// and nobody waits for longer than without it. What is taken at that very moment is given back, so whoever drops
+    /// this instead has others wait for the lease to run out.
     ///
     /// # Errors
     /// When the shared directory fails.
@@ -45,12 +47,18 @@ impl Lease {
         holder: Holder,
         length: Duration,
         grace: Duration,
-    ) -> Result<(Self, Option<Predecessor>)> {
+        asked: impl Future<Output = ()>,
+    ) -> Result<Option<(Self, Option<Predecessor>)>> {
         let poll = (length / 10).clamp(Duration::from_millis(100), Duration::from_secs(1));
         let mut watcher = Watcher::new(grace, poll);
         let mut told = false;
+        tokio::pin!(asked);
         loop {
-            let newest = blocking(&directory, LeaseDir::newest).await?;
+            let newest = tokio::select! {
+                biased;
+                () = &mut asked => return Ok(None),
+                newest = blocking(&directory, LeaseDir::newest) => newest?,
+            };
             let began = clock::since_boot();
             let dead = newest.as_ref().is_some_and(|record| is_dead_here(&record.holder, &holder));
             match watcher.judge(newest.as_ref(), began, dead) {
@@ -60,7 +68,10 @@ impl Lease {
                         tracing::warn!(holder = %record.holder.hostname, task = %record.holder.task, epoch = record.epoch,
                             "another task holds this job: waiting until it gives it back, or until its lease has run out");
                     }
-                    tokio::time::sleep(pause).await;
+                    tokio::select! {
+                        () = &mut asked => return Ok(None),
+                        () = tokio::time::sleep(pause) => {}
+                    }
                 }
                 Verdict::Take(epoch) => {
                     let lease_ms = u64::try_from(length.as_millis()).unwrap_or(u64::MAX);
@@ -68,33 +79,57 @@ impl Lease {
                     let record =
                         Record { epoch, holder: holder.clone(), lease_ms, renewals: 0, released: false, held_since };
                     let draft = record.clone();
-                    if let Take::Taken { before } =
-                        blocking(&directory, move |directory| directory.take(&draft)).await?
-                    {
-                        let mut lease = Lease { directory, record, renewed_at: began };
-                        if let (Some(seen), Some(before)) = (&newest, before)
-                            && seen.renewals != before.renewals
-                            && !before.released
-                        {
-                            lease.wait_for(&before).await?;
+                    // Never called back half-way: what was taken must be known, to be given back.
+                    let Take::Taken { before } = blocking(&directory, move |directory| directory.take(&draft)).await?
+                    else {
+                        continue;
+                    };
+                    let mut lease = Lease { directory, record, renewed_at: began };
+                    let returned = match (&newest, &before) {
+                        (Some(seen), Some(before)) => seen.renewals != before.renewals && !before.released,
+                        _ => false,
+                    };
+                    let before = before.filter(|_| returned);
+                    let until = before.map_or(Duration::ZERO, |before| lease.last_moment_of(&before));
+                    tokio::select! {
+                        biased;
+                        () = &mut asked => {
+                            lease.give_up(until).await?;
+                            return Ok(None);
                         }
-                        return Ok((lease, newest.map(|record| Predecessor { record })));
+                        waited = lease.wait(until) => waited?,
                     }
+                    return Ok(Some((lease, newest.map(|record| Predecessor { record }))));
                 }
             }
         }
     }
 
     /// The holder before has renewed in the moment of the taking: it runs the job on until it learns of it, at its next
-    /// renewal, or stands still because that one fails.
-    async fn wait_for(&mut self, before: &Record) -> Result<()> {
+    /// renewal, or stands still because that one fails. By then it has.
+    fn last_moment_of(&self, before: &Record) -> Duration {
         tracing::warn!(holder = %before.holder.hostname, "the holder before has come back in the last moment: waiting until it knows");
-        let until = clock::since_boot() + Duration::from_millis(before.lease_ms);
+        clock::since_boot() + Duration::from_millis(before.lease_ms)
+    }
+
+    /// Holds the lease until then.
+    async fn wait(&mut self, until: Duration) -> Result<()> {
         while clock::since_boot() < until {
             tokio::time::sleep(state::renewal_interval(self.length())).await;
             self.renew().await?;
         }
         Ok(())
+    }
+
+    /// Gives back what was taken and not used. Where the holder before may run the job until `until` the next one must wait
+    /// for that as well, and for no longer: the lease is cut short instead.
+    async fn give_up(mut self, until: Duration) -> Result<()> {
+        let left = until.saturating_sub(clock::since_boot());
+        if left.is_zero() {
+            return self.release().await;
+        }
+        self.record.lease_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX).saturating_add(1);
+        self.renew().await
     }
 
     /// The epoch, which is the number of the segment.
@@ -146,7 +181,7 @@ impl Lease {
     }
 }
 
-/// Waits until the job with this directory is free and takes it; the directory is made when it is missing.
+/// Waits until the job with this directory is free and takes it, as [`Lease::take`]; the directory is made when it is missing.
 ///
 /// # Errors
 /// When the shared directory fails, or is not root's.
@@ -155,13 +190,20 @@ pub async fn take_job(
     holder: Holder,
     length: Duration,
     grace: Duration,
-) -> Result<(Lease, Option<Predecessor>)> {
+    asked: impl Future<Output = ()>,
+) -> Result<Option<(Lease, Option<Predecessor>)>> {
     let job_dir = job_dir.to_owned();
     let directory = aside(move || {
         secure::make(&job_dir)?;
         LeaseDir::open(&job_dir)
     });
-    Lease::take(directory.await?, holder, length, grace).await
+    tokio::pin!(asked);
+    let directory = tokio::select! {
+        biased;
+        () = &mut asked => return Ok(None),
+        directory = directory => directory?,
+    };
+    Lease::take(directory, holder, length, grace, asked).await
 }
 
 /// Did somebody take over?
@@ -234,23 +276,58 @@ mod tests {
         assert!(!is_dead_here(&elsewhere, &us), "of other nodes nothing is known");
     }
 
+    const LENGTH: Duration = Duration::from_secs(1);
+    const GRACE: Duration = Duration::from_millis(500);
+
+    async fn taken(directory: &LeaseDir, holder: Holder) -> (Lease, Option<Predecessor>) {
+        Lease::take(directory.clone(), holder, LENGTH, GRACE, std::future::pending()).await.unwrap().unwrap()
+    }
+
     #[tokio::test(flavor = "current_thread")]
     async fn a_released_lease_is_taken_at_once_and_a_held_one_waited_out() {
         let base = tempfile::tempdir().unwrap();
         let directory = LeaseDir::open(base.path()).unwrap();
-        let (length, grace) = (Duration::from_secs(1), Duration::from_millis(500));
         let other = Holder { node: "other".into(), ..Holder::default() };
-        let (first, before) = Lease::take(directory.clone(), other.clone(), length, grace).await.unwrap();
+        let (first, before) = taken(&directory, other.clone()).await;
         assert!(before.is_none() && first.epoch() == 1);
         first.release().await.unwrap();
-        let (mut second, before) = Lease::take(directory.clone(), other, length, grace).await.unwrap();
+        let (mut second, before) = taken(&directory, other).await;
         assert_eq!((second.epoch(), before.unwrap().record.epoch), (2, 1));
         second.renew().await.unwrap();
         let must_stand_still = second.pause_at();
         let us = this_process("here", None);
-        let (third, _) = Lease::take(directory, us, length, grace).await.unwrap();
+        // Whoever is asked to give up while it waits has taken nothing.
+        let asked = tokio::time::sleep(Duration::from_millis(300));
+        let given_up = Lease::take(directory.clone(), us.clone(), LENGTH, GRACE, asked).await.unwrap();
+        assert!(given_up.is_none() && directory.epochs().unwrap() == [2]);
+        let (third, _) = taken(&directory, us).await;
         assert_eq!(third.epoch(), 3);
-        assert!(clock::since_boot() > must_stand_still + Duration::from_millis(500));
+        assert!(clock::since_boot() > must_stand_still + GRACE);
         assert!(is_superseded(&second.renew().await.unwrap_err()));
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn what_is_given_up_holds_up_the_next_for_no_longer_than_the_holder_before_may_run() {
+        let base = tempfile::tempdir().unwrap();
+        let directory = LeaseDir::open(base.path()).unwrap();
+        let us = this_process("here", None);
+        // Asked in the very moment of the taking, which is the first that the future is looked at after that.
+        let mut looks = 0;
+        let asked = std::future::poll_fn(|context| {
+            looks += 1;
+            context.waker().wake_by_ref();
+            if directory.epochs().unwrap().is_empty() { std::task::Poll::Pending } else { std::task::Poll::Ready(()) }
+        });
+        let given_up = Lease::take(directory.clone(), us.clone(), LENGTH, GRACE, asked).await.unwrap();
+        assert!(given_up.is_none() && looks > 1);
+        assert!(directory.newest().unwrap().unwrap().released, "others need not wait for its end");
+        let (lease, _) = taken(&directory, us.clone()).await;
+        assert_eq!(lease.epoch(), 2);
+        lease.give_up(clock::since_boot() + Duration::from_millis(600)).await.unwrap();
+        let left = directory.newest().unwrap().unwrap();
+        assert!(!left.released && (1..=600).contains(&left.lease_ms), "{left:?}");
+        let (lease, _) = taken(&directory, Holder { node: "other".into(), ..us }).await;
+        lease.give_up(clock::since_boot().saturating_sub(Duration::from_millis(1))).await.unwrap();
+        assert!(directory.newest().unwrap().unwrap().released);
     }
 }

@@ -185,17 +185,26 @@ impl Context {
     ) -> Result<Running> {
         let segment = container::segment(self, &execution, base);
         self.note(&job, &execution, base, false)?;
-        let start = Start {
-            base,
-            restored,
-            runtime: "docker",
-            checkpoints: self.abilities.is_ok(),
-            container: Some(self.name()),
-            task: self.config.task.clone(),
-        };
-        self.reporter.send(segment.words.start(&start, segment.limit));
+        self.reporter.send(segment.words.start(&self.start(base, restored), segment.limit));
+        // A kill before it is on disk loses it; the next agent finds then that nobody may have been told. The job waits for
+        // none of that: what it is asked from here on must find it running.
+        let (reporter, local, epoch) = (self.reporter.clone(), self.local.clone(), self.epoch);
+        tokio::spawn(async move {
+            if reporter.store().await
+                && let Err(error) = records::note_told(&local, epoch)
+            {
+                tracing::warn!("a start may be told twice: {error:#}");
+            }
+        });
         let follower = output::follow(self.docker.clone(), job.id.clone(), since, job.tty);
         Ok(Running { job, segment, execution, restored, follower })
+    }
+
+    /// What is told of the start of a segment.
+    pub fn start(&self, base: f64, restored: Option<u64>) -> Start {
+        let checkpoints = self.abilities.is_ok();
+        let (container, task) = (Some(self.name()), self.config.task.clone());
+        Start { base, restored, runtime: "docker", checkpoints, container, task }
     }
 
     /// Writes down on this node what runs.

@@ -14,10 +14,10 @@ use crate::aside::aside;
 use crate::cgroup::CpuTime;
 use crate::checkpoint::manifest::{self, Manifest};
 use crate::checkpoint::{criu, dump, generations};
-use crate::clock;
 use crate::layer::pack;
 use crate::runtime::Running as _;
 use crate::runtime::docker::ContainerJob;
+use crate::{clock, groups};
 
 /// For the copy of the output; it is also in the task's sandbox.
 const ARCHIVING: Duration = Duration::from_secs(2);
@@ -61,6 +61,10 @@ impl Context {
     ) -> Result<Published> {
         let abilities = self.abilities.as_ref().map_err(|why| anyhow::anyhow!("{why}"))?;
         self.note(job, execution, segment.base, true)?;
+        if self.config.cgroup_parent.as_deref() == Some(groups::TASK) {
+            // Lifted at the start of the task; its framework may have set it again.
+            self.cgroups.lift_quota(groups::parent_of(&job.group));
+        }
         job.freeze().await?;
         // Frozen: the dump itself is not the job's work.
         let time = job.cpu_time().unwrap_or_default();

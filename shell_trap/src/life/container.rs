@@ -1,6 +1,6 @@
 //! A task whose job runs in a container.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -8,18 +8,20 @@ use tokio::time::{Instant, sleep};
 
 use super::begin::{self, Begun};
 use super::grace::{Step, Stop};
+use super::records;
 use super::renewing::guarded;
 use super::scene::{Scene, dismiss};
 use super::stopping::Stopped;
 use super::watch::{Outcome, Watch};
-use super::{Segment, TERMINATED};
+use super::{FOR_EVER, Segment, TERMINATED};
 use crate::cgroup::Cgroups;
 use crate::compat::MyCgroup;
 use crate::config::Config;
 use crate::docker::node::NodeInfo;
 use crate::docker::{Docker, SLOW};
-use crate::groups::Group;
+use crate::groups::{self, Group};
 use crate::lease::guard::{Guard, Post};
+use crate::lease::state::Holder;
 use crate::lease::{self, Lease, Predecessor, guard};
 use crate::report::Reporter;
 use crate::restore::Abilities;
@@ -38,6 +40,8 @@ pub struct Context {
     pub cgroups: Cgroups,
     /// Why there are no checkpoints, otherwise.
     pub abilities: Result<Abilities, String>,
+    /// The control group that the job's own are made in; the default when absent.
+    pub group_parent: Option<String>,
     /// In the shared directory.
     pub job_dir: PathBuf,
     /// On this node.
@@ -52,9 +56,18 @@ impl Context {
         self.config.uuid.hex()
     }
 
+    /// Where groups of the job may be on this node: that of this segment, and of what an agent before this one left, which
+    /// was in another task's group when each job is in its task's.
+    pub fn bases(&self) -> Vec<String> {
+        let own = self.group().path;
+        let last = records::Segment::load(&self.local).ok().flatten().map(|record| record.group);
+        let last = last.filter(|group| groups::parent_of(group) != groups::parent_of(&own));
+        std::iter::once(own).chain(last).collect()
+    }
+
     /// The group that the container's own group is made in.
     pub fn group(&self) -> Group {
-        Group::of(&self.node.cgroup_driver, self.config.cgroup_parent.as_deref(), &self.name(), self.epoch)
+        Group::of(&self.node.cgroup_driver, self.group_parent.as_deref(), &self.name(), self.epoch)
     }
 }
 
@@ -62,20 +75,42 @@ impl Context {
 pub async fn run(config: Config, reporter: Reporter, local: PathBuf, stop: Stop) -> Result<i32> {
     let job_dir = config.job_dir().context("SHELL_TRAP_CHECKPOINT_DIR is missing")?;
     let docker = Docker::at(&config.docker_socket);
-    let preparing = async {
+    let looking = async {
         let node = reach(&docker).await?;
         let abilities = Abilities::find(&config, &node).await.map_err(|error| format!("{error:#}"));
-        let holder = lease::this_process(&node.identity(), config.task.as_deref());
-        let taken = lease::take_job(&job_dir, holder, config.lease, config.lease_grace).await?;
-        anyhow::Ok((node, abilities, taken))
+        anyhow::Ok((node, abilities))
     };
-    let Some(prepared) = stop.unless(preparing).await else { return Ok(TERMINATED) };
-    let (node, abilities, (lease, predecessor)) = prepared?;
-    let epoch = lease.epoch();
+    let Some(looked) = stop.unless(looking).await else { return Ok(TERMINATED) };
+    let (node, abilities) = looked?;
     let cgroups = Cgroups::find()?;
-    let context = Context { config, reporter, stop, docker, node, cgroups, abilities, job_dir, local, epoch };
+    // Before the job is taken, so that what is wrong here holds up nobody.
+    let group_parent = groups::parent(config.cgroup_parent.as_deref(), &node.cgroup_driver, &cgroups)?;
+    let holder = lease::this_process(&node.identity(), config.task.as_deref());
+    let Some((lease, predecessor)) = take(&config, &job_dir, holder, &stop).await? else { return Ok(TERMINATED) };
+    let epoch = lease.epoch();
+    let context =
+        Context { config, reporter, stop, docker, node, cgroups, abilities, group_parent, job_dir, local, epoch };
     describe(&context);
     live(context, lease, predecessor).await
+}
+
+/// Takes the job; `None` when the task is asked to end before. What is being taken in that moment is given back: only a
+/// directory that hangs is not waited for, and then the next task waits until the lease has run out.
+pub async fn take(
+    config: &Config,
+    job_dir: &Path,
+    holder: Holder,
+    stop: &Stop,
+) -> Result<Option<(Lease, Option<Predecessor>)>> {
+    let taking = lease::take_job(job_dir, holder, config.lease, config.lease_grace, stop.asked());
+    match stop.within(Step::Released, FOR_EVER, taking).await {
+        Some(Err(error)) if stop.asked_at().is_some() => {
+            tracing::warn!("the lease may be taken, the next start waits for its end: {error:#}");
+            Ok(None)
+        }
+        Some(taken) => taken,
+        None => Ok(None),
+    }
 }
 
 async fn reach(docker: &Docker) -> Result<NodeInfo> {
@@ -108,7 +143,13 @@ async fn live(context: Context, mut lease: Lease, predecessor: Option<Predecesso
     let stop = &context.stop;
     let post = post(&context, &lease);
     // Before there is a container: from its first moment on it is guarded.
-    let mut guard = Some(Guard::start(&post, lease.pause_at()).await?);
+    let mut guard = match Guard::start(&post, lease.pause_at()).await {
+        Ok(guard) => Some(guard),
+        Err(error) => {
+            context.release(lease).await;
+            return Err(error);
+        }
+    };
     // Only now: the guard of an agent that was killed stays until another watches what that one left.
     guard::take_over(&context.local, context.epoch)?;
     let begun = stop.unless(guarded(context.begin(predecessor.as_ref()), &mut lease, &mut guard)).await;
@@ -159,7 +200,7 @@ fn post(context: &Context, lease: &Lease) -> Post {
         local: context.local.clone(),
         cores: context.node.cores,
         node: lease.holder().node.clone(),
-        group: context.group().path,
+        groups: context.bases(),
     }
 }
 
@@ -169,7 +210,7 @@ pub fn limit(segment_cpus: f64, factor: f64, node_cores: f64) -> f64 {
 }
 
 /// Used by the steps.
-pub fn segment(context: &Context, execution: &super::records::Execution, base: f64) -> Segment {
+pub fn segment(context: &Context, execution: &records::Execution, base: f64) -> Segment {
     let words = super::words(&context.config, execution, context.epoch);
     let factor = context.config.cpu_factor;
     Segment { words, base, factor, limit: limit(context.config.cpus, factor, context.node.cores) }

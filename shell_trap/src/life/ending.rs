@@ -219,7 +219,7 @@ pub async fn tell(reporter: &Reporter, patience: Duration, stop: &Stop) -> bool 
     if !told {
         tracing::warn!("the supervisor does not know of the end yet; the next task of this job tells it");
     }
-    stop.within(Step::Stored, STORING, reporter.store()).await;
+    let _ = stop.within(Step::Stored, STORING, reporter.store()).await;
     told
 }
 

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 
 use super::begin::Running;
 use super::container::Context;
-use super::records::{Execution, Finished, Segment};
+use super::records::{self, Execution, Finished, Segment};
 use crate::cgroup::CpuTime;
 use crate::checkpoint::generations;
 use crate::docker::create::LABEL_JOB;
@@ -81,6 +81,12 @@ impl Context {
         let known = self.shared(Execution::load).await?.is_some_and(|known| known == record.execution);
         if !known {
             self.announce(&record.execution, record.base).await?;
+        }
+        if records::told(&self.local) < record.epoch {
+            let words = super::words(&self.config, &record.execution, record.epoch);
+            let start = self.start(record.base, None);
+            let limit = super::container::segment(self, &record.execution, record.base).limit;
+            self.reporter.send(words.start(&start, limit));
         }
         // From here on it is this epoch's: should this start be cut off, the next one finds it.
         Segment { epoch: self.epoch, ..record.clone() }.store(&self.local)?;
@@ -163,11 +169,15 @@ impl Context {
     /// Removes the job's empty groups.
     pub fn remove_groups(&self) {
         self.groups().iter().for_each(|group| self.cgroups.remove(group));
+        if let (Some(groups::TASK), Some(own)) = (self.config.cgroup_parent.as_deref(), &self.group_parent) {
+            self.bases().iter().for_each(|base| self.cgroups.remove_beside(groups::parent_of(base), own));
+        }
     }
 
     /// The groups of this and earlier segments of the job on this node.
     pub fn groups(&self) -> Vec<String> {
-        groups::up_to(&self.cgroups, &self.group().path, &self.name(), self.epoch)
+        let name = self.name();
+        self.bases().iter().flat_map(|base| groups::up_to(&self.cgroups, base, &name, self.epoch)).collect()
     }
 }
 

@@ -34,6 +34,8 @@ use crate::report::messages::{Cpu, Words};
 pub const TRY_AGAIN: i32 = 75;
 /// Ended by SIGTERM, and no checkpoint holds what was done: nothing ran yet, or none can be made.
 const TERMINATED: i32 = 128 + 15;
+/// Longer than any grace.
+const FOR_EVER: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// Runs the job; the exit code of the task.
 ///

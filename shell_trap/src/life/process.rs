@@ -6,19 +6,21 @@ use std::time::Duration;
 use anyhow::Result;
 use tokio::time::Instant;
 
+use super::container::take;
 use super::ending::{self, WRITING, exit_code};
 use super::grace::{Step, Stop};
 use super::records::{Execution, Finished};
 use super::renewing::renewing;
 use super::scene::release;
 use super::watch::{Outcome, Watch};
-use super::{Segment, TERMINATED, TRY_AGAIN, words};
+use super::{FOR_EVER, Segment, TERMINATED, TRY_AGAIN, words};
 use crate::aside::aside;
 use crate::clock;
 use crate::config::Config;
 use crate::lease::{self, Lease};
 use crate::report::Reporter;
 use crate::report::messages::{End, Start};
+use crate::report::queue::Message;
 use crate::runtime::process::{ProcessJob, account};
 use crate::runtime::{Ended, Running as _};
 
@@ -26,8 +28,6 @@ use crate::runtime::{Ended, Running as _};
 const FLUSH: Duration = Duration::from_secs(5);
 /// For the end of what the program has left behind.
 const KILLING: Duration = Duration::from_secs(10);
-/// Longer than any grace.
-const FOR_EVER: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// Lives through the task. With a shared directory the job has a lease and a memory, as a container has; without one
 /// each task is an execution of its own.
@@ -36,9 +36,8 @@ pub async fn run(config: &Config, reporter: &Reporter, stop: &Stop) -> Result<i3
     let mut lease = None;
     if let Some(job_dir) = &job_dir {
         let holder = lease::this_process("process", config.task.as_deref());
-        let taking = lease::take_job(job_dir, holder, config.lease, config.lease_grace);
-        let Some(taken) = stop.unless(taking).await else { return Ok(TERMINATED) };
-        lease = Some(taken?.0);
+        let Some((taken, _)) = take(config, job_dir, holder, stop).await? else { return Ok(TERMINATED) };
+        lease = Some(taken);
     }
     let lived = live(config, reporter, job_dir.as_deref(), &mut lease, stop).await;
     if let Some(lease) = lease {
@@ -56,25 +55,36 @@ async fn live(
 ) -> Result<i32> {
     let epoch = lease.as_ref().map_or(1, Lease::epoch);
     let execution = Execution::begin();
+    let limit = super::container::limit(config.cpus, config.cpu_factor, account::cores_of_node());
+    let words = words(config, &execution, epoch);
+    let task = config.task.clone();
+    let start = Start { base: 0.0, restored: None, runtime: "process", checkpoints: false, container: None, task };
+    let first = [words.init(execution.started_at), words.start(&start, limit)];
     if let Some(job_dir) = job_dir {
-        let preparing = prepare(reporter, job_dir.to_owned(), epoch, execution.clone());
+        let preparing = prepare(reporter, job_dir.to_owned(), epoch, execution.clone(), &first);
         let preparing = renewing(preparing, lease.as_mut(), async |_| {});
         let Some(prepared) = stop.unless(preparing).await else { return Ok(TERMINATED) };
         if let Some(finished) = prepared? {
-            ending::say_again(reporter, &finished, &words(config, &finished.execution, finished.segment));
+            ending::say_again(reporter, &finished, &super::words(config, &finished.execution, finished.segment));
             tell(reporter, config.end_wait, lease, stop).await;
             return Ok(exit_code(finished.exit_code));
         }
     }
-    let limit = super::container::limit(config.cpus, config.cpu_factor, account::cores_of_node());
-    let job = ProcessJob::start(config, &config.uuid.hex(), limit * config.cpu_factor, lease.as_ref())?;
+    let started = ProcessJob::start(config, &config.uuid.hex(), limit * config.cpu_factor, lease.as_ref());
+    // Of an execution that has not begun nobody is told.
+    reporter.settle_announced(started.is_ok());
+    let job = match started {
+        Ok(job) => job,
+        Err(error) => {
+            reporter.store().await;
+            return Err(error);
+        }
+    };
     tracing::info!(limiter = job.limiter(), limit, "the job runs as a process, without checkpoints");
-    let words = words(config, &execution, epoch);
-    // A kill that loses this report loses the execution with it: it ends with its agent, and the next task begins another.
-    reporter.send(words.init(execution.started_at));
-    let task = config.task.clone();
-    let start = Start { base: 0.0, restored: None, runtime: "process", checkpoints: false, container: None, task };
-    reporter.send(words.start(&start, limit));
+    if job_dir.is_none() {
+        // Nothing is kept without a directory: a kill in this moment loses them.
+        first.into_iter().for_each(|message| reporter.send(message));
+    }
     let mut segment = Segment { words, base: 0.0, factor: config.cpu_factor, limit };
     let watch = Watch { config, reporter, job: &job, compat: None };
     let outcome = watch.run(&mut segment, lease.as_mut(), None, stop).await;
@@ -82,17 +92,28 @@ async fn live(
     Ok(task.over(outcome, lease).await)
 }
 
-/// What there is to do in the shared directory before the job runs; its end, if it has ended before.
-async fn prepare(reporter: &Reporter, job_dir: PathBuf, epoch: u64, execution: Execution) -> Result<Option<Finished>> {
+/// What there is to do in the shared directory before the job runs; its end, if it has ended before. Else the execution's
+/// `first` reports are on disk afterwards: it may kill its agent with its first step, and somebody must tell of it then.
+async fn prepare(
+    reporter: &Reporter,
+    job_dir: PathBuf,
+    epoch: u64,
+    execution: Execution,
+    first: &[Message],
+) -> Result<Option<Finished>> {
     reporter.keep_in(&job_dir, epoch).await?;
-    aside(move || {
+    let finished = aside(move || {
         let finished = Finished::load(&job_dir)?;
         if finished.is_none() {
             execution.store(&job_dir)?;
         }
         Ok(finished)
     })
-    .await
+    .await?;
+    if finished.is_none() {
+        reporter.announce(first.to_vec()).await?;
+    }
+    Ok(finished)
 }
 
 struct Task<'a> {

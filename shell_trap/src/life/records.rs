@@ -175,6 +175,22 @@ impl Segment {
     }
 }
 
+/// The last segment of this node whose start is told, or on disk to be told; 0 when nobody knows of any. In a file of its own:
+/// it is written when that is so, whatever the segment does by then.
+pub fn told(local: &Path) -> u64 {
+    fs::read_to_string(local.join(TOLD)).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0)
+}
+
+/// The start of segment `epoch` is told, or on disk to be told.
+///
+/// # Errors
+/// When that cannot be written down.
+pub fn note_told(local: &Path, epoch: u64) -> Result<()> {
+    files::replace(&local.join(TOLD), epoch.to_string().as_bytes())
+}
+
+const TOLD: &str = "told";
+
 /// What does not parse is said and counts as missing.
 fn sensible<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
     let Some(text) = files::read(path)? else { return Ok(None) };

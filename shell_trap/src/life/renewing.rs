@@ -69,8 +69,10 @@ mod tests {
         let base = tempfile::tempdir().unwrap();
         let directory = LeaseDir::open(base.path()).unwrap();
         let length = Duration::from_secs(1);
-        let take = || Lease::take(directory.clone(), Holder { node: "n".into(), ..Holder::default() }, length, length);
-        let mut lease = take().await.unwrap().0;
+        let holder = Holder { node: "n".into(), ..Holder::default() };
+        let never = std::future::pending();
+        let taken = Lease::take(directory.clone(), holder, length, length, never).await.unwrap();
+        let mut lease = taken.unwrap().0;
         let (first, mut told) = (lease.pause_at(), Vec::new());
         let (enough, mut waiting) = tokio::sync::mpsc::unbounded_channel();
         let work = async {

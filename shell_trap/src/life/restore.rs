@@ -8,12 +8,12 @@ use super::container::Context;
 use crate::aside::aside;
 use crate::cgroup::CpuTime;
 use crate::checkpoint::generations::Generation;
-use crate::clock;
 use crate::docker::SLOW;
 use crate::layer::unpack;
 use crate::oci;
 use crate::restore::{RestorePath, engine};
 use crate::runtime::docker::{ContainerJob, kill_group};
+use crate::{clock, stat};
 
 impl Context {
     /// Makes a container, gives it the writable layer and starts it from the images: with all cores, as a restore works
@@ -57,8 +57,7 @@ impl Context {
                     user: before.user + Duration::from_nanos(outcome.restore_user_ns),
                 }
             }
-            // What the program has done since it went on is counted as the restore's work: some hundredths of a second.
-            _ => self.cgroups.cpu_time(&self.cgroups.directory(&group)).unwrap_or_default(),
+            _ => self.without_the_program(&group, before),
         };
         let state = self.docker.inspect(&id).await?.state;
         ensure!(
@@ -78,6 +77,17 @@ impl Context {
         let tty = container.config.tty;
         let job = ContainerJob::new(self.docker.clone(), id, self.node.cores, tty, self.cgroups.clone(), group, zero);
         Ok((job, since))
+    }
+
+    /// The counters of a group in which a program goes on since nobody knows when, less what its processes have used by their
+    /// own clocks, which began with the restore. What CRIU does in these processes is taken for the program's: some
+    /// milliseconds, and some hundredths of a second for 100 MB.
+    fn without_the_program(&self, group: &str, before: CpuTime) -> CpuTime {
+        let directory = self.cgroups.directory(group);
+        let now = self.cgroups.cpu_time(&directory).unwrap_or_default();
+        let own: Duration = self.cgroups.all_members(&directory).into_iter().filter_map(stat::cpu_clock).sum();
+        let total = now.total.saturating_sub(own).max(before.total);
+        CpuTime { total, user: now.user.saturating_sub(own).max(before.user).min(total) }
     }
 
     /// How a container ended that was just restored, for the operator.

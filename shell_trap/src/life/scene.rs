@@ -38,6 +38,8 @@ impl Scene<'_> {
 
     /// Removes the container with all that belongs to it on this node. Whether it is gone.
     pub async fn remove(&self) -> bool {
+        // Should the guard have it stand still by now, Docker would wait for its end in vain.
+        end_groups(&self.context.cgroups, &self.context.groups());
         let removal = self.context.docker.remove(&self.job.id);
         let removed = self.context.stop.within(Step::Removed, REMOVAL, removal).await;
         if let Err(error) = removed.unwrap_or_else(|| Err(DockerError::Unreachable("no answer".into()))) {

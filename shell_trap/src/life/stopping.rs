@@ -74,7 +74,7 @@ impl Scene<'_> {
         let deadline = stop.by(Step::Work).unwrap_or(began);
         tracing::info!(grace_seconds = self.context.config.grace.as_secs_f64(), "asked to end");
         if self.context.abilities.is_err() {
-            return self.end_without_checkpoint(deadline).await;
+            return self.end_without_checkpoint(deadline, lease, guard).await;
         }
         let failure = loop {
             let attempt = Instant::now();
@@ -163,16 +163,19 @@ impl Scene<'_> {
         removed
     }
 
-    async fn end_without_checkpoint(&self, deadline: Instant) -> Stopped {
+    /// The lease is renewed meanwhile: a program that the guard has stand still cannot end, not even when it is killed.
+    async fn end_without_checkpoint(&self, deadline: Instant, lease: &mut Lease, guard: &mut Option<Guard>) -> Stopped {
         if let Some(code) = self.exit_code().await {
             return Stopped::Ended(Ended::ByItself(code));
         }
         let left = deadline.saturating_duration_since(Instant::now());
-        let ending = self.context.docker.stop(&self.job.id, left.saturating_sub(killing(left)));
-        match self.context.stop.within(Step::Kept, left + QUICK, ending).await {
+        let grace = left.saturating_sub(killing(left));
+        let ending = async { Ok(self.context.docker.stop(&self.job.id, grace).await?) };
+        match self.context.stop.within(Step::Kept, left + QUICK, guarded(ending, lease, guard)).await {
             Some(Ok(())) => {}
+            Some(Err(error)) if lease::is_superseded(&error) => return Stopped::Superseded,
             // The removal ends it, too.
-            Some(Err(error)) => tracing::error!("the job cannot be ended in order: {error}"),
+            Some(Err(error)) => tracing::error!("the job cannot be ended in order: {error:#}"),
             None => tracing::error!("the job has not ended in the time that was given"),
         }
         self.report(&End {

@@ -168,6 +168,30 @@ impl Reporter {
         aside(move || shared.add_kept(message)).await.context("writing down what the supervisor is to be told")
     }
 
+    /// Writes down the first reports of an execution that is about to begin, and tells nobody yet. A kill of this task from
+    /// here on does not lose them: the next task of the job tells them.
+    ///
+    /// # Errors
+    /// When they cannot be written down; then they are forgotten.
+    pub async fn announce(&self, messages: Vec<Message>) -> Result<()> {
+        if !self.shared.enabled {
+            return Ok(());
+        }
+        self.shared.queue().announce(messages);
+        let shared = self.shared.clone();
+        let written = aside(move || shared.keep()).await.context("writing down what the supervisor is to be told");
+        if written.is_err() {
+            self.shared.queue().settle_announced(false);
+        }
+        written
+    }
+
+    /// The execution that was announced has `begun`, and its reports are sent; or it has not, and they are forgotten.
+    pub fn settle_announced(&self, begun: bool) {
+        self.shared.queue().settle_announced(begun);
+        self.shared.more.notify_one();
+    }
+
     /// Keeps what must arrive and is not delivered yet in the job's directory from here on, so that not even a kill loses
     /// it, and takes up what earlier tasks left there.
     ///
@@ -185,13 +209,12 @@ impl Reporter {
         .await
     }
 
-    /// Leaves what could not be delivered for the next task of the job.
-    pub async fn store(&self) {
+    /// Leaves what could not be delivered for the next task of the job. Whether it is on disk.
+    pub async fn store(&self) -> bool {
         let shared = self.shared.clone();
         // A file server that hangs must not keep the task.
-        if let Err(error) = aside_within(STORING, move || shared.keep()).await {
-            tracing::warn!("reports are lost, or may be: {error:#}");
-        }
+        let stored = aside_within(STORING, move || shared.keep()).await;
+        stored.inspect_err(|error| tracing::warn!("reports are lost, or may be: {error:#}")).is_ok()
     }
 }
 

@@ -36,6 +36,8 @@ pub struct Message {
 pub struct Queue {
     messages: VecDeque<(u64, Message)>,
     made: u64,
+    /// Of an execution that is about to begin: on disk, and not sent yet.
+    announced: Vec<Message>,
 }
 
 impl Queue {
@@ -65,9 +67,23 @@ impl Queue {
         self.messages.retain(|(n, _)| *n != number);
     }
 
-    /// What is left and must arrive.
+    /// What is to be said once an execution has begun, after everything that is here by now.
+    pub fn announce(&mut self, messages: Vec<Message>) {
+        self.announced = messages;
+    }
+
+    /// It has `begun`: what was announced is to be sent. Otherwise it is forgotten.
+    pub fn settle_announced(&mut self, begun: bool) {
+        let announced = std::mem::take(&mut self.announced);
+        if begun {
+            announced.into_iter().for_each(|message| self.push(message));
+        }
+    }
+
+    /// What is left and must arrive, or will be.
     pub fn undelivered(&self) -> Vec<Message> {
-        self.messages.iter().filter(|(_, m)| m.target != Target::Sample).map(|(_, m)| m.clone()).collect()
+        let left = self.messages.iter().filter(|(_, m)| m.target != Target::Sample).map(|(_, m)| m);
+        left.chain(&self.announced).cloned().collect()
     }
 
     /// Nothing is left.
@@ -121,6 +137,24 @@ mod tests {
             }
             prop_assert!(queue.messages.len() <= LARGEST);
         }
+    }
+
+    #[test]
+    fn what_was_announced_is_kept_from_then_on_and_sent_once_it_is_true() {
+        let mut queue = Queue::default();
+        queue.push(message(Target::Boundary, 1));
+        queue.announce(vec![message(Target::Init, 2), message(Target::Boundary, 3)]);
+        assert_eq!(queue.undelivered().len(), 3);
+        let (number, _) = queue.front().unwrap();
+        queue.settle(number);
+        assert!(queue.is_empty() && queue.front().is_none(), "nobody is told yet");
+        assert_eq!(queue.undelivered(), [message(Target::Init, 2), message(Target::Boundary, 3)]);
+        queue.settle_announced(true);
+        assert_eq!(queue.front().unwrap().1, message(Target::Init, 2));
+        assert_eq!(queue.undelivered().len(), 2);
+        queue.announce(vec![message(Target::Init, 4)]);
+        queue.settle_announced(false);
+        assert_eq!(queue.undelivered().len(), 2, "what never was is forgotten");
     }
 
     #[test]

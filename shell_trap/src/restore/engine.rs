@@ -49,6 +49,7 @@ async fn attempts(docker: &Docker, id: &str, deadline: Instant) -> Result<()> {
         match docker.start(id, Some(CHECKPOINT), left).await {
             // containerd's content store has the images of an attempt a moment ago: gone soon.
             Err(DockerError::Refused { message, .. }) if message.contains("already exists") && left > pause => {
+                tracing::info!("containerd has the images of an attempt a moment ago still: trying again");
                 sleep(pause).await;
                 pause = (pause * 2).min(Duration::from_secs(1));
             }

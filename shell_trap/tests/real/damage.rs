@@ -48,7 +48,7 @@ fn damaged_images_are_refused_and_an_older_generation_takes_its_cpu_time_along()
     let bench = Bench::new();
     let supervisor = Supervisor::start();
     let node = bench.node("a", Restores::Runtime);
-    let job = Job::new(&bench, &supervisor, 3000, 5_000_000, 0, 4);
+    let job = Job::new(&bench, &supervisor, 1_000_000, 5_000_000, 0, 4);
     let [first, second] = two_generations(&job, &node, &supervisor);
     assert!(second > first + 0.05, "{first} {second}");
     truncate(&pages(&job, 2));
@@ -72,8 +72,10 @@ fn damaged_images_are_refused_and_an_older_generation_takes_its_cpu_time_along()
         eventually("the second execution", || Some(supervisor.posted("/initMarathonApp")).filter(|i| i.len() == 2));
     assert_ne!(inits[0]["execution"], inits[1]["execution"]);
     assert_eq!(start["execution"], inits[1]["execution"]);
+    job.works(5);
+    bench.enough();
     assert_eq!(task.wait().code(), Some(0), "{}", task.log());
-    assert!(task.log().contains("complete 3000"));
+    assert!(task.log().contains(&bench.complete()));
 }
 
 #[test]
@@ -81,7 +83,7 @@ fn a_full_directory_stops_no_job_and_a_later_attempt_succeeds() {
     let bench = Bench::new().with_small_shared_directory(6 * 1024);
     let supervisor = Supervisor::start();
     let node = bench.node("a", Restores::Runtime);
-    let job = Job::new(&bench, &supervisor, 4000, 5_000_000, 0, 1).with("SHELL_TRAP_LEASE_SECONDS", "3");
+    let job = Job::new(&bench, &supervisor, 1_000_000, 5_000_000, 0, 1).with("SHELL_TRAP_LEASE_SECONDS", "3");
     let mut task = job.start(&node, 1.0);
     job.started(&mut task, 0);
     // Full to the last byte: the lease is renewed all the same.
@@ -100,8 +102,9 @@ fn a_full_directory_stops_no_job_and_a_later_attempt_succeeds() {
     let mut task = job.start(&node, 2.0);
     let start = job.started(&mut task, 1);
     assert_eq!(start["restored_generation"], 1, "{}", task.log());
+    bench.enough();
     assert_eq!(task.wait().code(), Some(0), "{}", task.log());
-    assert!(task.log().contains("complete 4000"));
+    assert!(task.log().contains(&bench.complete()));
 }
 
 #[test]
@@ -110,7 +113,7 @@ fn a_dump_that_cannot_succeed_leaves_the_job_running_for_the_next_task() {
     let supervisor = Supervisor::start();
     let node = bench.node("a", Restores::Runtime);
     // More memory than fits.
-    let job = Job::new(&bench, &supervisor, 3000, 5_000_000, 7, 4).with("SHELL_TRAP_GRACE_SECONDS", "3");
+    let job = Job::new(&bench, &supervisor, 1_000_000, 5_000_000, 7, 4).with("SHELL_TRAP_GRACE_SECONDS", "3");
     let mut task = job.start(&node, 1.0);
     job.started(&mut task, 0);
     task.signal(Signal::SIGTERM);
@@ -123,9 +126,10 @@ fn a_dump_that_cannot_succeed_leaves_the_job_running_for_the_next_task() {
     let mut task = job.start(&node, 2.0);
     let start = job.started(&mut task, 1);
     assert!(start["base_cpu_seconds"].as_f64().unwrap() > 0.0, "{start}");
+    bench.enough();
     assert_eq!(task.wait().code(), Some(7), "{}", task.log());
     // The output is whole: nothing was started anew.
-    assert!(task.log().contains("complete 3000"), "{}", task.log());
+    assert!(task.log().contains(&bench.complete()), "{}", task.log());
     assert_eq!(supervisor.posted("/initMarathonApp").len(), 1);
 }
 
@@ -135,7 +139,7 @@ fn a_node_that_cannot_restore_says_so_and_throws_no_work_away() {
     let supervisor = Supervisor::start();
     let able = bench.node("a", Restores::Runtime);
     let unable = bench.node("b", Restores::Nothing);
-    let job = Job::new(&bench, &supervisor, 3000, 5_000_000, 0, 1);
+    let job = Job::new(&bench, &supervisor, 1_000_000, 5_000_000, 0, 1);
     let mut task = job.start(&able, 1.0);
     job.started(&mut task, 0);
     task.stop();
@@ -145,9 +149,11 @@ fn a_node_that_cannot_restore_says_so_and_throws_no_work_away() {
     assert_eq!(job.generations(), [1]);
     let mut task = job.start(&able, 1.0);
     assert_eq!(job.started(&mut task, 1)["restored_generation"], 1);
+    bench.enough();
     assert_eq!(task.wait().code(), Some(0), "{}", task.log());
+    bench.not_enough();
     // A job without checkpoints runs on such a node, and ends when it is asked to.
-    let other = Job::new(&bench, &supervisor, 100_000, 5_000_000, 0, 1).with("SHELL_TRAP_GRACE_SECONDS", "10");
+    let other = Job::new(&bench, &supervisor, 1_000_000, 5_000_000, 0, 1).with("SHELL_TRAP_GRACE_SECONDS", "10");
     let mut task = other.start(&unable, 1.0);
     let start = other.started(&mut task, 2);
     assert_eq!(start["checkpoints"], false);
@@ -192,7 +198,8 @@ fn what_one_node_cannot_restore_is_left_to_others_before_it_is_given_up() {
     let bench = Bench::new();
     let supervisor = Supervisor::start();
     let node = bench.node("a", Restores::Runtime);
-    let job = Job::new(&bench, &supervisor, 3000, 5_000_000, 0, 1).with("SHELL_TRAP_RESTORE_PATIENCE_SECONDS", "0");
+    let job =
+        Job::new(&bench, &supervisor, 1_000_000, 5_000_000, 0, 1).with("SHELL_TRAP_RESTORE_PATIENCE_SECONDS", "0");
     let [first, _] = two_generations(&job, &node, &supervisor);
     break_within(&job, 2);
     for attempt in 1..=2 {
@@ -210,6 +217,7 @@ fn what_one_node_cannot_restore_is_left_to_others_before_it_is_given_up() {
     assert_eq!(job.generations(), [3, 1]);
     let mut task = job.start(&node, 2.0);
     assert_eq!(job.started(&mut task, 3)["restored_generation"], 3, "{}", task.log());
+    bench.enough();
     assert_eq!(task.wait().code(), Some(0), "{}", task.log());
-    assert!(task.log().contains("complete 3000"), "{}", task.log());
+    assert!(task.log().contains(&bench.complete()), "{}", task.log());
 }

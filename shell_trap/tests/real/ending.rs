@@ -105,21 +105,8 @@ fn the_published_seven_arguments_work() {
     let supervisor = Supervisor::start();
     let node = bench.node("a", Restores::Nothing);
     let job = Job::new(&bench, &supervisor, 1, 1, 0, 1);
-    let mut command = job.command(&node, 1.0);
-    for name in ["SHELL_TRAP_UUID", "SHELL_TRAP_SPEC", "SHELL_TRAP_SUPERVISOR", "SHELL_TRAP_CHECKPOINT_DIR"] {
-        command.env_remove(name);
-    }
-    let (start, end) =
-        (format!("{}/initMarathonApp", supervisor.url()), format!("{}/endMarathonApp", supervisor.url()));
     let options = format!("-v {}:/progress:rw --env GREETING=hi ", bench.base.join("progress").display());
-    command.arg(job.hex()).arg(bench.shared()).args([
-        IMAGE,
-        &start,
-        &end,
-        &options,
-        "/steps-program show 'two  words' $HOME",
-    ]);
-    let output = command.output().unwrap();
+    let output = job.published(&node, 1.0, &options, "/steps-program show 'two  words' $HOME").output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     for line in ["word two  words", "word $HOME", "env GREETING=hi"] {
@@ -127,6 +114,47 @@ fn the_published_seven_arguments_work() {
     }
     assert_eq!(supervisor.posted("/initMarathonApp")[0]["uuid"], job.uuid.as_str());
     assert_eq!(supervisor.posted("/endMarathonApp")[0]["exit_code"], 0);
+}
+
+/// What the published Executor was for: its call, a checkpoint at SIGTERM, and the same call on another node.
+#[test]
+fn the_published_seven_arguments_survive_resizes() {
+    let bench = Bench::new();
+    let supervisor = Supervisor::start();
+    let nodes = [bench.node("a", Restores::Runtime), bench.node("b", Restores::Runtime)];
+    let job = Job::new(&bench, &supervisor, 1, 1, 0, 1);
+    let progress = bench.base.join("progress");
+    let options = format!("-v {}:/progress --net=none --env GREETING=hi --memory 256m", progress.display());
+    for segment in 0..3 {
+        let node = &nodes[segment % 2];
+        let mut task = job.spawn(job.published(node, 1.0, &options, "/steps-program 1000000 '5000000' 7 4"));
+        let start = job.started(&mut task, segment);
+        assert_eq!((&start["segment"], &start["checkpoints"]), (&json!(segment + 1), &json!(true)), "{}", task.log());
+        if segment > 0 {
+            assert_eq!(start["restored_generation"], segment, "{}", task.log());
+        }
+        let container = node.inspect(&job.hex());
+        // The published call is `docker run -di`.
+        assert_eq!(
+            (&container["Config"]["OpenStdin"], &container["HostConfig"]["Memory"]),
+            (&json!(true), &json!(256 << 20))
+        );
+        job.works(10);
+        if segment < 2 {
+            task.stop();
+            assert_eq!(node.containers(), Vec::<String>::new());
+            assert_eq!(job.generations().first(), Some(&(segment as u64 + 1)));
+            let end = supervisor.samples("end").pop().unwrap();
+            assert_eq!(end["reason"], "checkpointed", "{end}");
+        } else {
+            bench.enough();
+            assert_eq!(task.wait().code(), Some(7), "{}", task.log());
+            assert!(task.log().contains(&bench.complete()), "{}", task.log());
+        }
+    }
+    assert_eq!(supervisor.posted("/initMarathonApp").len(), 1);
+    assert_eq!(supervisor.posted("/endMarathonApp")[0]["exit_code"], 7);
+    assert!(supervisor.requests().iter().all(|request| request.authorization.as_deref() == Some("Bearer job-token")));
 }
 
 #[test]

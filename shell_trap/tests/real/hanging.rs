@@ -57,8 +57,7 @@ fn a_start_that_is_killed_before_it_could_write_down_its_report_is_reported_by_t
     let bench = Bench::new();
     let supervisor = Supervisor::start();
     let node = bench.node("a", Restores::Nothing);
-    // Long enough to run still when the second task comes, on a busy machine too.
-    let job = prepared(&bench, &supervisor, 4000, "30");
+    let job = prepared(&bench, &supervisor, 1_000_000, "30");
     supervisor.reply(503, json!({}));
     let outbox = job.directory().join("outbox-0000000001.draft");
     hangs(&outbox);
@@ -71,8 +70,9 @@ fn a_start_that_is_killed_before_it_could_write_down_its_report_is_reported_by_t
     std::fs::remove_file(&outbox).unwrap();
     supervisor.reply(200, json!({}));
     let mut task = job.start(&node, 2.0);
+    eventually("the container taken up", || task.log().contains("the job still runs here").then_some(()));
+    bench.enough();
     assert_eq!(task.wait().code(), Some(7), "{}", task.log());
-    assert!(task.log().contains("the job still runs here"), "{}", task.log());
     assert_eq!(supervisor.requests().first().unwrap().path, "/initMarathonApp", "{}", task.log());
     assert_eq!(supervisor.posted("/initMarathonApp").len(), 1);
     assert_eq!(supervisor.posted("/initMarathonApp")[0]["execution"], supervisor.samples("start")[0]["execution"]);
@@ -101,7 +101,7 @@ fn a_daemon_that_hangs_keeps_no_task_beyond_its_grace_and_the_job_goes_on_with_i
     let bench = Bench::new();
     let supervisor = Supervisor::start();
     let node = bench.node("a", Restores::Runtime);
-    let job = prepared(&bench, &supervisor, 3000, "12").with("SHELL_TRAP_LEASE_SECONDS", "60");
+    let job = prepared(&bench, &supervisor, 1_000_000, "12").with("SHELL_TRAP_LEASE_SECONDS", "60");
     let mut task = job.start(&node, 1.0);
     job.started(&mut task, 0);
     let stopped = Stopped::daemon_of(&node);
@@ -117,6 +117,7 @@ fn a_daemon_that_hangs_keeps_no_task_beyond_its_grace_and_the_job_goes_on_with_i
     drop(stopped);
     let mut task = job.start(&node, 2.0);
     job.started(&mut task, 1);
+    bench.enough();
     assert_eq!(task.wait().code(), Some(7), "{}", task.log());
-    assert!(task.log().contains("complete 3000"), "{}", task.log());
+    assert!(task.log().contains(&bench.complete()), "{}", task.log());
 }

@@ -21,7 +21,7 @@ fn a_kill_at_any_moment_is_recovered_from_by_the_next_start() {
     let bench = Bench::new();
     let supervisor = Supervisor::start();
     let node = bench.node("a", Restores::Runtime);
-    let job = Job::new(&bench, &supervisor, 16_000, 5_000_000, 7, 4);
+    let job = Job::new(&bench, &supervisor, 1_000_000, 5_000_000, 7, 4);
     let seed = fastrand::u64(..);
     println!("seed {seed}");
     let mut random = fastrand::Rng::with_seed(seed);
@@ -46,13 +46,20 @@ fn a_kill_at_any_moment_is_recovered_from_by_the_next_start() {
         assert!(running(&node) <= 1, "seed {seed}, run {run}");
     }
     let mut task = job.start(&node, 2.0);
-    job.started(&mut task, known);
-    assert_eq!(running(&node), 1);
+    // What it tells first may be the start of a segment whose agent was killed before it could.
+    eventually("a running container of this task", || {
+        let log = task.log();
+        let goes_on =
+            ["started anew", "restored generation", "the job still runs here"].iter().any(|w| log.contains(w));
+        (goes_on && running(&node) == 1).then_some(())
+    });
     let before = bench.progress().unwrap().0;
     println!("after {RUNS} kills: at step {before}, {} starts, generations {:?}", known, job.generations());
+    job.works(20);
+    bench.enough();
     let status = task.wait();
     assert_eq!(status.code(), Some(7), "seed {seed}: {}", task.log());
-    assert!(task.log().contains("complete 16000"), "seed {seed}: {}", task.log());
+    assert!(task.log().contains(&bench.complete()), "seed {seed}: {}", task.log());
     assert_eq!(node.containers(), Vec::<String>::new());
     let ends = supervisor.posted("/endMarathonApp");
     assert_eq!(ends.len(), 1);

@@ -10,10 +10,13 @@
 mod cluster;
 mod damage;
 mod ending;
+mod groups;
 mod hanging;
 mod kill;
 mod limit;
+mod options;
 mod outage;
+mod paths;
 mod resize;
 mod support;
 mod user;

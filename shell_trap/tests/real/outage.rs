@@ -36,7 +36,7 @@ fn a_job_that_its_daemon_took_down_goes_on_from_its_checkpoint() {
     let bench = Bench::new();
     let supervisor = Supervisor::start();
     let node = bench.node("a", Restores::Runtime);
-    let job = Job::new(&bench, &supervisor, 4000, 5_000_000, 7, 1);
+    let job = Job::new(&bench, &supervisor, 1_000_000, 5_000_000, 7, 1);
     let mut task = job.start(&node, 1.0);
     job.started(&mut task, 0);
     steps(&bench, 20);
@@ -49,8 +49,9 @@ fn a_job_that_its_daemon_took_down_goes_on_from_its_checkpoint() {
     assert_eq!(supervisor.samples("end").last().unwrap()["reason"], "lost");
     let mut task = job.start(&node, 2.0);
     assert_eq!(job.started(&mut task, 2)["restored_generation"], 1, "{}", task.log());
+    bench.enough();
     assert_eq!(task.wait().code(), Some(7), "{}", task.log());
-    assert!(task.log().contains("complete 4000"), "{}", task.log());
+    assert!(task.log().contains(&bench.complete()), "{}", task.log());
 }
 
 /// A daemon that leaves containers alone is away for a while: the job ends by itself all the same, later.
@@ -131,7 +132,7 @@ fn reports_survive_a_kill_of_the_agent() {
     let supervisor = Supervisor::start();
     let node = bench.node("a", Restores::Runtime);
     supervisor.reply(503, json!({}));
-    let job = Job::new(&bench, &supervisor, 4000, 5_000_000, 0, 1);
+    let job = Job::new(&bench, &supervisor, 1_000_000, 5_000_000, 0, 1);
     let mut task = job.start(&node, 1.0);
     eventually("the start", || task.log().contains("started anew").then_some(()));
     steps(&bench, 5);
@@ -139,6 +140,8 @@ fn reports_survive_a_kill_of_the_agent() {
     task.wait();
     supervisor.reply(200, json!({}));
     let mut task = job.start(&node, 2.0);
+    job.started(&mut task, 1);
+    bench.enough();
     assert_eq!(task.wait().code(), Some(0), "{}", task.log());
     assert_eq!(supervisor.requests()[0].path, "/initMarathonApp");
     assert_eq!(supervisor.posted("/initMarathonApp").len(), 1);

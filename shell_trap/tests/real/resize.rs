@@ -15,7 +15,7 @@ fn resizes(paths: [Restores; 2], resizes: usize) {
     let bench = Bench::new();
     let supervisor = Supervisor::start();
     let nodes = [bench.node("a", paths[0]), bench.node("b", paths[1])];
-    let job = Job::new(&bench, &supervisor, 6000, 5_000_000, 7, 4);
+    let job = Job::new(&bench, &supervisor, 1_000_000, 5_000_000, 7, 4);
     let mut lost = Vec::new();
     let (mut stopped_at, mut last_step) = (0, 0.0);
     for segment in 0..=resizes {
@@ -26,6 +26,8 @@ fn resizes(paths: [Restores; 2], resizes: usize) {
             lost.push(unix_seconds() - last_step);
         }
         let start = job.started(&mut task, segment);
+        let line = task.log().lines().find(|line| line.contains("checkpoints can be made")).map(str::to_owned).unwrap();
+        assert!(line.contains(paths[segment % 2].said()) && line.ends_with("dump=Runc"), "{line}");
         if segment > 0 {
             let (steps, _) = bench.progress().unwrap();
             assert!(steps >= stopped_at);
@@ -42,9 +44,10 @@ fn resizes(paths: [Restores; 2], resizes: usize) {
             assert_eq!(node.containers(), Vec::<String>::new());
             assert!(job.generations().len() <= 2);
         } else {
+            bench.enough();
             let status = task.wait();
             assert_eq!(status.code(), Some(7), "{}", task.log());
-            assert!(task.log().contains("complete 6000"), "{}", task.log());
+            assert!(task.log().contains(&bench.complete()), "{}", task.log());
         }
     }
     lost.sort_by(f64::total_cmp);

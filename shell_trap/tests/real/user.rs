@@ -4,19 +4,12 @@ use std::os::unix::fs::MetadataExt as _;
 
 use serde_json::{Value, json};
 
-use crate::support::node::{OTHER_USER, Restores};
+use crate::support::node::{OTHER_USER, Restores, has_sys_resource};
 use crate::support::task::{Job, Task};
 use crate::support::{Bench, Node, Supervisor, eventually};
 
-/// The kernel lets root read and set the limits of another user's process: what CRIU needs for it.
-fn has_sys_resource() -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let set = status.lines().find_map(|line| line.strip_prefix("CapEff:")).unwrap().trim();
-    u64::from_str_radix(set, 16).unwrap() & (1 << 24) != 0
-}
-
-fn job<'a>(bench: &'a Bench, supervisor: &'a Supervisor, steps: u64) -> Job<'a> {
-    let mut job = Job::new(bench, supervisor, steps, 5_000_000, 7, 4);
+fn job<'a>(bench: &'a Bench, supervisor: &'a Supervisor) -> Job<'a> {
+    let mut job = Job::new(bench, supervisor, 1_000_000, 5_000_000, 7, 4);
     job.spec["user"] = json!(format!("{OTHER_USER}:{OTHER_USER}"));
     job
 }
@@ -33,9 +26,10 @@ fn works(job: &Job, node: &Node, task: &mut Task, segment: usize) -> Value {
     start
 }
 
-fn completes(job: &Job, task: &mut Task, steps: u64) {
+fn completes(job: &Job, task: &mut Task) {
+    job.bench.enough();
     assert_eq!(task.wait().code(), Some(7), "{}", task.log());
-    assert!(task.log().contains(&format!("complete {steps}")), "{}", task.log());
+    assert!(task.log().contains(&job.bench.complete()), "{}", task.log());
     assert_eq!(job.supervisor.posted("/initMarathonApp").len(), 1);
     assert_eq!(job.supervisor.posted("/endMarathonApp")[0]["exit_code"], 7);
 }
@@ -44,7 +38,7 @@ fn survives(paths: [Restores; 2]) {
     let bench = Bench::new();
     let supervisor = Supervisor::start();
     let nodes = [bench.node("a", paths[0]), bench.node("b", paths[1])];
-    let job = job(&bench, &supervisor, 2000);
+    let job = job(&bench, &supervisor);
     for segment in 0..3 {
         let node = &nodes[segment % 2];
         let mut task = job.start(node, 1.0);
@@ -55,7 +49,7 @@ fn survives(paths: [Restores; 2]) {
         if segment < 2 {
             task.stop();
         } else {
-            completes(&job, &mut task, 2000);
+            completes(&job, &mut task);
         }
     }
 }
@@ -65,18 +59,20 @@ fn is_left_running() {
     let bench = Bench::new();
     let supervisor = Supervisor::start();
     let node = bench.node("a", Restores::Runtime);
-    let job = job(&bench, &supervisor, 2000).with("SHELL_TRAP_GRACE_SECONDS", "15");
+    let job = job(&bench, &supervisor).with("SHELL_TRAP_GRACE_SECONDS", "20");
     let mut task = job.start(&node, 1.0);
     works(&job, &node, &mut task, 0);
     assert!(task.log().contains("without CAP_SYS_RESOURCE"), "{}", task.log());
     task.signal(nix::sys::signal::Signal::SIGTERM);
     assert_eq!(task.wait().code(), Some(75), "{}", task.log());
     let end = eventually("the report", || supervisor.samples("end").first().cloned());
-    assert!(end["reason"] == "killed" && end["detail"].as_str().unwrap().contains("rlimit"), "{end}");
+    assert!(end["reason"] == "killed" && !end["detail"].as_str().unwrap().is_empty(), "{end}");
+    // On a busy machine the last of the attempts is cut off before it can say so.
+    assert!(task.log().lines().any(|l| l.contains("the checkpoint failed") && l.contains("rlimit")), "{}", task.log());
     let mut task = job.start(&node, 2.0);
     let start = works(&job, &node, &mut task, 1);
     assert!(start["base_cpu_seconds"].as_f64().unwrap() > 0.0, "{start}");
-    completes(&job, &mut task, 2000);
+    completes(&job, &mut task);
 }
 
 #[test]

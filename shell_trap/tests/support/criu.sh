@@ -3,7 +3,8 @@
 #   criu.sh [CACHE]   prints the directory to put first in PATH (default cache: .cache/criu of the checkout)
 # Debian bookworm has CRIU 3.17, which is useless on kernels after 6.1. The packages of a newer suite are downloaded with a private
 # set of apt directories, unpacked (not installed) below CACHE, and called through their own dynamic linker.
-# CRIU_SUITE=sid asks for another suite than trixie: on kernels from 6.16 only CRIU 4.2 dumps TCP sockets.
+# CRIU_SUITE=testing asks for another suite than trixie, whatever the node has: on kernels from 6.16 only CRIU 4.2 dumps TCP
+# sockets.
 set -eu
 
 SUITE=${CRIU_SUITE:-trixie}
@@ -20,8 +21,8 @@ if works; then
     exit 0
 fi
 # A node that has a working one of its own needs no other; its version must be at least 4.
-own=$(PATH=$PATH:/usr/sbin:/sbin command -v criu || :)
-if [ -n "$own" ] && "$own" --version 2>/dev/null | grep -q '^Version: [4-9]' && "$own" check >/dev/null 2>&1; then
+[ -n "${CRIU_SUITE:-}" ] || own=$(PATH=$PATH:/usr/sbin:/sbin command -v criu || :)
+if [ -n "${own:-}" ] && "$own" --version 2>/dev/null | grep -q '^Version: [4-9]' && "$own" check >/dev/null 2>&1; then
     dirname "$own"
     exit 0
 fi

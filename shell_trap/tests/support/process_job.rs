@@ -76,15 +76,24 @@ impl Job {
 
     /// What the agent itself says goes into a file.
     pub fn start_with_log(&self, script: &str) -> (Agent, PathBuf) {
+        self.start_by(Path::new(env!("CARGO_BIN_EXE_shell_trap")), script)
+    }
+
+    /// The same by another file of the agent.
+    pub fn start_by(&self, program: &Path, script: &str) -> (Agent, PathBuf) {
         let log = self.directory.path().join("log");
         let file = std::fs::File::create(&log).unwrap();
-        (Agent(self.command(script).stderr(file).spawn().unwrap()), log)
+        (Agent(self.command_of(program, script).stderr(file).spawn().unwrap()), log)
     }
 
     fn command(&self, script: &str) -> Command {
+        self.command_of(Path::new(env!("CARGO_BIN_EXE_shell_trap")), script)
+    }
+
+    fn command_of(&self, program: &Path, script: &str) -> Command {
         let user = self.user.map(|user| format!("{user}:{user}"));
         let spec = json!({"version": 1, "shell": script, "user": user});
-        let mut command = Command::new(env!("CARGO_BIN_EXE_shell_trap"));
+        let mut command = Command::new(program);
         command.env("SHELL_TRAP_UUID", &self.uuid).env("SHELL_TRAP_SPEC", spec.to_string());
         command.env("SHELL_TRAP_RUN_DIR", self.directory.path().join("run")).env("MARATHON_APP_RESOURCE_CPUS", "0.5");
         command.env("SHELL_TRAP_GRACE_SECONDS", "30").env("SHELL_TRAP_SAMPLE_SECONDS", "1");

@@ -1,18 +1,22 @@
 /* The workload of the tests: counts steps in memory and in a file of its writable layer, and knows its own CPU time.
- *   steps STEPS LOOPS EXIT_CODE [MEGABYTES]
+ *   steps STEPS LOOPS EXIT_CODE [MEGABYTES] [PORT]
  * Every step is a fixed amount of work, one line "N" in /steps (kept open, not in append mode), one line on standard
  * output, and the pair "N CPU-microseconds" in /progress/now. At the end the whole file, a file that was deleted from the
  * image, and a memory area are checked: "complete N" is printed only when nothing was lost, repeated or changed.
+ * Once there is a file /progress/enough, the step under way is the last one: a test need not wait for steps that prove
+ * nothing more. With a PORT whoever connects to it is told the number of the step under way.
  * Of another user than root it has /steps and the deleted file in /work, as it may write nothing else.
  *   steps show WORD...      prints its words and environment, one in a line, and ends.
  */
 #define _GNU_SOURCE
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -26,6 +30,22 @@ static void fail(const char *what) {
     printf("damaged: %s (%s)\n", what, strerror(errno));
     fflush(stdout);
     _exit(99);
+}
+
+static int listening(const char *port) {
+    int s = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), one = 1;
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(atoi(port))};
+    if (s < 0 || setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0) fail("socket");
+    if (bind(s, (struct sockaddr *)&address, sizeof address) != 0 || listen(s, 16) != 0) fail("listen");
+    return s;
+}
+
+static void tell(int s, const char *line, int n) {
+    int c;
+    while ((c = accept(s, NULL, NULL)) >= 0) {
+        if (send(c, line, n, MSG_NOSIGNAL) < 0) { /* gone already */ }
+        close(c);
+    }
 }
 
 int main(int argc, char **argv) {
@@ -51,6 +71,7 @@ int main(int argc, char **argv) {
     int file = open("steps", O_RDWR | O_CREAT | O_TRUNC, 0600);
     if (file < 0) fail("open steps");
     int progress = open("/progress/now", O_RDWR | O_CREAT, 0600);
+    int door = argc > 5 ? listening(argv[5]) : -1;
     volatile uint64_t sink = 1;
     /* The process clock starts again at a restore: differences over a millisecond or so are summed, others left out. */
     uid_t user = getuid();
@@ -68,6 +89,8 @@ int main(int argc, char **argv) {
         int n = snprintf(line, sizeof line, "%ld\n", step);
         if (write(file, line, n) != n) fail("write /steps");
         if (write(1, line, n) < 0) { /* nobody reads: the steps count */ }
+        if (door >= 0) tell(door, line, n);
+        if (access("/progress/enough", F_OK) == 0) steps = step;
         if (progress >= 0) {
             n = snprintf(line, sizeof line, "%-15ld %-15lld\n", step, (long long)used);
             if (pwrite(progress, line, n, 0) != n) fail("progress");

@@ -15,6 +15,9 @@ pub struct DecisionInputs {
     pub at: Timestamp,
     /// Iterations left.
     pub remaining: u32,
+    /// The most CPU that the job could be given in place at that moment; none when it could not be resized in place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ceiling: Option<Cpus>,
 }
 
 /// A policy's decision, with all that is needed to compute it again.

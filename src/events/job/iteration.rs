@@ -1,4 +1,5 @@
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::qos::units::{Span, Timestamp};
 
@@ -81,6 +82,8 @@ pub enum LossReason {
     ReportLost,
     /// The framework shows the job idle, with unchanged counts: the run was killed.
     Vanished,
+    /// The task was told to run the next iteration, and ended without beginning it.
+    ChainBroken,
 }
 
 impl LossReason {
@@ -90,6 +93,7 @@ impl LossReason {
             LossReason::RunFailed => "the framework counts a failed run, and no report came",
             LossReason::ReportLost => "the framework counts a good run, but its report never came",
             LossReason::Vanished => "the run was killed: the framework shows the job idle, and no report came",
+            LossReason::ChainBroken => "the task was told to run the next iteration and ended without beginning it",
         }
     }
 }
@@ -107,4 +111,11 @@ pub struct IterationLost {
     pub success_count: u64,
     /// The framework's count of failed runs now.
     pub error_count: u64,
+}
+
+impl IterationLost {
+    /// Schema 1 knew no chains, and so no broken ones.
+    pub(super) fn from_schema_1(data: Value) -> Value {
+        data
+    }
 }

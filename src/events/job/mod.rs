@@ -1,5 +1,6 @@
 //! The events of one job. Pure data: what each one means for the job's state is `qos::job`.
 
+mod chain;
 mod deadline;
 mod decision;
 mod ending;
@@ -12,6 +13,7 @@ mod resize;
 mod segment;
 mod start;
 
+pub use chain::{ChainAnswered, ChainNext};
 pub use deadline::DeadlinePassed;
 pub use decision::{Decided, DecisionInputs, PolicyChanged};
 pub use ending::{Cancelled, Completed, Failed, Removal, Removed, Withdrawn};
@@ -102,7 +104,7 @@ fn parse<T: DeserializeOwned>(kind: &'static str, data: &[u8]) -> Result<T, Deco
 
 job_events! {
     /// The launcher introduced the job.
-    Registered = 3,
+    Registered = 4,
     /// The framework shows the job, with our identity in it.
     SeenInFramework = 1,
     /// A start is about to be asked for.
@@ -114,7 +116,9 @@ job_events! {
     /// The job's container says that an iteration has ended.
     IterationFinished = 1,
     /// An iteration ended without a word from its container.
-    IterationLost = 1,
+    IterationLost = 2,
+    /// The task of a chained job was told whether it runs the next iteration itself.
+    ChainAnswered = 1,
     /// A report is late.
     Overdue = 1,
     /// The framework was asked about a late report, and the run is still going on.
@@ -172,6 +176,8 @@ pub fn upcasters() -> Upcasters {
         .add("Rescaled", 1, Rescaled::from_schema_1)
         .add("Registered", 1, Registered::from_schema_1)
         .add("Registered", 2, Registered::from_schema_2)
+        .add("Registered", 3, Registered::from_schema_3)
+        .add("IterationLost", 1, IterationLost::from_schema_1)
         .add("Decided", 1, Decided::from_schema_1)
         .add("ProgressDecided", 1, ProgressDecided::from_schema_1)
         .add("PolicyChanged", 1, PolicyChanged::from_schema_1)
@@ -196,6 +202,11 @@ mod tests {
         let registered = Registered::from_schema_1(json!({"supervision": {"max_failures": 3}}));
         let expected = json!({"max_failures": 3, "monitoring_period": 120_000_000, "rescale": "restart"});
         assert_eq!(registered["supervision"], expected);
+        let registered = Registered::from_schema_3(registered);
+        assert_eq!(
+            (&registered["chain"], &registered["supervision"]["chain_start"]),
+            (&json!(false), &json!(60_000_000))
+        );
         // Damaged data stays what it is: an error of the decoder, and no panic.
         assert_eq!(Registered::from_schema_1(json!([])), json!([]));
     }

@@ -30,6 +30,13 @@ pub struct Supervision {
     pub monitoring_period: Span,
     /// How a long-running job gets another CPU.
     pub rescale: RescaleMode,
+    /// How long a task that was told to run the next iteration itself may take to report its start.
+    pub chain_start: Span,
+}
+
+impl Supervision {
+    /// [`Supervision::chain_start`] where nothing else is configured.
+    pub const CHAIN_START: Span = Span::from_secs(60);
 }
 
 /// How a long-running job gets another CPU.
@@ -77,6 +84,8 @@ pub struct Registered {
     pub policy: PolicySettings,
     /// What of that the job has asked for itself; unknown in events of schema 1 and 2.
     pub choice: Option<PolicyChoice>,
+    /// Several iterations may run in one task.
+    pub chain: bool,
     /// How patiently it is supervised.
     pub supervision: Supervision,
     /// Whether the deadline can be kept.
@@ -97,6 +106,17 @@ impl Registered {
     pub(super) fn from_schema_2(mut data: Value) -> Value {
         if let Some(fields) = data.as_object_mut() {
             fields.insert("choice".into(), Value::Null);
+        }
+        data
+    }
+
+    /// Schema 3 knew no chains: each iteration was a task of its own.
+    pub(super) fn from_schema_3(mut data: Value) -> Value {
+        if let Some(fields) = data.as_object_mut() {
+            fields.insert("chain".into(), false.into());
+        }
+        if let Some(supervision) = data.get_mut("supervision").and_then(Value::as_object_mut) {
+            supervision.insert("chain_start".into(), Supervision::CHAIN_START.micros().into());
         }
         data
     }

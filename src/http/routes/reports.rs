@@ -65,6 +65,8 @@ pub async fn finish(supervisor: Data<Supervisor>, report: Checked<FinishReport>)
         finished_at: instant("finished_at", report.finished_at)?,
         sent_at: report.sent_at.map(|sent_at| instant("sent_at", sent_at)).transpose()?,
         exit_code: exit_code(report.exit_code)?,
+        ending: report.ending.unwrap_or(false),
+        free: None,
     };
     let key = match &facts.key {
         RunKey::Run { run, index } => format!("finish:{index}:{run}"),
@@ -72,7 +74,7 @@ pub async fn finish(supervisor: Data<Supervisor>, report: Checked<FinishReport>)
     };
     let job = report.uuid;
     // Each attempt to send has its own instant; the report is the same.
-    let receipt = receipt(key, &FinishReport { sent_at: None, ..report }, false)?;
+    let receipt = receipt(key, &FinishReport { sent_at: None, ending: None, ..report }, false)?;
     reply(supervisor.submit(job, Command::ReportFinish(facts), Some(receipt)).await?)
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
+use shell_trap::groups::TASK;
 
 use crate::launcher::marathon::spec::variable;
 use crate::local::driver::State;
@@ -65,7 +66,10 @@ pub(super) fn containers(state: &State, env: &[(String, String)]) -> Vec<Contain
             Some("process") => false,
             _ => of_spec.is_some(),
         };
-        let group = variable(GROUP_PARENT).map(str::to_owned);
+        // What is in the task's own group is measured with its agent, as a process is.
+        let in_task = variable(GROUP_PARENT) == Some(TASK);
+        let group = variable(GROUP_PARENT).filter(|_| !in_task).map(str::to_owned);
+        let docker = docker && !in_task;
         Some(Container {
             hostname: task.hostname.clone(),
             by_agent: uuid.is_some().then_some(ByAgent { docker, group }),

@@ -86,7 +86,10 @@ pub(super) fn figures(before: Option<&JobState>, recorded: &Recorded, after: &Jo
 
 /// The deadline of a long-running job counts from the start of its execution, which the registration cannot know.
 fn deadline_of_execution(before: Option<&JobState>, after: &JobState) -> Option<Figure> {
-    let began = |state: &JobState| state.execution.as_ref().map(|execution| execution.started_at);
+    let of_long_running = |state: &JobState| state.is_long_running();
+    let began = |state: &JobState| {
+        state.execution.as_ref().filter(|_| of_long_running(state)).map(|execution| execution.started_at)
+    };
     let known = before.and_then(began);
     let now = began(after)?;
     (known != Some(now)).then(|| (DEADLINE, (now + after.registered.declared.deadline).epoch_seconds()))
@@ -94,7 +97,7 @@ fn deadline_of_execution(before: Option<&JobState>, after: &JobState) -> Option<
 
 /// CPU time used against CPU time due at `at`.
 fn progress(state: &JobState, at: Timestamp) -> Vec<Figure> {
-    let Some(execution) = &state.execution else { return vec![] };
+    let Some(execution) = state.execution.as_ref().filter(|_| state.is_long_running()) else { return vec![] };
     let current = Execution::cpu_current(execution);
     let desired = desired_cpu(at.since(execution.started_at), &state.registered.declared);
     vec![

@@ -40,7 +40,9 @@ fn registered(framework: Framework) -> JobEvent {
             callback_window: Span::from_secs(600),
             monitoring_period: Span::from_secs(120),
             rescale: RescaleMode::Restart,
+            chain_start: Supervision::CHAIN_START,
         },
+        chain: false,
         admission: Admission {
             verdict: Verdict::Feasible,
             needed: None,
@@ -69,7 +71,7 @@ fn finished(at: Timestamp, outcome: Outcome, run: u64) -> JobEvent {
 fn decided(late_by: i64) -> JobEvent {
     let deadline = T0 + Span::from_secs(1600);
     JobEvent::Decided(Decided {
-        inputs: DecisionInputs { event: 2, at: T0, remaining: 3 },
+        inputs: DecisionInputs { event: 2, at: T0, remaining: 3, ceiling: None },
         policy: policy(),
         fold: FOLD_VERSION,
         prediction: deadline + Span::from_secs(late_by),

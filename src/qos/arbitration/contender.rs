@@ -12,6 +12,10 @@ pub struct Prospect {
     pub chance: f64,
     /// with this one when it has to wait for a node now and then,
     pub waiting: f64,
+    /// with this one when there are more tasks than nodes have room for, and each waits in turn,
+    pub queueing: f64,
+    /// with this one when only its next iteration has this CPU, those after it the most, and it waits for nothing,
+    pub bridge: f64,
     /// and is expected to be done so many seconds after it; negative when before.
     pub late: f64,
 }
@@ -58,15 +62,20 @@ impl Contender {
             .chain(self.prospects.iter().rev().map(|p| p.cpus).filter(inside))
     }
 
-    /// The same job when it has to wait for a node now and then.
-    pub fn waiting(mut self) -> Self {
-        self.prospects.iter_mut().for_each(|prospect| prospect.chance = prospect.waiting);
+    /// The same job when `chance` is what it is to be judged by.
+    pub fn by(mut self, chance: fn(&Prospect) -> f64) -> Self {
+        self.prospects.iter_mut().for_each(|prospect| prospect.chance = chance(prospect));
         self
     }
 
     /// The chance to be on time with `cpus`.
     pub fn chance_with(&self, cpus: Cpus) -> f64 {
         self.prospects.iter().rev().find(|prospect| prospect.cpus <= cpus).map_or(0.0, |prospect| prospect.chance)
+    }
+
+    /// The chance to be on time when only the next iteration has `cpus`.
+    pub fn bridge_with(&self, cpus: Cpus) -> f64 {
+        self.prospects.iter().rev().find(|prospect| prospect.cpus <= cpus).map_or(0.0, |prospect| prospect.bridge)
     }
 
     /// How late it is expected to be with `cpus`, in seconds.

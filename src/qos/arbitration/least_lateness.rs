@@ -1,5 +1,8 @@
 //! Nobody much later than the others: what there is goes to whoever is latest.
 
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+
 use super::contender::Contender;
 use super::packing::{Nodes, Sizes};
 use super::{Share, Standing};
@@ -10,23 +13,20 @@ pub fn share(nodes: Nodes, others: &Sizes, contenders: &[Contender]) -> Vec<Shar
     contenders.iter().for_each(|one| sizes.add(one.floor));
     let mut shares: Vec<Share> =
         contenders.iter().map(|one| Share { cpus: one.floor, standing: Standing::Saved }).collect();
-    let mut open: Vec<usize> = (0..contenders.len()).collect();
+    let late = |place: usize, share: &Share| Late { seconds: contenders[place].late_with(share.cpus), place };
+    let mut open: BinaryHeap<Late> = shares.iter().enumerate().map(|(place, share)| late(place, share)).collect();
     // Each round either gives a step to the latest, or finds that it can get no more.
-    while let Some((nth, place)) = latest(contenders, &shares, &open) {
+    while let Some(Late { place, .. }) = open.pop() {
         let (one, cpus) = (&contenders[place], shares[place].cpus);
-        let next = one.next_size(cpus).filter(|next| *next <= one.wish);
-        let Some(next) = next else {
-            open.swap_remove(nth);
-            continue;
-        };
+        let Some(next) = one.next_size(cpus).filter(|next| *next <= one.wish) else { continue };
         sizes.remove(cpus);
         sizes.add(next);
         if sizes.always_placeable(nodes) {
             shares[place].cpus = next;
+            open.push(late(place, &shares[place]));
         } else {
             sizes.remove(next);
             sizes.add(cpus);
-            open.swap_remove(nth);
         }
     }
     for (share, one) in shares.iter_mut().zip(contenders) {
@@ -37,7 +37,29 @@ pub fn share(nodes: Nodes, others: &Sizes, contenders: &[Contender]) -> Vec<Shar
     shares
 }
 
-fn latest(contenders: &[Contender], shares: &[Share], open: &[usize]) -> Option<(usize, usize)> {
-    let late = |place: usize| contenders[place].late_with(shares[place].cpus);
-    open.iter().copied().enumerate().max_by(|(_, a), (_, b)| late(*a).total_cmp(&late(*b)).then(b.cmp(a)))
+/// How late a job is expected to be; the greatest is the latest, of equally late ones the first.
+#[derive(Debug, Clone, Copy)]
+struct Late {
+    seconds: f64,
+    place: usize,
 }
+
+impl Ord for Late {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.seconds.total_cmp(&other.seconds).then(other.place.cmp(&self.place))
+    }
+}
+
+impl PartialOrd for Late {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Late {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Late {}

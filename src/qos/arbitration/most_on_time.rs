@@ -1,6 +1,6 @@
 //! As many jobs on time as possible: the cheapest to save come first, the hopeless give way.
 
-use super::contender::Contender;
+use super::contender::{Contender, Prospect};
 use super::packing::{Nodes, Sizes};
 use super::{Share, Standing};
 use crate::qos::units::Cpus;
@@ -14,61 +14,108 @@ const HOPE: f64 = 0.3;
 /// A job is saved when it gets at least this share of its best chance.
 const WORTH_SAVING: f64 = 0.5;
 
+/// What a job that gives way is worth, of the chance that it would have if it got the most from its next iteration but one on.
+const BRIDGE: f64 = 0.5;
+
+/// With less of its best chance a job has lost something by a plan.
+const NEARLY: f64 = 0.97;
+
 /// A job with less than this chance gains nothing from more than a modest CPU.
 const NOTHING_TO_WIN: f64 = 0.05;
+
+fn can_win(one: &Contender) -> bool {
+    one.best_chance().max(one.bridge_with(one.most())) > NOTHING_TO_WIN
+}
 
 /// What a job gets when there is room for everyone: its wish, unless no CPU makes it likely enough to be on time; then what it would
 /// need of it is spared.
 pub fn reasonable(one: &Contender) -> Share {
-    if one.best_chance() > NOTHING_TO_WIN {
+    if can_win(one) {
         return Share { cpus: one.wish, standing: Standing::Unlimited };
     }
     Share { cpus: one.wish.min(one.modest.max(one.floor)), standing: Standing::GivesWay }
 }
 
-/// Sizes for `contenders`, in their order, beside `others`, which keep theirs.
-///
-/// Either all tasks always find room, at the price of fewer or smaller ones, or they only would if they were put on the nodes with care, and
-/// wait now and then: whichever lets more jobs be on time.
-pub fn share(nodes: Nodes, others: &Sizes, contenders: &[Contender]) -> Vec<Share> {
-    let (strict, expected) = plan(nodes, others, contenders, Sizes::always_placeable);
-    let gives_way =
-        |(share, one): (&Share, &Contender)| share.standing == Standing::GivesWay && one.best_chance() >= HOPE;
-    if contenders.len() > MOST_FOR_A_SECOND_PLAN || !strict.iter().zip(contenders).any(gives_way) {
-        return strict;
-    }
-    let waiting: Vec<Contender> = contenders.iter().cloned().map(Contender::waiting).collect();
-    let (loose, with_waits) = plan(nodes, others, &waiting, Sizes::packable);
-    if with_waits > expected { loose } else { strict }
+/// How tasks are put on nodes, and what is then to be expected of each job.
+struct Packing {
+    /// Whether all sizes find room.
+    fits: fn(&Sizes, Nodes) -> bool,
+    /// The chance of a job that has this CPU.
+    chance: fn(&Prospect) -> f64,
+    /// Room that saved jobs may still ask for is kept free of those that give way.
+    reserves: bool,
 }
 
-/// Beyond so many jobs a plan takes too long to make two.
-const MOST_FOR_A_SECOND_PLAN: usize = 200;
+/// All tasks always find room.
+const ALWAYS: Packing = Packing { fits: Sizes::always_placeable, chance: |prospect| prospect.chance, reserves: true };
+
+/// All tasks would find room if they were put on the nodes with care; they wait now and then.
+const WITH_CARE: Packing = Packing {
+    fits: Sizes::packable,
+    chance: |prospect| prospect.waiting.max(BRIDGE * prospect.bridge),
+    reserves: false,
+};
+
+/// There are more tasks than find room: they take turns.
+const IN_TURN: Packing = Packing {
+    fits: Sizes::packable_in_turn,
+    chance: |prospect| prospect.queueing.max(BRIDGE * prospect.bridge),
+    reserves: false,
+};
+
+/// Sizes for `contenders`, in their order, beside `others`, which keep theirs.
+///
+/// Either all tasks always find room, at the price of fewer or smaller ones, or they only would if they were put on the nodes with care, or
+/// they take turns: whichever lets more jobs be on time.
+pub fn share(nodes: Nodes, others: &Sizes, contenders: &[Contender]) -> Vec<Share> {
+    let (always, expected) = plan(nodes, others, contenders, &ALWAYS);
+    let loses = |(share, one): (&Share, &Contender)| {
+        let could = one.best_chance().max(one.bridge_with(one.most()));
+        could >= HOPE && one.chance_with(share.cpus) < could * NEARLY
+    };
+    if contenders.len() > MOST_FOR_MORE_PLANS || !always.iter().zip(contenders).any(loses) {
+        return always;
+    }
+    let other = |packing: &Packing| {
+        let judged: Vec<Contender> = contenders.iter().cloned().map(|one| one.by(packing.chance)).collect();
+        plan(nodes, others, &judged, packing)
+    };
+    // The first of equally good ones: it needs the least luck.
+    let better = |best: (Vec<Share>, f64), plan: (Vec<Share>, f64)| if plan.1 > best.1 { plan } else { best };
+    [other(&WITH_CARE), other(&IN_TURN)].into_iter().fold((always, expected), better).0
+}
+
+/// Beyond so many jobs a plan takes too long to make more than one.
+const MOST_FOR_MORE_PLANS: usize = 200;
 
 /// A plan, and how many jobs it is expected to let be on time.
-fn plan(nodes: Nodes, others: &Sizes, contenders: &[Contender], fits: fn(&Sizes, Nodes) -> bool) -> (Vec<Share>, f64) {
-    let mut plan = Plan::new(nodes, others, contenders, fits);
+fn plan(nodes: Nodes, others: &Sizes, contenders: &[Contender], packing: &Packing) -> (Vec<Share>, f64) {
+    let mut plan = Plan::new(nodes, others, contenders, packing);
     plan.save();
     plan.raise();
     plan.leave_the_rest();
-    let expected = plan.shares.iter().zip(contenders).map(|(share, one)| one.chance_with(share.cpus)).sum();
+    let value = |(share, one): (&Share, &Contender)| match share.standing {
+        Standing::GivesWay => one.chance_with(share.cpus).max(BRIDGE * one.bridge_with(share.cpus)),
+        Standing::Saved | Standing::Unlimited => one.chance_with(share.cpus),
+    };
+    let expected = plan.shares.iter().zip(contenders).map(value).sum();
     (plan.shares, expected)
 }
 
 struct Plan<'a> {
     nodes: Nodes,
-    fits: fn(&Sizes, Nodes) -> bool,
+    packing: &'a Packing,
     sizes: Sizes,
     contenders: &'a [Contender],
     shares: Vec<Share>,
 }
 
 impl<'a> Plan<'a> {
-    fn new(nodes: Nodes, others: &Sizes, contenders: &'a [Contender], fits: fn(&Sizes, Nodes) -> bool) -> Self {
+    fn new(nodes: Nodes, others: &Sizes, contenders: &'a [Contender], packing: &'a Packing) -> Self {
         let mut sizes = others.clone();
         contenders.iter().for_each(|one| sizes.add(one.floor));
         let shares = contenders.iter().map(|one| Share { cpus: one.floor, standing: Standing::GivesWay }).collect();
-        Plan { nodes, fits, sizes, contenders, shares }
+        Plan { nodes, packing, sizes, contenders, shares }
     }
 
     /// Those that can be saved, the cheapest first; of equally cheap ones the surest.
@@ -98,7 +145,7 @@ impl<'a> Plan<'a> {
     fn leave_the_rest(&mut self) {
         // A task that runs is not made smaller for one that is to start: room that a saved job may still ask for is kept free.
         let mut reserved = self.sizes.clone();
-        for place in self.saved() {
+        for place in self.saved().into_iter().filter(|_| self.packing.reserves) {
             let (one, size) = (&self.contenders[place], self.shares[place].cpus);
             reserved.remove(size);
             reserved.add(size.max(one.most().saturating_sub(one.floor)));
@@ -109,7 +156,7 @@ impl<'a> Plan<'a> {
         std::mem::swap(&mut self.sizes, &mut reserved);
         for place in rest {
             let one = &self.contenders[place];
-            let most = if one.best_chance() > NOTHING_TO_WIN { one.most() } else { one.modest.max(one.floor) };
+            let most = if can_win(one) { one.most() } else { one.modest.max(one.floor) };
             self.give(place, one.falling(most, one.floor));
         }
     }
@@ -132,7 +179,7 @@ impl<'a> Plan<'a> {
         self.sizes.remove(before);
         for cpus in sizes {
             self.sizes.add(cpus);
-            if (self.fits)(&self.sizes, self.nodes) {
+            if (self.packing.fits)(&self.sizes, self.nodes) {
                 self.shares[place].cpus = cpus;
                 return true;
             }
@@ -140,5 +187,57 @@ impl<'a> Plan<'a> {
         }
         self.sizes.add(before);
         false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::qos::ids::JobId;
+
+    const NODES: Nodes = Nodes { count: 5, cpus: Cpus::from_milli(2000) };
+
+    /// A job that needs this much, with so much less of a chance where it has to wait; with any CPU its next iteration is not lost.
+    fn contender(job: u8, needs: u32, waits: f64, bridge: f64) -> Contender {
+        let prospect = |milli: u32| {
+            let chance = if milli >= needs { 0.999 } else { 0.1 };
+            let cpus = Cpus::from_milli(milli);
+            let bridge = if milli >= 500 { bridge } else { 0.0 };
+            Prospect { cpus, chance, waiting: chance * waits, queueing: chance * waits, bridge, late: 0.0 }
+        };
+        let cpus = Cpus::from_milli;
+        Contender {
+            job: JobId::from_bytes([job; 16]),
+            wish: cpus(2000),
+            floor: cpus(100),
+            least: cpus(100),
+            modest: cpus(1000),
+            prospects: (1..=20).map(|tenth| prospect(tenth * 100)).collect(),
+        }
+    }
+
+    fn gives_way(contenders: &[Contender]) -> usize {
+        let shares = share(NODES, &Sizes::default(), contenders);
+        shares.iter().filter(|share| share.standing == Standing::GivesWay).count()
+    }
+
+    #[test]
+    fn who_can_afford_to_wait_shares_the_nodes_in_turn_and_nobody_is_given_up() {
+        let crowd = |waits| (1..=6).map(|job| contender(job, 1500, waits, 0.0)).collect::<Vec<_>>();
+        assert_eq!(gives_way(&crowd(1.0)), 0, "six large tasks take turns on five nodes");
+        assert_eq!(gives_way(&crowd(0.7)), 1, "where waiting costs deadlines, one gives way");
+    }
+
+    #[test]
+    fn a_job_that_could_be_on_time_later_is_not_starved_now() {
+        // Five that need a whole node's better part, and one that no constant CPU saves, but the most from its next iteration but one on.
+        let mut crowd: Vec<Contender> = (1..=5).map(|job| contender(job, 1200, 1.0, 1.0)).collect();
+        crowd.push(contender(6, 9999, 1.0, 0.99));
+        let size = |crowd: &[Contender]| share(NODES, &Sizes::default(), crowd)[5].cpus.milli();
+        assert!(size(&crowd) >= 500, "{}", size(&crowd));
+        // Where nothing can be won by it, it gets out of the way.
+        crowd[5] = contender(6, 9999, 1.0, 0.0);
+        crowd[5].prospects.iter_mut().for_each(|prospect| prospect.chance = 0.0);
+        assert!(size(&crowd) <= 100, "{}", size(&crowd));
     }
 }

@@ -22,6 +22,9 @@ pub struct Sizes {
     tasks: BTreeMap<Cpus, u32>,
 }
 
+/// For so many nodes there may be one more task that fills a node, where tasks wait for each other.
+const IN_TURN: u32 = 5;
+
 impl Sizes {
     /// One task more.
     pub fn add(&mut self, cpus: Cpus) {
@@ -78,6 +81,11 @@ impl Sizes {
             }
         }
         true
+    }
+
+    /// Whether all tasks find a node when every sixth waits until another has ended.
+    pub fn packable_in_turn(&self, nodes: Nodes) -> bool {
+        self.packable(Nodes { count: nodes.count.saturating_add((nodes.count / IN_TURN).max(1)), ..nodes })
     }
 
     /// The most nodes of which the others can shut out one task of `cpus`; none when it is larger than a node.

@@ -5,13 +5,8 @@ use std::collections::BTreeSet;
 use rpds::RedBlackTreeMapSync;
 
 use super::execution::Execution;
-use super::state::{
-    Attempt, Ending, Flag, JobState, LastIteration, LatestDecision, Phase, Recorded, ReportedRun, Run, Work,
-};
-use crate::events::job::{
-    Completed, IterationFinished, IterationStarted, JobEvent, LossReason, Origin, Outcome, Registered, Removal,
-    SegmentEnd, SegmentStarted, Starter,
-};
+use super::state::{Attempt, Ending, Flag, JobState, LatestDecision, Phase, Recorded, Work};
+use crate::events::job::{Completed, JobEvent, Origin, Registered, Removal, SegmentEnd, SegmentStarted, Starter};
 use crate::qos::admission::Verdict;
 use crate::qos::ids::Framework;
 use crate::qos::model::{Controller, History};
@@ -54,6 +49,7 @@ impl JobState {
             flags,
             removed: false,
             execution: None,
+            answering: None,
             history: History::default(),
             registered,
         }
@@ -85,6 +81,11 @@ impl JobState {
             JobEvent::StartAttempted(start) => {
                 self.last_attempt = (start.iteration, start.attempt);
                 let first = start.attempt <= 1 && start.starter == Starter::Supervisor;
+                self.answering = None;
+                if let Some(segment) = self.execution.as_mut().and_then(|execution| execution.segment.as_mut()) {
+                    // Of the task before: the new one has an agent of its own, which says so.
+                    segment.running = false;
+                }
                 self.history.asked(first, self.cpus, recorded.at);
                 self.work = Work::Attempted(Attempt {
                     iteration: start.iteration,
@@ -99,17 +100,8 @@ impl JobState {
             JobEvent::StartDropped(dropped) => self.drop_attempt(dropped.iteration, dropped.attempt),
             JobEvent::IterationStarted(started) => self.iteration_started(started),
             JobEvent::IterationFinished(finished) => self.iteration_finished(finished),
-            JobEvent::IterationLost(lost) => {
-                self.drop_attempt(lost.iteration, lost.attempt);
-                match lost.reason {
-                    LossReason::RunFailed => self.failures_in_row = self.failures_in_row.saturating_add(1),
-                    LossReason::ReportLost => {
-                        self.failures_in_row = self.failures_in_row.saturating_add(1);
-                        self.flags.insert(Flag::ReportLost);
-                    }
-                    LossReason::Vanished => {}
-                }
-            }
+            JobEvent::IterationLost(lost) => self.iteration_lost(lost),
+            JobEvent::ChainAnswered(answered) => self.chain_answered(answered, recorded.at),
             JobEvent::Overdue(_) => self.overdue(recorded.at),
             JobEvent::LookedUp(_) => {
                 if let Work::Running(run) = &mut self.work {
@@ -138,6 +130,9 @@ impl JobState {
                 self.history.changed(before, applied.cpus, recorded.at, self.done);
                 if self.resizes_in_place() {
                     self.limit = Some(applied.cpus);
+                    if !self.history.spells.is_empty() {
+                        self.history.spell(self.limit, recorded.at, false);
+                    }
                 } else {
                     self.cpus = Some(applied.cpus);
                 }
@@ -233,12 +228,6 @@ impl JobState {
         }
     }
 
-    fn phase_running(&mut self) {
-        if self.phase == Phase::Registered {
-            self.phase = Phase::Running;
-        }
-    }
-
     fn end(&mut self, ending: Ending, at: Timestamp) {
         // The first ending stands.
         if self.ending().is_none() {
@@ -253,7 +242,7 @@ impl JobState {
 
     /// Before the first report of a long-running job, which moves its deadline: the one before was another.
     fn execution_begins(&mut self) {
-        if self.execution.is_none() {
+        if self.execution.is_none() && self.registered.framework == Framework::Marathon {
             self.flags.remove(&Flag::Late);
         }
     }
@@ -267,7 +256,8 @@ impl JobState {
             self.flags.remove(&Flag::NoCheckpoints);
         }
         // A fresh container has the reserved CPU again, or what its agent says.
-        self.limit = started.limit.filter(|_| self.resizes_in_place());
+        let resizable = self.registered.chain || self.resizes_in_place();
+        self.limit = started.limit.filter(|_| resizable);
         self.history.segment_began(started.segment, started.started_at, self.cpus_in_force());
         self.execution = Some(Execution::segment_started(self.execution.take(), started));
     }
@@ -283,85 +273,9 @@ impl JobState {
     }
 
     fn note_over_declared(&mut self) {
-        let used = self.execution.as_ref().map(Execution::cpu_current);
+        let used = self.execution.as_ref().filter(|_| self.is_long_running()).map(Execution::cpu_current);
         if used.is_some_and(|used| used >= self.registered.declared.duration) {
             self.flags.insert(Flag::OverDeclared);
         }
-    }
-
-    fn drop_attempt(&mut self, iteration: u32, attempt: u32) {
-        if self.attempt().is_some_and(|a| a.iteration == iteration && a.number == attempt) {
-            self.work = Work::None;
-        }
-    }
-
-    fn iteration_started(&mut self, started: &IterationStarted) {
-        self.phase_running();
-        self.runs.insert_mut(started.key.clone(), ReportedRun { iteration: started.iteration, finished: false });
-        if let Work::Attempted(attempt) = &self.work {
-            self.work = Work::Running(Run {
-                attempt: attempt.clone(),
-                key: started.key.clone(),
-                since: started.received_at,
-                looking_up: false,
-            });
-        }
-    }
-
-    fn iteration_finished(&mut self, finished: &IterationFinished) {
-        self.phase_running();
-        self.runs.insert_mut(finished.key.clone(), ReportedRun { iteration: finished.iteration, finished: true });
-        let ends_work = match &self.work {
-            Work::None => false,
-            Work::Attempted(attempt) => attempt.iteration == finished.iteration,
-            Work::Running(run) => run.key == finished.key,
-        };
-        if ends_work {
-            self.work = Work::None;
-        }
-        if finished.clock_skew {
-            self.flags.insert(Flag::ClockSkew);
-        }
-        match finished.outcome {
-            Outcome::Counted => {
-                self.history.counted(
-                    finished.started_at,
-                    finished.duration,
-                    self.last.map(|last| last.finished_at),
-                    self.policy.sleeping_time,
-                    self.cpus,
-                );
-                self.done = self.done.saturating_add(1);
-                self.failures_in_row = 0;
-                self.flags.remove(&Flag::Overdue);
-                self.last = Some(LastIteration {
-                    finished_at: finished.finished_at,
-                    duration: finished.duration,
-                    cpus: self.cpus,
-                });
-            }
-            Outcome::Failed => {
-                self.failures_in_row = self.failures_in_row.saturating_add(1);
-                self.flags.remove(&Flag::Overdue);
-            }
-            Outcome::Surplus => {
-                self.surplus_runs = self.surplus_runs.saturating_add(1);
-                self.flags.insert(Flag::SurplusRun);
-            }
-        }
-    }
-
-    fn overdue(&mut self, at: Timestamp) {
-        self.flags.insert(Flag::Overdue);
-        let attempt = match &mut self.work {
-            Work::None => return,
-            Work::Attempted(attempt) => attempt,
-            Work::Running(run) => {
-                run.looking_up = true;
-                &mut run.attempt
-            }
-        };
-        attempt.overdue = attempt.overdue.saturating_add(1);
-        attempt.overdue_at = Some(at);
     }
 }

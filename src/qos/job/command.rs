@@ -141,6 +141,10 @@ pub struct FinishFacts {
     pub sent_at: Option<Timestamp>,
     /// The job's own exit code.
     pub exit_code: i32,
+    /// Its task ends, whatever it is answered.
+    pub ending: bool,
+    /// CPU of its node that nobody has reserved, when that is known.
+    pub free: Option<Cpus>,
 }
 
 /// The start of a Marathon execution.
@@ -299,6 +303,11 @@ impl Reply {
     /// The answer to a report that was counted: the task ends.
     pub fn exit() -> Self {
         Reply::Report(ReportReply { duplicate: None, ignored: None, next: Next::Exit })
+    }
+
+    /// The answer to a report that was counted, of a task that runs the next iteration itself.
+    pub fn go_on() -> Self {
+        Reply::Report(ReportReply { duplicate: None, ignored: None, next: Next::Continue })
     }
 
     /// The answer to a report of a job in this state, which takes none.

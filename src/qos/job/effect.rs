@@ -63,6 +63,21 @@ impl EffectKey {
         EffectKey::ALL.into_iter().find(|key| key.as_str() == name)
     }
 
+    /// The place of an effect with this key among those that `waiting`, in their order.
+    ///
+    /// A new CPU is for the next start: it goes before one that waits, which has not been asked for yet, since no CPU is decided on while
+    /// a start is under way. Everything else goes behind what waits.
+    pub fn place_among(self, waiting: impl Iterator<Item = EffectKey>) -> usize {
+        let mut behind = 0;
+        for (place, key) in waiting.enumerate() {
+            if self == EffectKey::Cpus && key == EffectKey::Start {
+                return place;
+            }
+            behind = place + 1;
+        }
+        behind
+    }
+
     /// The name in the outbox.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -91,7 +106,7 @@ impl Effect {
 /// A change of a job's pending effects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EffectChange {
-    /// Pending from now on, behind the others; takes the place of one with the same key.
+    /// Pending from now on, behind the others or where [`EffectKey::place_among`] says; takes the place of one with the same key.
     Add(Effect),
     /// Done, or overtaken.
     Resolve(EffectKey),
@@ -121,10 +136,16 @@ fn react_to(state: &JobState, event: &JobEvent, settled: &mut Vec<EffectChange>,
             settled.push(resolve(EffectKey::Await));
             wanted.extend(next_start(state, state.registered.t0));
         }
-        JobEvent::IterationStarted(_) => settled.push(resolve(EffectKey::Start)),
+        JobEvent::IterationStarted(_) => {
+            settled.push(resolve(EffectKey::Start));
+            // The start of a link of a chain may be looked for.
+            settled.extend(state.registered.chain.then(|| resolve(EffectKey::LookUp)));
+        }
         JobEvent::IterationFinished(finished) if finished.outcome != Outcome::Surplus => {
             settled.extend([EffectKey::Start, EffectKey::LookUp].map(resolve));
-            wanted.extend(next_start(state, finished.finished_at + state.policy.sleeping_time));
+            // In a chain the next one may be under way already.
+            let next = next_start(state, finished.finished_at + state.policy.sleeping_time);
+            wanted.extend(next.filter(|_| !(state.registered.chain && matches!(state.work, Work::Running(_)))));
         }
         JobEvent::IterationLost(lost) => {
             settled.push(resolve(EffectKey::LookUp));
@@ -142,12 +163,6 @@ fn react_to(state: &JobState, event: &JobEvent, settled: &mut Vec<EffectChange>,
         // In place, the agent learns it with the answer to its next sample.
         JobEvent::Rescaled(_) if state.resizes_in_place() => {}
         JobEvent::Rescaled(rescaled) => wanted.push(Effect::SetCpus { cpus: rescaled.to }),
-        // A start that waits for its instant is for the new CPU, and comes after it.
-        JobEvent::GrantReceived(_) if state.seen && state.work == Work::None && state.resizing_to.is_some() => {
-            let paused = state.last.map(|last| last.finished_at + state.policy.sleeping_time);
-            wanted.extend(next_start(state, paused.unwrap_or(state.registered.t0)));
-        }
-        JobEvent::GrantReceived(_) => {}
         JobEvent::RescaleApplied(_) if state.resizing_to.is_some() => {}
         JobEvent::RescaleApplied(_) | JobEvent::RescaleFailed(_) => settled.push(resolve(EffectKey::Cpus)),
         JobEvent::Completed(_) | JobEvent::Failed(_) | JobEvent::Cancelled(_) => {
@@ -168,6 +183,7 @@ fn react_to(state: &JobState, event: &JobEvent, settled: &mut Vec<EffectChange>,
         | JobEvent::StartDropped(_)
         | JobEvent::IterationFinished(_)
         | JobEvent::Decided(_)
+        | JobEvent::GrantReceived(_)
         | JobEvent::RescaleUnanswered(_)
         | JobEvent::RescaleTakenBack(_)
         | JobEvent::CpuObserved(_)
@@ -179,6 +195,7 @@ fn react_to(state: &JobState, event: &JobEvent, settled: &mut Vec<EffectChange>,
         | JobEvent::SegmentEnded(_)
         | JobEvent::TelemetryLost(_)
         | JobEvent::ProgressDecided(_)
+        | JobEvent::ChainAnswered(_)
         | JobEvent::DeadlinePassed(_) => {}
     }
 }

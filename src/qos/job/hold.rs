@@ -17,6 +17,15 @@ pub enum Hold {
     NoRoom(Cpus),
     /// Its node does not have as much any more.
     TakenBack(Cpus),
+    /// Its task cannot have as much, and a new one is not worth its deployment, or would end an iteration.
+    NewTask {
+        /// What it does not get.
+        cpus: Cpus,
+        /// What it gets.
+        kept: Cpus,
+    },
+    /// In the middle of an iteration nothing is taken away: how long that still takes is a guess.
+    UnderWay,
     /// Its CPU was changed as often as it may be.
     MaxRescales(u32),
     /// It was changed the other way a short while ago.
@@ -63,6 +72,11 @@ pub fn told(wish: &Wish, hold: Option<&Hold>, from: Cpus, to: Cpus, dry_run: boo
         (Some(Hold::NoCheckpoints), _) => format!("a restart would lose its work, {from} CPU stay"),
         (Some(Hold::NoRoom(cpus)), _) => format!("no node had room for {cpus} CPU a short while ago, {from} CPU stay"),
         (Some(Hold::TakenBack(to)), _) => format!("its node has no more for it, {from} -> {to} CPU"),
+        (Some(Hold::NewTask { cpus, kept }), _) => {
+            let action = if kept == &from { format!("{from} CPU stay") } else { format!("{from} -> {kept} CPU") };
+            format!("a new task for {cpus} CPU would cost more than it gains, {action}")
+        }
+        (Some(Hold::UnderWay), _) => format!("less is given after the iteration that is under way, {from} CPU stay"),
         (Some(Hold::MaxRescales(most)), _) => {
             format!("its CPU was changed {most} times, as often as it may, {from} CPU stay")
         }

@@ -7,6 +7,8 @@
 
 pub mod acting;
 mod apply;
+mod apply_runs;
+mod chain;
 pub mod clocks;
 pub mod command;
 mod decide;
@@ -26,10 +28,13 @@ pub mod state;
 pub use command::{Command, Rejection, Reply, Ruling};
 pub use decide::decide;
 pub use effect::{Effect, EffectChange, EffectKey, react};
-pub use patience::{AwaitedReport, awaited_deadline, awaited_report, longest_wait_for_start, report_due};
+pub use outlook::Outlooks;
+pub use patience::{
+    AwaitedReport, awaited_deadline, awaited_report, is_time_to_look, longest_wait_for_start, report_due,
+};
 pub use prediction::asked_about;
 pub use recompute::{RecomputeError, recompute, recompute_progress, recompute_round};
-pub use round::{asks_for_a_round, round};
+pub use round::{asks_for_a_round, next_to_begin, round, round_with};
 pub use state::{Attempt, Ending, Flag, JobState, Phase, Recorded, Run, Work};
 
 /// Version of the fold from events to state, and of what a decision makes of it; a changed meaning is a new version.

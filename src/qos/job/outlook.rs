@@ -1,9 +1,11 @@
 //! What a job would gain from how much CPU, as an arbitration over several jobs asks it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::prediction::asked_about;
 use super::state::{JobState, Work};
 use crate::qos::arbitration::{Contender, Prospect};
-use crate::qos::ids::Framework;
+use crate::qos::ids::{Framework, JobId};
 use crate::qos::policy::{Forecast, IterationForecast, Policy, Predictive};
 use crate::qos::units::{Cpus, Span, Timestamp};
 
@@ -14,21 +16,74 @@ const SOFT_SHARE: u32 = 300_000;
 /// waits for half of another's.
 const WAIT: f64 = 0.1;
 
-/// The job as a contender for CPU at `now`; none when nobody can give it another: it decides by a policy that forecasts nothing, is only
-/// advised, is a long-running job, or has begun its last iteration.
-pub fn contender(state: &JobState, now: Timestamp) -> Option<Contender> {
-    let Policy::Predictive(policy) = &state.policy.policy else { return None };
-    let chosen_for = state.registered.framework == Framework::Chronos && !state.policy.dry_run;
-    if !chosen_for || state.ending().is_some() {
+/// The same where one task in six has to wait until another has ended.
+const QUEUE: f64 = 0.15;
+
+/// What is known of each job from the rounds before: forecasting them all anew, when one has changed, would be nearly all of the work.
+///
+/// Exact: what depends on the state alone is kept for the version of its stream, what depends on the instant too for the instant that the
+/// forecast starts from. That is the expected end of the iteration under way, and so the same for most rounds.
+#[derive(Debug, Default)]
+pub struct Outlooks {
+    known: BTreeMap<JobId, Known>,
+}
+
+#[derive(Debug)]
+struct Known {
+    version: u64,
+    forecast: Option<IterationForecast>,
+    seen: Option<(Timestamp, Contender)>,
+}
+
+impl Outlooks {
+    /// The job as a contender for CPU at `now`; none when nobody can give it another: it decides by a policy that forecasts nothing, is
+    /// only advised, is a long-running job, begins much later, or has begun its last iteration.
+    pub fn contender(&mut self, state: &JobState, now: Timestamp) -> Option<Contender> {
+        let Policy::Predictive(policy) = &state.policy.policy else { return None };
+        let chosen_for = state.registered.framework == Framework::Chronos && !state.policy.dry_run;
+        if !chosen_for || state.ending().is_some() || begins_later(state, now) {
+            return None;
+        }
+        let fresh = || Known {
+            version: state.version,
+            forecast: asked_about(state, ready_since(state)).map(|job| IterationForecast::of(policy, &job)),
+            seen: None,
+        };
+        let known = self.known.entry(state.registered.job).or_insert_with(fresh);
+        if known.version != state.version {
+            *known = fresh();
+        }
+        let forecast = known.forecast.as_ref()?;
+        let at = forecast.from_the_next_choice(state, now);
+        if let Some((_, contender)) = known.seen.as_ref().filter(|(seen_at, _)| *seen_at == at.at()) {
+            return Some(contender.clone());
+        }
+        let contender = seen(state, policy, &at)?;
+        known.seen = Some((at.at(), contender.clone()));
+        Some(contender)
+    }
+
+    /// Keeps what is known of `living` jobs only.
+    pub fn keep(&mut self, living: &BTreeSet<JobId>) {
+        self.known.retain(|job, _| living.contains(job));
+    }
+}
+
+/// The job by what it gains from each CPU.
+fn seen(state: &JobState, policy: &Predictive, forecast: &IterationForecast) -> Option<Contender> {
+    if forecast.remaining() == 0 {
         return None;
     }
-    let forecast = forecast(state, policy, now)?;
     let by = state.registered.t0 + state.registered.declared.deadline.per_million(policy.target);
     let waiting = forecast.clone().waiting_for_nodes(WAIT);
+    let queueing = forecast.clone().waiting_for_nodes(QUEUE);
+    let (undisturbed, most) = (forecast.clone().without_waits(), policy.cpu_max);
     let prospect = |cpus| Prospect {
         cpus,
         chance: forecast.chance(cpus, by),
         waiting: waiting.chance(cpus, by),
+        queueing: queueing.chance(cpus, by),
+        bridge: undisturbed.clone().after_one_more(cpus).chance(most, by),
         late: forecast.finish(cpus).since(by).seconds(),
     };
     let submitted = state.registered.cpus.or(state.cpus)?;
@@ -45,16 +100,14 @@ pub fn contender(state: &JobState, now: Timestamp) -> Option<Contender> {
     })
 }
 
-/// The forecast of what can still be chosen.
-fn forecast(state: &JobState, policy: &Predictive, now: Timestamp) -> Option<IterationForecast> {
-    let job = asked_about(state, ready_since(state))?;
-    let forecast = IterationForecast::of(policy, &job);
-    let forecast = match (&state.work, state.history.run_cpus()) {
-        (Work::Running(run), Some(cpus)) => forecast.after_the_present(run.since, cpus, now),
-        // Whatever keeps it from starting, it has waited no longer than one usually does.
-        _ => forecast.waiting(now),
-    };
-    (forecast.remaining() > 0).then_some(forecast)
+/// From when on the job has to be reckoned with: its first start, or what a deployment takes before it.
+pub fn counts_from(state: &JobState) -> Timestamp {
+    state.registered.t0 - state.policy.deployment_time
+}
+
+/// A job that is to start in the future neither contends nor keeps room until then.
+fn begins_later(state: &JobState, now: Timestamp) -> bool {
+    now < counts_from(state) && state.work == Work::None && state.done == 0
 }
 
 /// Since when the job could have begun its next iteration: what predictions between two iterations start from.
@@ -63,11 +116,26 @@ pub fn ready_since(state: &JobState) -> Timestamp {
 }
 
 /// What a job asks of the cluster that nobody decides about.
-pub fn occupies(state: &JobState) -> Option<Cpus> {
-    state.cpus.filter(|_| state.ending().is_none())
+pub fn occupies(state: &JobState, now: Timestamp) -> Option<Cpus> {
+    state.cpus.filter(|_| state.ending().is_none() && !begins_later(state, now))
 }
 
 impl IterationForecast {
+    /// The same job at its next choice of CPU, as it looks at `now`.
+    fn from_the_next_choice(&self, state: &JobState, now: Timestamp) -> Self {
+        let forecast = self.clone();
+        match (&state.work, state.history.run_cpus()) {
+            (Work::Running(run), Some(cpus)) => forecast.after_the_present(run.since, cpus, now),
+            // Asked for, with a CPU that nobody changes any more: it begins as soon as usual, or about now.
+            (Work::Attempted(_), Some(cpus)) => {
+                let begins = (ready_since(state) + self.gap).max(now);
+                forecast.after_the_present(begins, cpus, now)
+            }
+            // Whatever keeps it from starting, it has waited no longer than one usually does.
+            _ => forecast.waiting(now),
+        }
+    }
+
     /// The same job at `now`, in the middle of the gap before its next iteration.
     fn waiting(self, now: Timestamp) -> Self {
         let latest = now + (Span::ZERO - self.gap);

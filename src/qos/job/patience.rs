@@ -30,6 +30,13 @@ fn scaled(duration: Span, had: Option<Cpus>, has: Option<Cpus>) -> Span {
 
 /// How long a report may take before it is overdue.
 pub fn allowed(state: &JobState) -> Span {
+    if let Work::Running(run) = &state.work
+        && !run.announced
+        && run.attempt.overdue == 0
+    {
+        // A task that was told to go on does so at once, or has heard nothing of it.
+        return state.registered.supervision.chain_start;
+    }
     let factor = i128::from(state.registered.supervision.overdue_factor_milli.max(1000));
     let allowed = i128::from(expected_run(state).micros()) * factor / 1000;
     Span::from_micros(i64::try_from(allowed).unwrap_or(i64::MAX))
@@ -51,17 +58,36 @@ pub struct AwaitedReport {
     pub wait: Span,
 }
 
-/// The report that the present run owes; `None` when none is expected or it is being looked into.
+/// What is waited for next: the report that the present run owes, or the next look; `None` when no report is expected or it is being looked
+/// into.
 ///
 /// It is overdue after the time allowed, then after as long again, then after double that, and so on up to a limit.
 pub fn awaited_report(state: &JobState) -> Option<AwaitedReport> {
-    if state.ending().is_some() {
-        return None;
+    let (report, look) = (run_report(state), look(state));
+    match (report, look) {
+        (Some(report), Some(look)) => Some(if look.due < report.due { look } else { report }),
+        (report, look) => report.or(look),
     }
-    if let Some(execution) = &state.execution {
-        // A long-running job is looked at once a period; a look without a fresh sample changes nothing, and the next follows soon.
-        let period = state.registered.supervision.monitoring_period;
-        return Some(AwaitedReport { due: execution.looked_at + period, wait: period });
+}
+
+/// The next look: at a long-running job, and at a chained one whose agent can resize it. A look without a fresh sample changes nothing, and
+/// the next follows soon.
+fn look(state: &JobState) -> Option<AwaitedReport> {
+    let looked_at = state.ending().is_none() && (state.is_long_running() || state.resizes_in_place());
+    let execution = state.execution.as_ref().filter(|_| looked_at)?;
+    let period = state.registered.supervision.monitoring_period;
+    Some(AwaitedReport { due: execution.looked_at + period, wait: period })
+}
+
+/// Whether the alarm that has rung is for a look, and not for a report that is missing.
+pub fn is_time_to_look(state: &JobState, now: Timestamp) -> bool {
+    let overdue = run_report(state).is_some_and(|report| report.due <= now);
+    state.is_long_running() || !overdue && look(state).is_some_and(|look| look.due <= now)
+}
+
+fn run_report(state: &JobState) -> Option<AwaitedReport> {
+    if state.ending().is_some() || state.is_long_running() {
+        return None;
     }
     let (since, attempt, longest) = match &state.work {
         Work::None => return None,
@@ -82,7 +108,7 @@ pub fn awaited_report(state: &JobState) -> Option<AwaitedReport> {
 
 /// When the present run's report becomes overdue, or overdue once more; `None` when none is expected or it is being looked into.
 pub fn report_due(state: &JobState) -> Option<Timestamp> {
-    awaited_report(state).map(|report| report.due)
+    run_report(state).or_else(|| look(state).filter(|_| state.is_long_running())).map(|report| report.due)
 }
 
 /// The deadline that is still to come, or has passed and is not recorded yet; `None` when the job is over or its deadline behind it.

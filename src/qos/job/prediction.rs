@@ -1,30 +1,51 @@
-//! The decision about a repeated batch job: after a counted iteration, and with some policies at its registration.
+//! The decision about a repeated batch job: after a counted iteration, with some policies at its registration, and where its CPU is changed
+//! in place in the middle of an iteration, too.
 
 use super::FOLD_VERSION;
+use super::chain::{Between, ceiling, within_reach};
 use super::hold::{Hold, max_rescales, restless, told};
-use super::state::JobState;
+use super::state::{JobState, Work};
 use crate::events::job::{Decided, DecisionInputs};
 use crate::qos::policy::{Repeated, UnknownVersion};
-use crate::qos::units::{Cpus, Span, Timestamp};
+use crate::qos::units::{Cpus, Timestamp};
 
 /// Decides at `at` for `state` as it is after the event that asks for the decision.
 ///
 /// `None` while the job's CPU is unknown.
 pub fn decide_cpus(state: &JobState, at: Timestamp) -> Result<Option<Decided>, UnknownVersion> {
-    let Some(job) = asked_about(state, at) else { return Ok(None) };
+    decide_cpus_with(state, at, None)
+}
+
+/// The same where `free` CPU of the job's node is not reserved; none when nobody says.
+pub fn decide_cpus_with(
+    state: &JobState,
+    at: Timestamp,
+    free: Option<Cpus>,
+) -> Result<Option<Decided>, UnknownVersion> {
+    let Some(job) = asked_with(state, at, free) else { return Ok(None) };
     let policy = &state.policy;
-    let answer = policy.rule()?.repeated(&job);
+    let rule = policy.rule()?;
+    let under_way = matches!(state.work, Work::Running(_));
+    if under_way && !rule.decides_within_iterations() {
+        return Ok(None);
+    }
+    let answer = rule.repeated(&job);
     let (from, wished) = (job.from, answer.wish.cpus);
     let cap = state.grant.as_ref().and_then(|grant| Some((grant.cap?, grant.standing)));
     let capped = cap.filter(|(cap, _)| *cap < wished);
     let allowed = capped.map_or(wished, |(cap, _)| cap);
-    let hold = max_rescales(state, from, allowed).or_else(|| restless(state, from, allowed));
-    let to = if hold.is_some() { from } else { allowed };
-    let hold = hold.or(capped.map(|(cap, standing)| Hold::Shared { cap, standing }));
+    let too_soon = (under_way && capped.is_none() && allowed < from).then_some(Hold::UnderWay);
+    let hold = max_rescales(state, from, allowed).or_else(|| restless(state, from, allowed)).or(too_soon);
+    let (to, unreached) = match &hold {
+        // What its node has no longer is taken back, whatever else holds.
+        Some(_) => (job.in_place.map_or(from, |most| from.min(most)), None),
+        None => within_reach(state, rule, &job, allowed, capped.is_some() && allowed < from, answer.bounds.upper),
+    };
+    let hold = hold.or(unreached).or(capped.map(|(cap, standing)| Hold::Shared { cap, standing }));
     // Of the CPU that the job is going to have: it is not predicted to be late when it is just being given what it needs.
     let prediction = if to == wished && !policy.dry_run { answer.finish } else { answer.prediction };
     Ok(Some(Decided {
-        inputs: DecisionInputs { event: state.version, at, remaining: job.remaining },
+        inputs: DecisionInputs { event: state.version, at, remaining: job.remaining, ceiling: job.in_place },
         policy: policy.clone(),
         fold: FOLD_VERSION,
         prediction,
@@ -40,7 +61,13 @@ pub fn decide_cpus(state: &JobState, at: Timestamp) -> Result<Option<Decided>, U
 
 /// What a policy is to know about `state` at `at`; `None` while the job's CPU is unknown.
 pub fn asked_about(state: &JobState, at: Timestamp) -> Option<Repeated<'_>> {
-    let from: Cpus = state.cpus?;
+    asked_with(state, at, None)
+}
+
+fn asked_with(state: &JobState, at: Timestamp, free: Option<Cpus>) -> Option<Repeated<'_>> {
+    let from: Cpus = state.cpus_in_force()?;
+    let between = Between::of(state);
+    let in_place = ceiling(state, free);
     Some(Repeated {
         at,
         remaining: state.remaining(),
@@ -50,8 +77,14 @@ pub fn asked_about(state: &JobState, at: Timestamp) -> Option<Repeated<'_>> {
         t0: state.registered.t0,
         declared: &state.registered.declared,
         history: &state.history,
-        sleeping_time: state.policy.sleeping_time,
+        sleeping_time: between.pause,
         deployment_time: state.policy.deployment_time,
-        resize_cost: Span::ZERO,
+        gaps: between.gaps,
+        gap: between.expected,
+        ahead: between.ahead,
+        in_place,
+        // Only where its CPU can be changed meanwhile it matters what is left of an iteration.
+        spells: if in_place.is_some() { state.history.spells.as_slice() } else { &[] },
+        resize_cost: between.new_task,
     })
 }

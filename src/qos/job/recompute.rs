@@ -1,14 +1,14 @@
 //! A recorded decision, computed again from the events before it by the version that made it.
 
 use super::FOLD_VERSION;
-use super::prediction::decide_cpus;
+use super::prediction::decide_cpus_with;
 use super::progress::decide_progress;
 use super::round::round;
 use super::state::JobState;
 use crate::events::cluster::ArbitrationRound;
 use crate::events::job::{CpuSample, Decided, ProgressDecided};
 use crate::qos::policy::UnknownVersion;
-use crate::qos::units::Timestamp;
+use crate::qos::units::{Cpus, Timestamp};
 
 /// Why a decision cannot be computed again. Not the same as a decision that comes out differently.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -33,7 +33,10 @@ pub enum RecomputeError {
 /// When this program cannot make it.
 pub fn recompute(state: &JobState, recorded: &Decided) -> Result<Decided, RecomputeError> {
     let fold = known(recorded.fold)?;
-    let again = decide_cpus(state, recorded.inputs.at)?.ok_or(RecomputeError::NothingToDecide)?;
+    // A version that is not known is named, also where the job's own says something else.
+    recorded.policy.rule()?;
+    let free = beyond_the_reservation(state, recorded.inputs.ceiling);
+    let again = decide_cpus_with(state, recorded.inputs.at, free)?.ok_or(RecomputeError::NothingToDecide)?;
     // No version of the fold has changed what is decided about a repeated job.
     Ok(Decided { fold, ..again })
 }
@@ -44,12 +47,17 @@ pub fn recompute(state: &JobState, recorded: &Decided) -> Result<Decided, Recomp
 /// When this program cannot make it.
 pub fn recompute_progress(state: &JobState, recorded: &ProgressDecided) -> Result<ProgressDecided, RecomputeError> {
     let fold = known(recorded.fold)?;
+    recorded.policy.rule()?;
     let segment = state.execution.as_ref().and_then(|execution| execution.segment.as_ref());
     let segment = segment.ok_or(RecomputeError::NothingToDecide)?;
     let sample = CpuSample { segment: segment.number, at: segment.sampled_at, cpu: segment.cpu, limit: None };
-    // What was free is the part of the ceiling that is not reserved.
-    let free = recorded.inputs.ceiling.zip(state.cpus).map(|(ceiling, reserved)| ceiling.saturating_sub(reserved));
+    let free = beyond_the_reservation(state, recorded.inputs.ceiling);
     decide_progress(state, &sample, free, fold)?.ok_or(RecomputeError::NothingToDecide)
+}
+
+/// What was free is the part of the ceiling that is not reserved.
+fn beyond_the_reservation(state: &JobState, ceiling: Option<Cpus>) -> Option<Cpus> {
+    ceiling.zip(state.cpus).map(|(ceiling, reserved)| ceiling.saturating_sub(reserved))
 }
 
 /// The round that follows from `jobs`, which are the states that it was computed from, in its order, at `at`.

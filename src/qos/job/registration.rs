@@ -5,7 +5,7 @@ use crate::events::job::{Origin, Registered, RescaleMode, Supervision};
 use crate::qos::admission;
 use crate::qos::declared::{DeclarationError, Declared};
 use crate::qos::ids::Framework;
-use crate::qos::policy::{Policies, PolicyChoice, UnknownPolicy};
+use crate::qos::policy::{Policies, PolicyChoice, PolicySettings, UnknownPolicy};
 use crate::qos::units::{Cpus, Span, Timestamp};
 
 /// A Chronos deadline above this many seconds is an instant, not an interval.
@@ -33,6 +33,8 @@ pub struct Defaults {
     pub monitoring_period: Span,
     /// How a long-running job gets another CPU.
     pub rescale: RescaleMode,
+    /// How long a task that was told to run the next iteration itself may take to report its start.
+    pub chain_start: Span,
 }
 
 /// A field that cannot be accepted.
@@ -87,12 +89,13 @@ pub fn validate(request: &RegisterRequest, now: Timestamp, defaults: &Defaults) 
             format!("{version} is not known here; this supervisor knows version 1"),
         ));
     }
-    if request.chain == Some(true) {
-        return Err(invalid("chain", "chained iterations are not part of this version; leave it out or false"));
-    }
+    let chain = chain(request, origin)?;
     let admission = match request.framework {
         // An adopted job does not tell its CPU; one CPU is what the published jobs have.
-        Framework::Chronos => admission::chronos(&declared, iterations, cpus.unwrap_or(ONE), &policy),
+        Framework::Chronos => {
+            let policy = with_gaps_of(chain, iterations, &policy);
+            admission::chronos(&declared, iterations, cpus.unwrap_or(ONE), &policy)
+        }
         Framework::Marathon => admission::marathon(&declared, cpus.unwrap_or(ONE), &policy),
     };
     Ok(Registered {
@@ -107,17 +110,24 @@ pub fn validate(request: &RegisterRequest, now: Timestamp, defaults: &Defaults) 
         deadline_at: t0 + declared.deadline,
         policy,
         choice: Some(choice),
+        chain,
         supervision: supervision(request, origin, defaults)?,
         admission,
     })
 }
 
-/// The least deadline with which the same job would not be called infeasible; none when no deadline is long enough.
+/// The least deadline that the same job would surely keep, as its policy sees it; none when no deadline is long enough.
 pub fn least_deadline(registered: &Registered) -> Option<Span> {
     let (declared, cpus, policy) = (&registered.declared, registered.cpus.unwrap_or(ONE), &registered.policy);
     match registered.framework {
-        Framework::Chronos => admission::least_chronos_deadline(declared, registered.iterations, cpus, policy),
-        Framework::Marathon => admission::least_marathon_deadline(declared, cpus, policy),
+        Framework::Chronos => {
+            let policy = with_gaps_of(registered.chain, registered.iterations, policy);
+            admission::least_chronos_deadline(declared, registered.iterations, cpus, &policy)
+        }
+        Framework::Marathon => {
+            let restarts = registered.supervision.rescale == RescaleMode::Restart;
+            admission::least_marathon_deadline(declared, cpus, policy, restarts)
+        }
     }
 }
 
@@ -171,6 +181,32 @@ fn choice(request: &RegisterRequest) -> Result<PolicyChoice, InvalidField> {
     Ok(PolicyChoice { policy, dry_run: request.dry_run.unwrap_or(false) })
 }
 
+/// Chained iterations need a launcher whose wrapper knows of them.
+fn chain(request: &RegisterRequest, origin: Origin) -> Result<bool, InvalidField> {
+    match (request.chain.unwrap_or(false), request.framework, origin) {
+        (true, Framework::Marathon, _) => {
+            Err(invalid("chain", "a long-running job has no iterations to chain; leave it out or false"))
+        }
+        (true, Framework::Chronos, Origin::Adopted) => Err(invalid(
+            "chain",
+            "jobs of the 2017 launcher end after each iteration; send \"cpus\" and \"arguments_version\" with a wrapper that knows of \
+             chains, or leave it out",
+        )),
+        (chain, ..) => Ok(chain),
+    }
+}
+
+/// A chained job is deployed once in the best case: its share of that is what comes between two iterations.
+fn with_gaps_of(chain: bool, iterations: u32, policy: &PolicySettings) -> PolicySettings {
+    let mut policy = policy.clone();
+    if chain {
+        let once = policy.sleeping_time + policy.deployment_time;
+        policy.sleeping_time = Span::ZERO;
+        policy.deployment_time = Span::from_micros(once.micros() / i64::from(iterations.max(1)));
+    }
+    policy
+}
+
 fn supervision(request: &RegisterRequest, origin: Origin, defaults: &Defaults) -> Result<Supervision, InvalidField> {
     let max_failures = request.max_failures.unwrap_or(defaults.max_failures);
     if max_failures == 0 {
@@ -190,5 +226,6 @@ fn supervision(request: &RegisterRequest, origin: Origin, defaults: &Defaults) -
         callback_window,
         monitoring_period: defaults.monitoring_period,
         rescale: defaults.rescale,
+        chain_start: defaults.chain_start,
     })
 }

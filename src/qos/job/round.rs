@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::outlook::{contender, occupies};
+use super::outlook::{Outlooks, counts_from, occupies};
 use super::state::JobState;
 use crate::events::cluster::{ArbitrationRound, RoundGrant, RoundInput};
 use crate::events::job::{GrantReceived, JobEvent};
@@ -13,12 +13,25 @@ use crate::qos::units::Timestamp;
 /// Round `number` at `now` over `jobs`: all that are registered and not over, by their registration. Its grants are those that change
 /// something.
 pub fn round(aim: Aim, nodes: Nodes, number: u64, now: Timestamp, jobs: &[&JobState]) -> ArbitrationRound {
+    round_with(&mut Outlooks::default(), aim, nodes, number, now, jobs)
+}
+
+/// As [`round`], with what is known of the jobs from the rounds before.
+pub fn round_with(
+    outlooks: &mut Outlooks,
+    aim: Aim,
+    nodes: Nodes,
+    number: u64,
+    now: Timestamp,
+    jobs: &[&JobState],
+) -> ArbitrationRound {
     let living: Vec<&&JobState> = jobs.iter().filter(|state| state.ending().is_none()).collect();
-    let contending: Vec<Option<Contender>> = living.iter().map(|state| contender(state, now)).collect();
+    let contending: Vec<Option<Contender>> = living.iter().map(|state| outlooks.contender(state, now)).collect();
+    outlooks.keep(&living.iter().map(|state| state.registered.job).collect());
     let mut others = Sizes::default();
     let mut inputs = Vec::with_capacity(living.len());
     for (state, contender) in living.iter().zip(&contending) {
-        let occupied = occupies(state).filter(|_| contender.is_none());
+        let occupied = occupies(state, now).filter(|_| contender.is_none());
         occupied.into_iter().for_each(|cpus| others.add(cpus));
         inputs.push(RoundInput {
             job: state.registered.job,
@@ -44,7 +57,13 @@ pub fn round(aim: Aim, nodes: Nodes, number: u64, now: Timestamp, jobs: &[&JobSt
         changes.then_some(RoundGrant { job, cap, standing })
     };
     let grants = living.iter().filter_map(grant).collect();
-    ArbitrationRound { number, aim, nodes, inputs, grants }
+    ArbitrationRound { number, aim, nodes, since: None, inputs, over: vec![], grants }
+}
+
+/// When a job that is to start in the future has to be reckoned with, the first of those after `now`.
+pub fn next_to_begin<'a>(now: Timestamp, jobs: impl IntoIterator<Item = &'a JobState>) -> Option<Timestamp> {
+    let ahead = jobs.into_iter().filter(|state| state.ending().is_none()).map(counts_from).filter(|from| *from > now);
+    ahead.min()
 }
 
 impl ArbitrationRound {

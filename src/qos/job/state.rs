@@ -64,7 +64,7 @@ pub struct JobState {
     pub last_attempt: (u32, u32),
     /// Failed iterations since the last good one.
     pub failures_in_row: u32,
-    /// Runs that were reported, by their key. Shares its memory between the states before and after an event.
+    /// Runs that were reported, or asked for in a chain, by their key. Shares its memory between the states before and after an event.
     pub runs: RedBlackTreeMapSync<RunKey, ReportedRun>,
     /// Runs that were recorded although nobody had asked for them.
     pub surplus_runs: u32,
@@ -80,6 +80,9 @@ pub struct JobState {
     pub removed: bool,
     /// A Marathon job's execution, once it has begun.
     pub execution: Option<Execution>,
+    /// Of a chained job: the start of the task that has reported a counted iteration and waits for its answer. Between the events of one
+    /// transaction only.
+    pub answering: Option<Attempt>,
     /// What was measured of it.
     pub history: History,
 }
@@ -131,7 +134,7 @@ pub enum Work {
     None,
     /// A start was asked for and is not confirmed.
     Attempted(Attempt),
-    /// A run reported its start.
+    /// A run reported its start, or its task was told to begin it.
     Running(Run),
 }
 
@@ -154,20 +157,22 @@ pub struct Attempt {
     pub overdue_at: Option<Timestamp>,
 }
 
-/// A run that reported its start.
+/// A run that reported its start, or whose task was told to begin it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Run {
     /// The attempt that it confirms.
     pub attempt: Attempt,
     /// Its identity.
     pub key: RunKey,
-    /// When its start report came.
+    /// When its start report came, or its task was told.
     pub since: Timestamp,
     /// The framework is being asked about it.
     pub looking_up: bool,
+    /// It has reported its start. One that follows in the same task is told to begin, and says so itself afterwards.
+    pub announced: bool,
 }
 
-/// A run that has reported.
+/// A run that has reported, or whose task was told to begin it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReportedRun {
     /// Which iteration it ran.
@@ -269,12 +274,32 @@ impl JobState {
     /// When it has to be done. That of a long-running job counts from the start of its execution; before it, from the registration.
     pub fn deadline_at(&self) -> Timestamp {
         let Registered { deadline_at, declared, .. } = &self.registered;
-        self.execution.as_ref().map_or(*deadline_at, |execution| execution.started_at + declared.deadline)
+        let execution = self.execution.as_ref().filter(|_| self.is_long_running());
+        execution.map_or(*deadline_at, |execution| execution.started_at + declared.deadline)
+    }
+
+    /// A long-running job whose execution has begun. A repeated one has an execution, too, while its chain runs under an agent.
+    pub fn is_long_running(&self) -> bool {
+        self.registered.framework == Framework::Marathon && self.execution.is_some()
     }
 
     /// Whether its agent changes the job's CPU while it runs.
     pub fn resizes_in_place(&self) -> bool {
-        self.registered.framework == Framework::Marathon && self.registered.supervision.rescale == RescaleMode::InPlace
+        match self.registered.framework {
+            Framework::Marathon => self.registered.supervision.rescale == RescaleMode::InPlace,
+            Framework::Chronos => self.in_chain() && self.has_agent(),
+        }
+    }
+
+    /// A task of a chained job runs, or has just reported and waits for its answer: the next iteration may follow in it.
+    pub fn in_chain(&self) -> bool {
+        self.registered.chain && (self.answering.is_some() || matches!(self.work, Work::Running(_)))
+    }
+
+    /// An agent that changes CPU limits runs the job's container.
+    fn has_agent(&self) -> bool {
+        let segment = self.execution.as_ref().and_then(|execution| execution.segment.as_ref());
+        segment.is_some_and(|segment| segment.running)
     }
 
     /// The CPU that the latest decision would give the job, where the policy only recommends.

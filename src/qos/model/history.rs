@@ -31,6 +31,15 @@ pub struct Change {
     pub done: u32,
 }
 
+/// Since when the present iteration has had a CPU.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spell {
+    /// The CPU.
+    pub cpus: Cpus,
+    /// Since when.
+    pub since: Timestamp,
+}
+
 /// What a controller remembers from one decision to the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Controller {
@@ -56,6 +65,10 @@ pub struct History {
     pub iterations: Recent<Observation>,
     /// From the end of an iteration to the start of the next, without the planned pause.
     pub gaps: Recent<Span>,
+    /// The same within one task, where the next iteration follows without a deployment.
+    pub chain_gaps: Recent<Span>,
+    /// The CPUs that the iteration of a chained job that is under way has had, oldest first; empty between two iterations.
+    pub spells: Recent<Spell>,
     /// Of a long-running job: wall time of one CPU-second, by the limit that was in force.
     pub rates: Recent<Observation>,
     /// Of a long-running job: from a checkpoint's end to the next start.
@@ -68,6 +81,8 @@ pub struct History {
     run_cpus: Option<Cpus>,
     /// When the run that is under way was first asked for; none when it was asked for again.
     asked_at: Option<Timestamp>,
+    /// The run that is under way follows another in the same task.
+    continued: bool,
     /// The last measurement of the running segment.
     mark: Option<Mark>,
     /// When the last checkpoint was written, until the next start.
@@ -79,12 +94,15 @@ impl Default for History {
         History {
             iterations: Recent::of(OBSERVATIONS),
             gaps: Recent::of(FEW),
+            chain_gaps: Recent::of(FEW),
+            spells: Recent::of(FEW),
             rates: Recent::of(OBSERVATIONS),
             downtimes: Recent::of(FEW),
             changes: Recent::of(FEW),
             controller: None,
             run_cpus: None,
             asked_at: None,
+            continued: false,
             mark: None,
             down_since: None,
         }
@@ -102,6 +120,32 @@ impl History {
         self.run_cpus = cpus;
         // What a dropped start or a failed run cost is no deployment time.
         self.asked_at = first.then_some(at);
+        self.continued = false;
+        self.spells.clear();
+    }
+
+    /// The task of the iteration before runs the next one, with `cpus`; it was told so at `at`.
+    pub fn continued(&mut self, cpus: Option<Cpus>, at: Timestamp) {
+        self.run_cpus = cpus;
+        self.asked_at = None;
+        self.continued = true;
+        self.spell(cpus, at, true);
+    }
+
+    /// From `since` on the iteration that is under way has `cpus`; `first` when it has just begun.
+    pub fn spell(&mut self, cpus: Option<Cpus>, since: Timestamp, first: bool) {
+        if first {
+            self.spells.clear();
+        }
+        if let Some(cpus) = cpus {
+            self.spells.push(Spell { cpus, since });
+        }
+    }
+
+    /// Nothing is under way any more.
+    pub fn run_over(&mut self) {
+        self.spells.clear();
+        self.continued = false;
     }
 
     /// An iteration was counted that ran from `started_at` for `duration`. `before` is the end of the one before it, `pause` what was
@@ -114,15 +158,21 @@ impl History {
         pause: Span,
         cpus: Option<Cpus>,
     ) {
+        // What had several CPUs says nothing about either.
+        let resized = self.spells.len() > 1;
         if let Some(cpus) = self.run_cpus.take().or(cpus)
             && duration > Span::ZERO
+            && !resized
         {
             self.iterations.push(Observation { cpus, duration });
         }
         if let Some(asked_at) = self.asked_at.take() {
             let gap = before.map_or(started_at.since(asked_at), |before| started_at.since(before) - pause);
             self.gaps.push(gap.max(Span::ZERO));
+        } else if let Some(before) = before.filter(|_| self.continued) {
+            self.chain_gaps.push(started_at.since(before).max(Span::ZERO));
         }
+        self.run_over();
     }
 
     /// Another CPU is in force.

@@ -13,7 +13,7 @@ mod speed;
 
 pub use chance::{Left, chance, normal};
 pub use fit::{Covariance, Fitted, Prior, fit, hypotheses};
-pub use history::{Change, Controller, History, Observation};
+pub use history::{Change, Controller, History, Observation, Spell};
 pub use recent::Recent;
-pub use robust::{deviation, median, middle};
+pub use robust::{deviation, median, middle, undisturbed};
 pub use speed::Speed;

@@ -24,6 +24,11 @@ impl<T> Recent<T> {
         self.values.push(value);
     }
 
+    /// Forgets all.
+    pub fn clear(&mut self) {
+        self.values.clear();
+    }
+
     /// The values, oldest first.
     pub fn as_slice(&self) -> &[T] {
         &self.values

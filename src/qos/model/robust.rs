@@ -39,6 +39,14 @@ pub fn middle(measured: &[Span], prior: Span) -> Span {
     }
 }
 
+/// What `measured` lengths of time would be without the waits that some of them contain: their lower quartile,
+/// and no more than `prior`, as all of them may contain one.
+pub fn undisturbed(measured: &[Span], prior: Span) -> Span {
+    let mut sorted: Vec<Span> = measured.to_vec();
+    sorted.sort();
+    sorted.get(sorted.len() / 4).map_or(prior, |quartile| prior.min(*quartile))
+}
+
 /// The standard deviation of `residuals`, where a far one counts as a moderately far one, together with `prior`, which counts as
 /// much as `weight` residuals.
 pub fn deviation(residuals: &[f64], prior: f64, weight: f64) -> f64 {

@@ -32,6 +32,11 @@ fn job<'a>(declared: &'a Declared, history: &'a History, from: f64, remaining: u
         history,
         sleeping_time: Span::ZERO,
         deployment_time: Span::from_secs(45),
+        gaps: history.gaps.as_slice(),
+        gap: Span::from_secs(45),
+        ahead: Span::ZERO,
+        in_place: None,
+        spells: &[],
         resize_cost: Span::ZERO,
     }
 }

@@ -23,7 +23,7 @@ pub use proportional::Proportional;
 pub use step::Step;
 pub use view::{LongRunning, ModelValues, Repeated, RepeatedWish, Wish, against_bounds};
 
-use super::units::{Cpus, Span};
+use super::units::{Cpus, Span, Timestamp};
 
 /// What every policy answers. Pure: the same question gives the same answer, to the byte.
 pub trait Decide {
@@ -35,6 +35,19 @@ pub trait Decide {
 
     /// The most CPU that a job submitted with `submitted` ever gets.
     fn cpu_max(&self, submitted: Cpus) -> Cpus;
+
+    /// Whether a repeated job should get a new task with `to` CPU, where the present one can go on with `kept`. The deployment is in the
+    /// job's costs.
+    fn worth_a_new_task(&self, job: &Repeated<'_>, kept: Cpus, to: Cpus, upper: Timestamp) -> bool {
+        let finish = job.measured_finish(to);
+        // More must pay off; less must not make it late.
+        if to > kept { finish < job.measured_finish(kept) } else { finish <= upper }
+    }
+
+    /// Whether a repeated job whose CPU can be changed in place is decided about in the middle of an iteration, too.
+    fn decides_within_iterations(&self) -> bool {
+        false
+    }
 
     /// Whether a repeated job is decided about at its registration, before anything was measured.
     fn decides_at_registration(&self) -> bool {

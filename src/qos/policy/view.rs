@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::qos::chronos::{Bounds, bounds, classify, predict};
 use crate::qos::declared::Declared;
 use crate::qos::marathon;
-use crate::qos::model::{History, median, middle};
+use crate::qos::model::{History, Spell, median, middle};
 use crate::qos::performance::Performance;
 use crate::qos::units::{Cpus, Span, Timestamp};
 
@@ -35,7 +35,18 @@ pub struct Repeated<'a> {
     pub sleeping_time: Span,
     /// What a deployment is taken for until it was measured.
     pub deployment_time: Span,
-    /// Time that another CPU costs once, beyond what each iteration costs anyway. Between two separate iterations that is nothing.
+    /// Measured times between two iterations, without the planned pause: deployments, or how long a task takes from one to the next.
+    pub gaps: &'a [Span],
+    /// What such a time is taken for until it was measured.
+    pub gap: Span,
+    /// What comes once before the next iteration, whatever its CPU.
+    pub ahead: Span,
+    /// Up to this CPU a change costs nothing, as it is made in place; none where it cannot be.
+    pub in_place: Option<Cpus>,
+    /// The CPUs that an iteration which is under way has had, oldest first; empty between two iterations.
+    pub spells: &'a [Spell],
+    /// Time that another CPU costs once, beyond what each iteration costs anyway: what a new task takes where the present one could go on.
+    /// Between two separate iterations that is nothing.
     pub resize_cost: Span,
 }
 
@@ -52,13 +63,36 @@ impl Repeated<'_> {
 
     /// The published prediction with what was measured: the last iterations' own time, and the gaps between them.
     pub fn measured_prediction(&self) -> Timestamp {
-        // The last iterations, as long as each would take with the present CPU if more CPU made it faster in proportion.
+        let duration = self.measured_duration(self.from).unwrap_or(self.declared.duration);
+        self.with_gaps(duration) + self.ahead
+    }
+
+    /// The same with `cpus` from now on, and what a new task costs where they need one. By the declaration until something was measured.
+    pub fn measured_finish(&self, cpus: Cpus) -> Timestamp {
+        let declared = || {
+            let scaled = self.declared.duration.seconds() * self.submitted.as_f64() / cpus.as_f64().max(0.001);
+            Span::try_from_seconds(scaled).unwrap_or(self.declared.duration)
+        };
+        let duration = self.measured_duration(cpus).unwrap_or_else(declared);
+        self.with_gaps(duration) + self.ahead + self.cost(cpus)
+    }
+
+    /// What another CPU costs once.
+    pub fn cost(&self, cpus: Cpus) -> Span {
+        let for_nothing = cpus == self.from || self.in_place.is_some_and(|most| cpus <= most);
+        if for_nothing { Span::ZERO } else { self.resize_cost }
+    }
+
+    /// The last iterations, as long as each would take with `cpus` if more CPU made it faster in proportion.
+    fn measured_duration(&self, cpus: Cpus) -> Option<Span> {
         let recent = self.history.iterations.as_slice().iter().rev().take(LAST_ITERATIONS);
         let scaled: Vec<f64> =
-            recent.map(|one| one.duration.seconds() * one.cpus.as_f64() / self.from.as_f64().max(0.001)).collect();
-        let measured = Span::try_from_seconds(median(&scaled)).ok().filter(|middle| *middle > Span::ZERO);
-        let duration = measured.unwrap_or(self.declared.duration);
-        let gap = middle(self.history.gaps.as_slice(), self.deployment_time);
+            recent.map(|one| one.duration.seconds() * one.cpus.as_f64() / cpus.as_f64().max(0.001)).collect();
+        Span::try_from_seconds(median(&scaled)).ok().filter(|middle| *middle > Span::ZERO)
+    }
+
+    fn with_gaps(&self, duration: Span) -> Timestamp {
+        let gap = middle(self.gaps, self.gap);
         predict(self.at, self.remaining, duration, self.sleeping_time, gap)
     }
 

@@ -183,7 +183,8 @@ impl Run<'_> {
                 } else if (recorded.cpus - self.limit.as_f64()).abs() < 1e-9 {
                     recorded.wall_s / recorded.cpu_s
                 } else {
-                    recorded.wall_s / recorded.cpu_s * now / takes(recorded.cpus)
+                    // Another container than the one that was recorded, with a speed of its own.
+                    recorded.wall_s / recorded.cpu_s * now / takes(recorded.cpus) * self.scatter()
                 };
                 (rate, left)
             }
@@ -210,8 +211,8 @@ impl Run<'_> {
             limit: Some(self.limit),
             checkpoints: self.plan.facts.checkpoints,
             container: None,
-            last_told: None,
             task: None,
+            last_told: None,
         };
         self.submit(Command::SegmentStart(Box::new(facts)))
     }

@@ -184,6 +184,9 @@ impl World<'_> {
             finished_at: self.now,
             sent_at: Some(self.now),
             exit_code: 0,
+            // What a chain would gain is not computed: each iteration is deployed by itself.
+            ending: true,
+            free: None,
         };
         let ending = &mut self.jobs[job];
         ending.kept += ending.cpus.as_f64() * self.now.since(ending.placed_at).seconds();

@@ -57,6 +57,8 @@ impl World<'_> {
             finished_at: self.now,
             sent_at: Some(self.now),
             exit_code: 0,
+            ending: false,
+            free: None,
         };
         self.jobs[job].end_work(self.now);
         self.leave_node(job);

@@ -13,7 +13,8 @@ use std::future::Future;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use nix::sys::signal::{Signal, killpg};
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -27,7 +28,7 @@ use crate::aside::aside;
 use crate::cgroup::{Cgroups, CpuTime};
 use crate::config::Config;
 use crate::lease::{Lease, state};
-use crate::{clock, process};
+use crate::{clock, groups, process};
 
 /// What keeps the limit.
 #[derive(Debug)]
@@ -73,7 +74,9 @@ impl ProcessJob {
         let before = account::of_children();
         // Another run's keeper may still be ending that one: nothing of this run has the same name.
         let mark = traces::own_mark(name);
-        let group = Group::make(config.cgroup_parent.as_deref(), &traces::group_name(&mark), cores);
+        // The task's own group is where a process is made in any case.
+        let parent = config.cgroup_parent.as_deref().filter(|parent| *parent != groups::TASK);
+        let group = Group::make(parent, &traces::group_name(&mark), cores);
         let directories = group.as_ref().map(Group::directories).unwrap_or_default();
         let mut traces = Traces::of(mark, directories);
         // Before there is anything to keep.
@@ -201,8 +204,10 @@ impl ProcessJob {
         if let Limiter::Duty(duty) = &self.limiter {
             duty.release();
         }
-        // One that is gone needs no signal.
-        let _ = killpg(self.session, signal);
+        // One that is gone needs no signal; one that does not lead its session yet would not get this one.
+        if killpg(self.session, signal) == Err(Errno::ESRCH) && self.ended.borrow().is_none() {
+            let _ = kill(self.session, signal);
+        }
     }
 
     /// What was used between the last look and the end is seen in the account of what was collected: the job's first process, with

@@ -1,7 +1,8 @@
 //! Private Docker daemons as nodes, and the shared directory between them.
 
-use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use serde_json::Value;
 
@@ -16,9 +17,13 @@ pub struct Bench {
     pub base: PathBuf,
     pub criu: PathBuf,
     /// A process in whose mount namespace everything of this test runs.
-    holder: Option<std::process::Child>,
+    holder: Option<Child>,
+    /// Ends of daemons that are under way: each takes some seconds, which several can take at once.
+    ending: Ending,
     _remove: tempfile::TempDir,
 }
+
+type Ending = Arc<Mutex<Vec<Child>>>;
 
 /// How a node lets containers be restored.
 #[derive(Clone, Copy, PartialEq)]
@@ -31,13 +36,35 @@ pub enum Restores {
     Nothing,
 }
 
+impl Restores {
+    /// How the agent calls it.
+    pub fn said(self) -> &'static str {
+        match self {
+            Restores::Runtime => "restore=OCI runtime \"shell_trap\" ",
+            Restores::Engine => "restore=Engine API (experimental) ",
+            Restores::Nothing => "no checkpoints",
+        }
+    }
+}
+
 impl Bench {
     pub fn new() -> Self {
+        static CRIU: OnceLock<PathBuf> = OnceLock::new();
+        Self::with_criu(CRIU.get_or_init(|| criu(None)))
+    }
+
+    /// With a CRIU that dumps TCP sockets on the running kernel.
+    pub fn for_sockets() -> Self {
+        let kernel = shell_trap::checkpoint::criu::kernel();
+        let mut numbers = kernel.split(|c: char| !c.is_ascii_digit()).map(|text| text.parse::<u32>().unwrap());
+        let version = (numbers.next().unwrap(), numbers.next().unwrap());
+        if version < (6, 16) { Self::new() } else { Self::with_criu(&criu(Some("testing"))) }
+    }
+
+    fn with_criu(criu: &Path) -> Self {
         assert!(nix::unistd::geteuid().is_root(), "these tests start Docker daemons and need root");
         let remove = tempfile::Builder::new().prefix("shell_trap-").tempdir().unwrap();
         let base = remove.path().to_owned();
-        let criu = checked(Command::new("sh").arg(format!("{SUPPORT}/criu.sh")), "criu.sh");
-        let criu = PathBuf::from(String::from_utf8(criu.stdout).unwrap().trim());
         for directory in ["shared", "root/progress", "root/work"] {
             std::fs::create_dir_all(base.join(directory)).unwrap();
         }
@@ -45,11 +72,9 @@ impl Bench {
         let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
         std::fs::set_permissions(base.join("shared"), private).unwrap();
         let program = base.join("root/steps-program");
-        let source = format!("{SUPPORT}/steps.c");
-        checked(
-            Command::new("gcc").args(["-O1", "-static", "-o"]).arg(&program).arg(source),
-            "gcc -static (gcc, libc6-dev)",
-        );
+        std::fs::write(&program, workload()).unwrap();
+        let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(&program, executable).unwrap();
         for directory in ["root", "root/work"] {
             std::fs::write(base.join(directory).join("image-file"), "to be deleted").unwrap();
         }
@@ -57,7 +82,22 @@ impl Bench {
         // Whatever user the program is.
         let open = std::os::unix::fs::PermissionsExt::from_mode(0o777);
         std::fs::set_permissions(base.join("progress"), open).unwrap();
-        Bench { base, criu, holder: None, _remove: remove }
+        Bench { base, criu: criu.to_owned(), holder: None, ending: Ending::default(), _remove: remove }
+    }
+
+    /// What the workloads have done by now is enough: the step under way is their last.
+    pub fn enough(&self) {
+        std::fs::write(self.base.join("progress/enough"), "").unwrap();
+    }
+
+    /// What a workload says at its end when no step was lost, repeated or changed.
+    pub fn complete(&self) -> String {
+        format!("complete {}\n", self.progress().unwrap().0)
+    }
+
+    /// Workloads that are started from here on do all their steps.
+    pub fn not_enough(&self) {
+        std::fs::remove_file(self.base.join("progress/enough")).unwrap();
     }
 
     pub fn shared(&self) -> PathBuf {
@@ -104,7 +144,7 @@ impl Bench {
 
     /// Starts a node with these options of its daemon.
     pub fn node_with(&self, name: &str, options: Vec<String>) -> Node {
-        let node = Node { directory: self.base.join(name), options };
+        let node = Node { directory: self.base.join(name), options, ending: self.ending.clone() };
         self.start(&node);
         let tar = Command::new("sh")
             .args(["-c", "tar -C \"$1\" -c . | docker --host \"unix://$2\" import - \"$3\"", "sh"])
@@ -143,6 +183,7 @@ impl Bench {
 pub struct Node {
     pub directory: PathBuf,
     options: Vec<String>,
+    ending: Ending,
 }
 
 impl Node {
@@ -169,10 +210,21 @@ impl Node {
     pub fn inspect(&self, id: &str) -> Value {
         serde_json::from_str::<Value>(&self.docker(&["inspect", id])).unwrap()[0].clone()
     }
+
+    /// The first process of a container, by its number on the node.
+    pub fn process(&self, id: &str) -> i32 {
+        i32::try_from(self.inspect(id)["State"]["Pid"].as_i64().unwrap()).unwrap()
+    }
 }
 
 impl Drop for Node {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(self.directory.join("log")).unwrap_or_default();
+            let from = log.lines().count().saturating_sub(40);
+            let last: Vec<&str> = log.lines().skip(from).collect();
+            println!("--- log of the daemon of {} ---\n{}", self.directory.display(), last.join("\n"));
+        }
         // Containers first: their shims would outlive the daemon.
         let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             let ids = self.containers();
@@ -182,17 +234,57 @@ impl Drop for Node {
                 self.docker(&arguments);
             }
         }));
-        let _ = Command::new("sh").arg(format!("{SUPPORT}/node.sh")).arg("stop").arg(&self.directory).status();
+        let stop = Command::new("sh").arg(format!("{SUPPORT}/node.sh")).arg("stop").arg(&self.directory).spawn();
+        self.ending.lock().unwrap_or_else(PoisonError::into_inner).extend(stop);
     }
 }
 
 impl Drop for Bench {
     fn drop(&mut self) {
+        // Before the directories go. A node is dropped before the bench that it borrows nothing of, by the order in the tests.
+        for mut stop in self.ending.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            let _ = stop.wait();
+        }
         if let Some(mut holder) = self.holder.take() {
             let _ = holder.kill();
             let _ = holder.wait();
         }
     }
+}
+
+/// Where a CRIU is, of this suite of Debian or any that works.
+fn criu(suite: Option<&str>) -> PathBuf {
+    let mut command = Command::new("sh");
+    command.arg(format!("{SUPPORT}/criu.sh")).envs(suite.map(|suite| ("CRIU_SUITE", suite)));
+    PathBuf::from(String::from_utf8(checked(&mut command, "criu.sh").stdout).unwrap().trim())
+}
+
+/// The workload, compiled once for all tests.
+fn workload() -> &'static [u8] {
+    static PROGRAM: OnceLock<Vec<u8>> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let directory = tempfile::tempdir().unwrap();
+        let program = directory.path().join("steps");
+        let source = format!("{SUPPORT}/steps.c");
+        checked(
+            Command::new("gcc").args(["-O1", "-static", "-o"]).arg(&program).arg(source),
+            "gcc -static (gcc, libc6-dev)",
+        );
+        std::fs::read(program).unwrap()
+    })
+}
+
+/// The kernel lets root read and set the limits of another user's process: what CRIU needs for it, and what a privileged
+/// container is given.
+pub fn has_sys_resource() -> bool {
+    capabilities("self") & (1 << 24) != 0
+}
+
+/// The capabilities that a process has, by `/proc`.
+pub fn capabilities(process: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let set = status.lines().find_map(|line| line.strip_prefix("CapEff:")).unwrap().trim();
+    u64::from_str_radix(set, 16).unwrap()
 }
 
 /// Runs a helper; its failure is the test's.

@@ -82,11 +82,37 @@ impl<'a> Job<'a> {
 
     /// Starts a task on the node.
     pub fn start(&self, node: &Node, cpus: f64) -> Task {
+        self.spawn(self.command(node, cpus))
+    }
+
+    /// Starts a task by this command.
+    pub fn spawn(&self, mut command: Command) -> Task {
         let log = self.bench.base.join(format!("task-{}.log", uuid::Uuid::new_v4().simple()));
         let file = File::create(&log).unwrap();
-        let mut command = self.command(node, cpus);
         command.stdout(file.try_clone().unwrap()).stderr(file);
         Task { child: command.spawn().unwrap(), log }
+    }
+
+    /// The published call of the same job: seven arguments or more, and of the environment only what describes the node.
+    pub fn published(&self, node: &Node, cpus: f64, options: &str, command_line: &str) -> Command {
+        let mut command = self.command(node, cpus);
+        for name in ["SHELL_TRAP_UUID", "SHELL_TRAP_SPEC", "SHELL_TRAP_SUPERVISOR", "SHELL_TRAP_CHECKPOINT_DIR"] {
+            command.env_remove(name);
+        }
+        let url = |path: &str| format!("{}/{path}", self.supervisor.url());
+        command
+            .arg(self.hex())
+            .arg(self.bench.shared())
+            .arg(IMAGE)
+            .args([url("initMarathonApp"), url("endMarathonApp")]);
+        command.arg(options).arg(command_line);
+        command
+    }
+
+    /// Has the workload work for some steps from here on.
+    pub fn works(&self, steps: u64) -> u64 {
+        let before = self.bench.progress().map_or(0, |progress| progress.0);
+        eventually("some steps", || self.bench.progress().map(|p| p.0).filter(|done| *done > before + steps))
     }
 
     /// Waits until a start of the segment after `known` starts was reported.
@@ -96,6 +122,24 @@ impl<'a> Job<'a> {
             self.supervisor.samples("start").get(known).cloned()
         })
     }
+}
+
+/// The command on a node that has none of these programs: in a mount namespace of its own, in which they are no programs.
+pub fn without(programs: &str, command: &Command) -> Command {
+    let script = "for name in $1; do for directory in $(echo \"$PATH\" | tr : ' ') /usr/local/sbin /usr/sbin /sbin \
+        /usr/local/bin /usr/bin /bin; do \
+        if [ -e \"$directory/$name\" ]; then mount --bind /dev/null \"$directory/$name\" || exit 99; fi; done; done; \
+        shift; exec \"$@\"";
+    let mut hidden = Command::new("unshare");
+    hidden.args(["-m", "--propagation", "slave", "sh", "-c", script, "sh", programs]);
+    hidden.arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => hidden.env(name, value),
+            None => hidden.env_remove(name),
+        };
+    }
+    hidden
 }
 
 impl Task {

@@ -33,7 +33,11 @@ pub async fn watch(
     // The first run of an adopted job is started by Chronos itself.
     let first_of_adopted = state.registered.origin == Origin::Adopted && attempt.iteration == 1 && attempt.number == 1;
     let between_reads = if first_of_adopted { session.patience.settle_time } else { session.patience.judge_interval };
-    let patience = Patience { between_reads, for_report: state.registered.supervision.callback_window };
+    let supervision = &state.registered.supervision;
+    // A task that was told to go on and has ended cannot have anything more to report than that it began.
+    let told = matches!(&state.work, Work::Running(run) if !run.announced);
+    let longest = if told { supervision.chain_start } else { supervision.callback_window };
+    let patience = Patience { between_reads, for_report: supervision.callback_window.min(longest) };
     let mut reads: Vec<Observation> = Vec::new();
     let mut absence = Absence::default();
     loop {

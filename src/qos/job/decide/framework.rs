@@ -46,6 +46,9 @@ pub fn attempt_start(state: &JobState, facts: FrameworkFacts) -> Result<Ruling, 
     if state.work != Work::None {
         return Err(Rejection::Stale("a start is under way"));
     }
+    if state.resizing_to.is_some() {
+        return Err(Rejection::Stale("the next start is for another CPU, which comes first"));
+    }
     let iteration = state.next_iteration();
     let attempt = match state.last_attempt {
         (last, number) if last == iteration => number.saturating_add(1),
@@ -106,6 +109,13 @@ pub fn judged(
         return Err(Rejection::Stale("the start was decided otherwise"));
     }
     let looking_up = matches!(&state.work, Work::Running(run) if run.looking_up);
+    let verdict = match verdict {
+        // The task has ended well by the framework's count, and had not begun what it was told: no run has failed, and none is lost.
+        Verdict::Lost(LossReason::ReportLost | LossReason::Vanished) if matches!(&state.work, Work::Running(run) if !run.announced) => {
+            Verdict::Lost(LossReason::ChainBroken)
+        }
+        verdict => verdict,
+    };
     Ok(match verdict {
         Verdict::Active(activity) if looking_up => Ruling::done([LookedUp { iteration, activity }.into()]),
         Verdict::Unclear | Verdict::Active(_) => Ruling::nothing(),
@@ -129,8 +139,9 @@ fn lost(state: &JobState, iteration: u32, attempt: u32, reason: LossReason, fact
         error_count: facts.error_count,
     };
     let mut events: Vec<JobEvent> = vec![lost.into()];
-    let failures = state.failures_in_row.saturating_add(u32::from(reason != LossReason::Vanished));
-    if failures >= state.registered.supervision.max_failures && reason != LossReason::Vanished {
+    let failed = !matches!(reason, LossReason::Vanished | LossReason::ChainBroken);
+    let failures = state.failures_in_row.saturating_add(u32::from(failed));
+    if failures >= state.registered.supervision.max_failures && failed {
         let reason = format!("{failures} failed iterations in a row; the last: {}", reason.describe());
         events.push(Failed { reason }.into());
     }

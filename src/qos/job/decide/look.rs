@@ -1,4 +1,5 @@
-//! A look at a long-running job, once a monitoring period: what it has used, how it does, what it should have.
+//! A look at a long-running job, or at a chained one under an agent, once a monitoring period: what it has used, how it does, what it should
+//! have.
 
 use super::telemetry::{Telemetry, telemetry};
 use crate::events::job::{JobEvent, RescaleApplied, RescaleFailed, TelemetryLost};
@@ -6,6 +7,7 @@ use crate::qos::job::FOLD_VERSION;
 use crate::qos::job::acting::Acting;
 use crate::qos::job::command::{LookFacts, Rejection, Ruling};
 use crate::qos::job::execution::{Execution, Segment};
+use crate::qos::job::prediction::decide_cpus_with;
 use crate::qos::job::progress::decide_progress;
 use crate::qos::job::state::{Flag, JobState, Recorded};
 use crate::qos::units::{Cpus, Timestamp};
@@ -15,7 +17,10 @@ const SILENT_PERIODS: i64 = 3;
 
 pub fn look(state: &JobState, facts: LookFacts, now: Timestamp) -> Result<Ruling, Rejection> {
     let period = state.registered.supervision.monitoring_period;
-    let Some(execution) = state.execution.as_ref().filter(|_| state.ending().is_none()) else {
+    let long_running = state.is_long_running();
+    // A chained job is looked at while it can be resized in place.
+    let to_look_at = state.ending().is_none() && (long_running || state.resizes_in_place());
+    let Some(execution) = state.execution.as_ref().filter(|_| to_look_at) else {
         return Ok(Ruling::nothing());
     };
     if now < execution.looked_at + period {
@@ -36,10 +41,16 @@ pub fn look(state: &JobState, facts: LookFacts, now: Timestamp) -> Result<Ruling
     // The sample is the next event of the stream, its decision the one after.
     let mut after = state.clone();
     after.apply(&Recorded { version: state.version + 1, at: now, event: sample.clone().into() });
-    if let Some(decided) = decide_progress(&after, &sample, facts.free, FOLD_VERSION)? {
-        let rescaled =
-            Acting::of(&decided.policy).and_then(|act| act.rescale(decided.from, decided.to, after.version + 1));
-        events.push(decided.into());
+    let decided = if long_running {
+        let decided = decide_progress(&after, &sample, facts.free, FOLD_VERSION)?;
+        decided.map(|decided| (decided.from, decided.to, JobEvent::from(decided)))
+    } else {
+        let decided = decide_cpus_with(&after, now, facts.free)?;
+        decided.map(|decided| (decided.from, decided.to, JobEvent::from(decided)))
+    };
+    if let Some((from, to, decided)) = decided {
+        let rescaled = Acting::of(&after.policy).and_then(|act| act.rescale(from, to, after.version + 1));
+        events.push(decided);
         events.extend(rescaled);
     }
     Ok(Ruling::done(events))

@@ -11,6 +11,10 @@ pub fn start(state: &JobState, facts: ExecutionFacts, now: Timestamp) -> Result<
     if let Some(answer) = not_now(state)? {
         return Ok(answer);
     }
+    if state.registered.framework == Framework::Chronos {
+        // The iterations report for themselves; of the agent only its segments count.
+        return Ok(Ruling { events: vec![], reply: Reply::exit() });
+    }
     // A clock that was never set tells of 1970; no job begins before its registration.
     let started_at = here(facts.started_at, facts.sent_at, now).max(state.registered_at.min(now));
     let announced = state.execution.as_ref().and_then(|execution| execution.announced.as_ref());
@@ -39,6 +43,9 @@ pub fn end(
     if let Some(answer) = not_now(state)? {
         return Ok(answer);
     }
+    if state.registered.framework == Framework::Chronos {
+        return Ok(Ruling { events: vec![], reply: Reply::exit() });
+    }
     let Some(execution) = &state.execution else {
         return Err(Rejection::TooLate("the job has not reported a start (POST /initMarathonApp)".into()));
     };
@@ -54,10 +61,12 @@ pub fn end(
     Ok(Ruling { events, reply: Reply::exit() })
 }
 
-/// The answer to a report of a job that is over.
+/// The answer to an agent of a job that is over. Jobs that no agent runs have none.
 pub fn not_now(state: &JobState) -> Result<Option<Ruling>, Rejection> {
     match state.registered.framework {
         Framework::Marathon => {}
+        // Its task runs under an agent.
+        Framework::Chronos if state.registered.chain => {}
         actual => {
             let (actual, expected) = (actual.as_str(), Framework::Marathon.as_str());
             return Err(Rejection::WrongFramework { actual, expected });

@@ -36,6 +36,11 @@ pub fn decide(state: Option<&JobState>, command: Command, now: Timestamp) -> Res
             _ => Err(Rejection::Unknown),
         };
     };
+    let ruling = rule(state, command, now)?;
+    grant::before_the_next_start(state, ruling, now)
+}
+
+fn rule(state: &JobState, command: Command, now: Timestamp) -> Result<Ruling, Rejection> {
     match command {
         Command::Register(_) => Err(Rejection::AlreadyRegistered),
         Command::Withdraw { reason, never_submitted } => ending::withdraw(state, reason, never_submitted),

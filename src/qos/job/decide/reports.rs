@@ -1,12 +1,15 @@
 //! What a Chronos job's container reports.
 
-use crate::events::job::{Completed, Failed, IterationFinished, IterationStarted, JobEvent, Origin, Outcome};
+use crate::events::job::{
+    ChainNext, Completed, Failed, IterationFinished, IterationStarted, JobEvent, Origin, Outcome, RunKey,
+};
 use crate::qos::ids::Framework;
 use crate::qos::job::acting::Acting;
+use crate::qos::job::chain;
 use crate::qos::job::command::{FinishFacts, Rejection, Reply, Ruling, StartFacts};
-use crate::qos::job::prediction::decide_cpus;
+use crate::qos::job::prediction::decide_cpus_with;
 use crate::qos::job::state::{JobState, Recorded, Work};
-use crate::qos::units::{Span, Timestamp};
+use crate::qos::units::{Cpus, Span, Timestamp};
 
 /// Runs of one job that are recorded although nobody had asked for them. Whoever can report for the job can invent run ids.
 pub const MOST_SURPLUS_RUNS: u32 = 100;
@@ -17,12 +20,17 @@ pub fn start(state: &JobState, facts: StartFacts, now: Timestamp) -> Result<Ruli
     if state.ending().is_some() {
         return Ok(Ruling { events: vec![], reply: Reply::ignored(state.state_name()) });
     }
-    if state.runs.contains_key(&facts.key) {
-        return Ok(Ruling { events: vec![], reply: Reply::duplicate() });
-    }
-    let Work::Attempted(attempt) = &state.work else {
+    let attempt = match &state.work {
+        // The task of the iteration before was told to run this one.
+        Work::Running(run) if run.key == facts.key && !run.announced => &run.attempt,
+        _ if state.runs.contains_key(&facts.key) => {
+            return Ok(Ruling { events: vec![], reply: Reply::duplicate() });
+        }
+        Work::Attempted(attempt) if may_be_first(&facts.key) => attempt,
         // A run that nobody asked for; its end is recorded as surplus.
-        return Ok(Ruling { events: vec![], reply: Reply::exit() });
+        Work::None | Work::Attempted(_) | Work::Running(_) => {
+            return Ok(Ruling { events: vec![], reply: Reply::exit() });
+        }
     };
     let started = IterationStarted {
         iteration: attempt.iteration,
@@ -52,15 +60,22 @@ pub fn finish(state: &JobState, facts: FinishFacts, now: Timestamp) -> Result<Ru
     if outcome == Outcome::Surplus && state.surplus_runs >= MOST_SURPLUS_RUNS {
         return Err(Rejection::SurplusNotRecorded);
     }
+    let (free, ending) = (facts.free, facts.ending);
     let finished = corrected(state, facts, now, iteration, outcome);
-    let mut events: Vec<JobEvent> = Vec::with_capacity(3);
-    match outcome {
-        Outcome::Surplus => {}
-        Outcome::Failed => events.extend(after_failure(state, &finished)),
-        Outcome::Counted => after_success(state, &finished, now, &mut events)?,
-    }
-    events.insert(0, finished.into());
-    Ok(Ruling { events, reply: Reply::exit() })
+    let mut events: Vec<JobEvent> = vec![finished.clone().into()];
+    let next = match outcome {
+        Outcome::Surplus => ChainNext::Exit,
+        Outcome::Failed => {
+            events.extend(after_failure(state, &finished));
+            ChainNext::Exit
+        }
+        Outcome::Counted => after_success(state, &finished, Task { free, ending }, now, &mut events)?,
+    };
+    let reply = match next {
+        ChainNext::Continue => Reply::go_on(),
+        ChainNext::Exit => Reply::exit(),
+    };
+    Ok(Ruling { events, reply })
 }
 
 fn chronos_only(state: &JobState) -> Result<(), Rejection> {
@@ -77,11 +92,16 @@ fn iteration_of(state: &JobState, facts: &FinishFacts) -> (u32, bool) {
     }
     match (&state.work, state.registered.origin) {
         // The start report was lost; nothing else was asked for.
-        (Work::Attempted(attempt), _) => (attempt.iteration, true),
+        (Work::Attempted(attempt), _) if may_be_first(&facts.key) => (attempt.iteration, true),
         // The schedule of an adopted job ticks beside us: its runs are what the user asked for.
         (_, Origin::Adopted) => (state.next_iteration(), true),
-        (Work::None | Work::Running(_), Origin::Native) => (state.next_iteration(), false),
+        (Work::None | Work::Attempted(_) | Work::Running(_), Origin::Native) => (state.next_iteration(), false),
     }
+}
+
+/// A task that was just started is at the beginning of its chain. A later link belongs to a task that the framework has lost sight of.
+fn may_be_first(key: &RunKey) -> bool {
+    !matches!(key, RunKey::Run { index: 1.., .. })
 }
 
 /// The report in the supervisor's clock.
@@ -138,26 +158,43 @@ fn after_failure(state: &JobState, finished: &IterationFinished) -> Option<JobEv
     })
 }
 
+/// What is known of the task that has reported.
+struct Task {
+    /// CPU of its node that nobody has reserved.
+    free: Option<Cpus>,
+    /// It ends, whatever it is answered.
+    ending: bool,
+}
+
+/// What the task does next is a part of what is recorded.
 fn after_success(
     state: &JobState,
     finished: &IterationFinished,
+    task: Task,
     now: Timestamp,
     events: &mut Vec<JobEvent>,
-) -> Result<(), Rejection> {
+) -> Result<ChainNext, Rejection> {
     let remaining = state.remaining().saturating_sub(1);
     if remaining == 0 {
         let margin = state.registered.deadline_at.since(finished.finished_at);
         let on_time = margin >= Span::ZERO;
         events.push(Completed { finished_at: finished.finished_at, on_time, margin }.into());
-        return Ok(());
+        return Ok(ChainNext::Exit);
     }
     // The finished iteration is the next event of the stream, its decision the one after.
     let mut after = state.clone();
     after.apply(&Recorded { version: state.version + 1, at: now, event: finished.clone().into() });
-    let Some(decided) = decide_cpus(&after, finished.finished_at)? else { return Ok(()) };
-    let rescaled = Acting::of(&decided.policy)
-        .and_then(|act| act.rescale(after.resizing_to.unwrap_or(decided.from), decided.to, after.version + 1));
-    events.push(decided.into());
-    events.extend(rescaled);
-    Ok(())
+    let decided = decide_cpus_with(&after, finished.finished_at, task.free)?;
+    let answer = chain::answer(&after, &finished.key, decided.as_ref(), task.ending);
+    let next = answer.as_ref().map_or(ChainNext::Exit, |answer| answer.next);
+    if let Some(decided) = decided {
+        // A new task has what is reserved, and not what an agent has made of it.
+        let reserved = after.cpus.filter(|_| next == ChainNext::Exit);
+        let present = after.resizing_to.or(reserved).unwrap_or(decided.from);
+        let rescaled = Acting::of(&decided.policy).and_then(|act| act.rescale(present, decided.to, after.version + 1));
+        events.push(decided.into());
+        events.extend(rescaled);
+    }
+    events.extend(answer.map(JobEvent::from));
+    Ok(next)
 }

@@ -1,6 +1,8 @@
 //! Given a history, when something happens, then these events follow.
 
+mod chain;
 mod deadline;
+mod grants;
 mod limits;
 mod marathon;
 mod marathon_defects;
@@ -33,6 +35,7 @@ fn defaults() -> Defaults {
         overdue_factor_milli: 3000,
         monitoring_period: Span::from_secs(120),
         rescale: RescaleMode::Restart,
+        chain_start: Span::from_secs(60),
     }
 }
 
@@ -105,8 +108,11 @@ impl Job {
         self.state.as_ref().unwrap()
     }
 
-    /// Attempts a start and reports it.
+    /// Attempts a start and reports it, after the CPU that is decided on has been set.
     fn start(&mut self, seconds: i64, run: &str) {
+        if let Some(cpus) = self.state().resizing_to {
+            self.run(seconds, Command::CpusApplied(cpus)).unwrap();
+        }
         let facts = FrameworkFacts { cpus: self.state().cpus.unwrap(), ..idle(0, 0) };
         self.run(seconds, Command::AttemptStart(facts)).unwrap();
         self.run(seconds, Command::ReportStart(start(seconds, run))).unwrap();
@@ -133,5 +139,7 @@ fn finish(from: i64, to: i64, run: &str, exit_code: i32) -> FinishFacts {
         finished_at: at(to),
         sent_at: Some(at(to)),
         exit_code,
+        ending: false,
+        free: None,
     }
 }

@@ -5,8 +5,12 @@ use crate::events::job::*;
 use crate::qos::chronos::Bounds;
 use crate::qos::job::command::{LookFacts, SampleFacts};
 use crate::qos::job::judge::Verdict;
-use crate::qos::job::{Effect, EffectKey, report_due};
+use crate::qos::job::{Effect, EffectKey, Work, report_due};
 use crate::qos::performance::Performance;
+
+fn chained() -> Registered {
+    Registered { chain: true, ..native() }
+}
 
 fn instant() -> impl Strategy<Value = Timestamp> {
     prop_oneof![any::<i64>().prop_map(Timestamp::from_micros), (0i64..5000).prop_map(at)]
@@ -17,7 +21,8 @@ fn span() -> impl Strategy<Value = Span> {
 }
 
 fn run_key() -> impl Strategy<Value = RunKey> {
-    prop_oneof![(0u8..4).prop_map(|n| key(&format!("ct:{n}"))), instant().prop_map(RunKey::StartedAt)]
+    let link = |(n, index)| RunKey::Run { run: format!("ct:{n}"), index };
+    prop_oneof![(0u8..4, 0u32..3).prop_map(link), instant().prop_map(RunKey::StartedAt)]
 }
 
 fn cpus() -> impl Strategy<Value = Cpus> {
@@ -30,7 +35,7 @@ fn any_event() -> impl Strategy<Value = JobEvent> {
     let reason = prop_oneof![Just(LossReason::RunFailed), Just(LossReason::ReportLost), Just(LossReason::Vanished)];
     let number = prop_oneof![any::<u32>(), 0u32..5];
     prop_oneof![
-        prop_oneof![Just(native()), Just(adopted())].prop_map(JobEvent::Registered),
+        prop_oneof![Just(native()), Just(adopted()), Just(chained())].prop_map(JobEvent::Registered),
         (cpus(), any::<u64>(), any::<u64>()).prop_map(|(cpus, success_count, error_count)| SeenInFramework {
             cpus,
             success_count,
@@ -91,9 +96,18 @@ fn any_event() -> impl Strategy<Value = JobEvent> {
             allowed
         }
         .into()),
+        (number.clone(), any::<bool>(), 0u32..3).prop_map(|(iteration, on, index)| ChainAnswered {
+            iteration,
+            run: "ct:1".into(),
+            index,
+            next: if on { ChainNext::Continue } else { ChainNext::Exit },
+            decision: None,
+            reason: String::new()
+        }
+        .into()),
         (number.clone()).prop_map(|iteration| LookedUp { iteration, activity: Activity::Queued }.into()),
         (instant(), cpus(), cpus()).prop_map(|(at, from, to)| Decided {
-            inputs: DecisionInputs { event: 0, at, remaining: 0 },
+            inputs: DecisionInputs { event: 0, at, remaining: 0, ceiling: None },
             policy: PolicySettings::default(),
             fold: 1,
             prediction: at,
@@ -185,10 +199,12 @@ fn any_command() -> impl Strategy<Value = Command> {
     prop_oneof![
         2 => facts().prop_map(Command::Seen),
         6 => facts().prop_map(Command::AttemptStart),
-        4 => (0u8..8).prop_map(|n| Command::ReportStart(start(0, &format!("ct:{n}")))),
-        6 => (0u8..8, 0i32..2, 0i64..2000).prop_map(|(n, exit, to)| {
-            Command::ReportFinish(finish(0, to, &format!("ct:{n}"), exit))
+        4 => run_key().prop_map(|key| Command::ReportStart(StartFacts { key, ..start(0, "") })),
+        6 => (run_key(), 0i32..2, 0i64..2000).prop_map(|(key, exit, to)| {
+            Command::ReportFinish(FinishFacts { key, free: Some(Cpus::from_milli(500)), ..finish(0, to, "", exit) })
         }),
+        2 => (1u64..4).prop_map(|n| Command::SegmentStart(Box::new(super::marathon::segment_facts(n, 0, 0)))),
+        1 => (100u32..2000).prop_map(|milli| Command::LimitInForce { segment: None, cpus: Cpus::from_milli(milli) }),
         3 => (1u32..5, 1u32..4, verdict, facts()).prop_map(|(iteration, attempt, verdict, facts)| {
             Command::Judged { iteration, attempt, verdict, facts }
         }),
@@ -235,19 +251,25 @@ proptest! {
     #[test]
     fn whatever_happens_a_job_keeps_its_promises(
         commands in prop::collection::vec((0i64..40, any_command()), 0..80),
-        native_job in any::<bool>(),
+        which in 0u8..3,
     ) {
-        let mut job = Job::registered(if native_job { native() } else { adopted() });
+        let mut job = Job::registered([native(), adopted(), chained()][usize::from(which)].clone());
         let mut now = 0;
         let mut pending = std::collections::BTreeMap::from([(EffectKey::Await, Effect::AwaitJob)]);
         for (wait, command) in commands {
             now += wait;
             let before = job.state().clone();
-            let Ok((kinds, _)) = job.run(now, command) else { continue };
+            let Ok((kinds, reply)) = job.run(now, command) else { continue };
             let state = job.state();
             prop_assert!(state.done <= state.registered.iterations);
             prop_assert!(state.done >= before.done && state.done - before.done <= 1);
             prop_assert!(before.ending().is_none() || kinds.iter().all(|kind| *kind == "Removed"), "{kinds:?} after the end");
+            // Who was told to go on is waited for, and nobody else is asked to begin the same.
+            let goes_on = reply == Reply::go_on();
+            let waits = matches!(&state.work, Work::Running(run) if !run.announced && run.attempt.iteration == state.done + 1);
+            prop_assert!(state.answering.is_none() && (!goes_on || waits), "{state:?}");
+            let starts = |change: &EffectChange| matches!(change, EffectChange::Add(Effect::StartIteration { .. }));
+            prop_assert!(!(goes_on && job.effects.iter().any(starts)));
             for change in &job.effects {
                 match change {
                     EffectChange::Add(effect) => { pending.insert(effect.key(), effect.clone()); }

@@ -1,7 +1,9 @@
 //! When a job ends with how much CPU, and how sure that is. What an arbitration over several jobs asks, too.
 
 use super::Predictive;
-use crate::qos::model::{Fitted, Left, Observation, Prior, chance, deviation, fit, hypotheses, middle, normal};
+use crate::qos::model::{
+    Fitted, Left, Observation, Prior, Spell, chance, deviation, fit, hypotheses, middle, normal, undisturbed,
+};
 use crate::qos::policy::view::{LongRunning, Repeated};
 use crate::qos::units::{Cpus, Span, Timestamp};
 
@@ -45,12 +47,17 @@ pub struct IterationForecast {
     pub fitted: Fitted,
     /// Between two iterations, without the planned pause.
     pub gap: Span,
+    /// The same, without the waits for a node that some of them contain.
+    undisturbed: Span,
     gap_spread: f64,
     pause: Span,
     at: Timestamp,
     remaining: u32,
     from: Cpus,
     resize_cost: Span,
+    in_place: Option<Cpus>,
+    /// What is left of the iteration that is under way, as a share of one; it is one of those that remain.
+    part: Option<f64>,
     stragglers: f64,
     hypotheses: Vec<(f64, Fitted)>,
 }
@@ -65,23 +72,27 @@ impl IterationForecast {
             spread: f64::from(policy.spread) / 1e6,
             deviations: Prior::DECLARED,
         };
-        let gaps = job.history.gaps.as_slice();
-        let gap = middle(gaps, job.deployment_time);
+        let gaps = job.gaps;
+        let gap = middle(gaps, job.gap);
         let whole = gap.seconds().max(1e-6);
         let residuals: Vec<f64> = gaps.iter().map(|one| one.seconds() / whole - 1.0).collect();
         let stragglers = f64::from(policy.stragglers) / 1e6;
         let observed: Vec<Observation> =
             job.history.iterations.as_slice().iter().map(|one| really_had(policy, *one)).collect();
         let hypotheses = hypotheses(&observed, &prior, stragglers);
+        let fitted = likeliest(&hypotheses).unwrap_or_else(|| fit(&[], &prior));
         IterationForecast {
-            fitted: likeliest(&hypotheses).unwrap_or_else(|| fit(&[], &prior)),
+            part: part_left(&fitted, job),
+            fitted,
             gap,
+            undisturbed: undisturbed(gaps, job.gap),
             gap_spread: deviation(&residuals, GAP_SPREAD.0, GAP_SPREAD.1),
             pause: job.sleeping_time,
-            at: job.at,
+            at: job.at + job.ahead,
             remaining: job.remaining,
             from: job.from,
             resize_cost: job.resize_cost,
+            in_place: job.in_place,
             stragglers,
             hypotheses,
         }
@@ -93,7 +104,19 @@ impl IterationForecast {
         let (one, elapsed) = (self.iteration(cpus), now.since(since));
         // One that takes longer than it should takes some time more.
         let still = (one - elapsed).max(Span::from_micros(one.micros() / 30));
-        IterationForecast { at: now + still, remaining: self.remaining.saturating_sub(1), ..self }
+        IterationForecast { at: now + still, remaining: self.remaining.saturating_sub(1), part: None, ..self }
+    }
+
+    /// The same job after another iteration with `cpus`.
+    pub fn after_one_more(self, cpus: Cpus) -> Self {
+        let at = self.at + self.iteration(cpus) + self.pause + self.gap;
+        IterationForecast { at, remaining: self.remaining.saturating_sub(1), ..self }
+    }
+
+    /// The same job where it has to wait for no node. The waits that were measured are what others have left it before, and not a
+    /// property of it.
+    pub fn without_waits(self) -> Self {
+        IterationForecast { gap: self.gap.min(self.undisturbed), ..self }
     }
 
     /// The same job when each iteration waits for a node, for this share of an iteration on one CPU.
@@ -112,6 +135,12 @@ impl IterationForecast {
         self.remaining
     }
 
+    /// What another CPU costs once: nothing where it is changed in place.
+    fn cost(&self, cpus: Cpus) -> Span {
+        let for_nothing = cpus == self.from || self.in_place.is_some_and(|most| cpus <= most);
+        if for_nothing { Span::ZERO } else { self.resize_cost }
+    }
+
     /// What one iteration takes with `cpus`.
     pub fn iteration(&self, cpus: Cpus) -> Span {
         span(self.fitted.speed.seconds(cpus.as_f64()))
@@ -120,14 +149,19 @@ impl IterationForecast {
 
 impl Forecast for IterationForecast {
     fn left(&self, cpus: Cpus) -> Span {
-        let cost = if cpus == self.from { Span::ZERO } else { self.resize_cost };
-        cost + (self.iteration(cpus) + self.pause + self.gap) * i64::from(self.remaining)
+        let one = self.iteration(cpus);
+        let whole = |count: u32| (one + self.pause + self.gap) * i64::from(count);
+        self.cost(cpus)
+            + match self.part {
+                None => whole(self.remaining),
+                Some(part) => span(one.seconds() * part) + whole(self.remaining.saturating_sub(1)),
+            }
     }
 
     fn chance(&self, cpus: Cpus, by: Timestamp) -> f64 {
-        let cost = if cpus == self.from { Span::ZERO } else { self.resize_cost };
+        let cost = self.cost(cpus);
         let left = Left {
-            iterations: f64::from(self.remaining),
+            iterations: self.part.map_or(f64::from(self.remaining), |part| f64::from(self.remaining) - 1.0 + part),
             between: (self.gap + self.pause).seconds(),
             between_deviation: self.gap_spread * self.gap.seconds(),
             stragglers: self.stragglers,
@@ -222,6 +256,24 @@ impl Forecast for RateForecast {
 fn really_had(policy: &Predictive, one: Observation) -> Observation {
     let most = if policy.soft { policy.cpu_max.max(one.cpus) } else { one.cpus };
     Observation { cpus: Cpus::from_milli(one.cpus.milli().midpoint(most.milli())), ..one }
+}
+
+/// A straggler is expected to take so many times as long as another iteration; one that takes longer still is taken for nearly done.
+const STRAGGLER: f64 = 1.4;
+
+/// The least that is left of an iteration that has not reported its end: of one in time, and of a straggler.
+const LEAST_LEFT: (f64, f64) = (0.03, 0.25);
+
+/// What is left of the iteration that is under way, by the time that it has had with each CPU; none between two iterations.
+fn part_left(fitted: &Fitted, job: &Repeated<'_>) -> Option<f64> {
+    let ends = job.spells.iter().skip(1).map(|next| next.since).chain([job.at]);
+    let of_one = |spell: &Spell, end: Timestamp| {
+        end.since(spell.since).max(Span::ZERO).seconds() / fitted.speed.seconds(spell.cpus.as_f64()).max(1e-3)
+    };
+    let done: f64 = job.spells.iter().zip(ends).map(|(spell, end)| of_one(spell, end)).sum();
+    let in_time = done < 1.0 + 2.0 * fitted.spread;
+    let left = if in_time { (1.0 - done).max(LEAST_LEFT.0) } else { (STRAGGLER - done).max(LEAST_LEFT.1) };
+    (!job.spells.is_empty()).then_some(left)
 }
 
 fn likeliest(hypotheses: &[(f64, Fitted)]) -> Option<Fitted> {

@@ -7,6 +7,7 @@
 mod choice;
 mod forecast;
 mod iterations;
+mod new_task;
 mod rate;
 
 use serde::{Deserialize, Serialize};
@@ -15,7 +16,7 @@ pub use forecast::{Forecast, IterationForecast, RateForecast};
 
 use super::Decide;
 use super::view::{LongRunning, Repeated, RepeatedWish, Wish};
-use crate::qos::units::{Cpus, Span};
+use crate::qos::units::{Cpus, Span, Timestamp};
 
 /// Its parameters. Shares in millionths, factors in thousandths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,6 +88,14 @@ impl Decide for Predictive {
 
     fn cpu_max(&self, _submitted: Cpus) -> Cpus {
         self.cpu_max
+    }
+
+    fn worth_a_new_task(&self, job: &Repeated<'_>, kept: Cpus, to: Cpus, _upper: Timestamp) -> bool {
+        new_task::worth_it(self, job, kept, to)
+    }
+
+    fn decides_within_iterations(&self) -> bool {
+        true
     }
 
     fn decides_at_registration(&self) -> bool {

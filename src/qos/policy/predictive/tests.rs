@@ -68,6 +68,11 @@ impl Job {
             history: &self.history,
             sleeping_time: Span::ZERO,
             deployment_time: Span::from_secs(45),
+            gaps: self.history.gaps.as_slice(),
+            gap: Span::from_secs(45),
+            ahead: Span::ZERO,
+            in_place: None,
+            spells: &[],
             resize_cost: Span::ZERO,
         }
     }
