@@ -68,9 +68,7 @@ pub fn serve(gate: Gate, limits: Limits, tls: &TlsSettings) -> SocketAddr {
             .app_data(query_config())
             .wrap(from_fn(problem::complete))
             .wrap(from_fn(observe))
-            .service(
-                web::resource("/").route(web::get().to(|request: HttpRequest| async move { page::root(&request) })),
-            )
+            .service(web::resource("/").route(web::get().to(async |request: HttpRequest| page::root(&request))))
             .service(web::resource("/initTask").route(web::post().to(register)))
             .service(web::resource("/startTask").route(web::post().to(start)))
             .service(web::resource("/updateTask").route(web::post().to(update)))
