@@ -152,8 +152,8 @@ impl Browser {
         // A page that is drawn anew may move what is clicked: it is looked for again.
         let place = format!(
             "(() => {{ const e = {element}; if (!e) return null; e.scrollIntoView({{block: 'center', behavior: 'instant'}}); \
-             const r = e.getBoundingClientRect(), x = r.x + r.width / 2, y = r.y + r.height / 2; \
-             const top = document.elementFromPoint(x, y); return top && (e.contains(top) || top.contains(e)) ? {{x, y}} : null; }})()"
+             const r = e.getClientRects()[0], x = r.x + r.width / 2, y = r.y + r.height / 2; \
+             const top = document.elementFromPoint(x, y); return e.contains(top) ? {{x, y}} : null; }})()"
         );
         self.until(&format!("{place} !== null")).await;
         let at = self.value(&place).await;
