@@ -44,7 +44,7 @@ pub fn rewrite(file: &ChronosJobFile, callback: &Callback<'_>) -> Result<Value, 
     let mut job = file.job.clone();
     let wrapped = wrapper.build()?;
     let (command, agent) = if file.qos.in_place {
-        (under_agent::command(&wrapped, callback.executor)?, under_agent::environment(wrapped, callback)?)
+        (under_agent::command(&wrapped, callback.executor)?, under_agent::environment(&wrapped, callback)?)
     } else {
         (wrapped, Vec::new())
     };

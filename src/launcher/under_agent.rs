@@ -1,10 +1,8 @@
 //! A chained Chronos job whose tasks run under `shell_trap`, which changes their CPU limit while they run.
 
-use std::collections::BTreeMap;
-
-use super::marathon::spec::{Program, Spec, variable};
+use super::marathon::spec::variable;
 use super::rewrite::Callback;
-use super::wrapper::WrapError;
+use super::wrapper::{LONGEST_ARGUMENT, WrapError};
 
 /// What is set for the agent.
 pub const VARIABLES: [&str; 5] =
@@ -31,28 +29,18 @@ pub fn command(wrapped: &str, executor: &str) -> Result<String, WrapError> {
 ///
 /// # Errors
 /// When the command is too long for a variable.
-pub fn environment(wrapped: String, callback: &Callback<'_>) -> Result<Vec<(&'static str, String)>, WrapError> {
-    let spec = Spec {
-        version: 1,
-        image: None,
-        program: Some(Program::Shell(wrapped)),
-        user: None,
-        env: BTreeMap::new(),
-        volumes: Vec::new(),
-        network: "host".into(),
-        ports: Vec::new(),
-        parameters: Vec::new(),
-        privileged: false,
-        memory_mib: 0.0,
-        force_pull: false,
-    };
-    spec.check_length().map_err(|_| WrapError::TooLong(spec.to_json().len()))?;
+pub fn environment(wrapped: &str, callback: &Callback<'_>) -> Result<Vec<(&'static str, String)>, WrapError> {
+    let spec = serde_json::json!({"version": 1, "shell": wrapped}).to_string();
+    let length = variable::SPEC.len() + "=".len() + spec.len();
+    if length > LONGEST_ARGUMENT {
+        return Err(WrapError::TooLong(length));
+    }
     let all = [
         (variable::UUID, Some(callback.uuid.to_string())),
         (variable::SUPERVISOR, Some(callback.url.as_str().trim_end_matches('/').to_owned())),
         (variable::TOKEN, callback.token.map(str::to_owned)),
         (variable::CACERT, callback.cacert.map(str::to_owned)),
-        (variable::SPEC, Some(spec.to_json())),
+        (variable::SPEC, Some(spec)),
     ];
     Ok(all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect())
 }

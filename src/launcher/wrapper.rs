@@ -11,7 +11,7 @@ use std::time::Duration;
 const SCRIPT: &str = include_str!("wrapper.sh");
 
 /// What Linux takes as one argument, the closing zero included.
-const LONGEST_ARGUMENT: usize = 128 * 1024 - 1;
+pub(super) const LONGEST_ARGUMENT: usize = 128 * 1024 - 1;
 
 /// The environment variables that the script reads.
 pub mod variable {
