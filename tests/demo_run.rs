@@ -28,7 +28,8 @@ fn what_is_not_there_is_refused() {
         (["--cases", "iv"], "i, ii and iii"),
         (["--policy", "clairvoyant"], "expected"),
         (["--speed", "0"], "speed 0"),
-        (["--chain", "--json"], "--chain"),
+        (["--chain=maybe", "--json"], "--chain"),
+        (["--compare", "--no-chain"], "--compare"),
     ] {
         let output = demo.command(&arguments).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);

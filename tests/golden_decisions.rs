@@ -1,6 +1,7 @@
 //! Logs that older versions wrote: every decision in them follows again, to the byte, by what `mesos-qos replay --log` runs.
 //!
-//! `schema-2-chronos.db` was taken in the middle of case I of the demo, `schema-2-marathon.db` after its case III.
+//! `schema-2-chronos.db` was taken in the middle of case I of the demo, `schema-2-marathon.db` after its case III,
+//! `schema-4-chained.db` after case I with chained iterations under the policy `step`.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
@@ -13,10 +14,11 @@ use mesos_qos::events::store::{OfflineLog, ReadError, Replay, verify};
 use mesos_qos::replay::{CheckReport, Checker};
 
 /// File, its last hash, how many decisions it holds.
-const LOGS: [(&str, &str, u64); 3] = [
+const LOGS: [(&str, &str, u64); 4] = [
     ("schema-1.db", "ade614685b6ec11b653b3c3de861e718892c7dffcf742056347e7b466a4d3462", 8),
     ("schema-2-chronos.db", "38de007d66e870d3771a4aac6915ae0769983ffbd425ac3d6c234b330cc92af1", 25),
     ("schema-2-marathon.db", "881b090078c08876028a75b4211279a58ed5f53df280a17f48463a745cf357f1", 3),
+    ("schema-4-chained.db", "d4b9dc925bd488872602ae2c06e29bacbe2bad1ea6552087070a87b8be62431b", 52),
 ];
 
 fn golden() -> PathBuf {

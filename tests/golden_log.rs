@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use helpers::*;
 use mesos_qos::clock::{Clock, ManualClock};
-use mesos_qos::events::store::verify;
+use mesos_qos::events::store::{compact, verify};
 use mesos_qos::qos::units::{Span, Timestamp};
 use serde_json::{Value, json};
 
@@ -58,6 +58,27 @@ fn every_job_is_shown_as_the_old_version_showed_it() {
         let (_, now) = app.get("/api/v1/jobs").await;
         let then: Value = serde_json::from_slice(&std::fs::read(golden("schema-1.jobs.json")).unwrap()).unwrap();
         assert_eq!(now, then);
+    });
+}
+
+#[test]
+fn every_job_is_shown_the_same_when_the_data_of_those_that_are_over_is_archived() {
+    on_actix(async {
+        let data = Arc::new(tempfile::tempdir().unwrap());
+        let dir = data.path().join("data");
+        std::fs::DirBuilder::new().mode(0o700).create(&dir).unwrap();
+        std::fs::copy(golden("schema-1.db"), dir.join("events.db")).unwrap();
+        let done = compact(&dir.join("events.db"), then().now(), then().now()).unwrap();
+        assert!(done.jobs > 0 && dir.join("archive").is_dir());
+        let app = TestApp::start_at(data, &[], then()).await;
+        let (_, now) = app.get("/api/v1/jobs").await;
+        let then: Value = serde_json::from_slice(&std::fs::read(golden("schema-1.jobs.json")).unwrap()).unwrap();
+        assert_eq!(now, then);
+        // Events of a job that is over come from its archive.
+        let over = now["items"].as_array().unwrap().iter().find(|job| job["state"] == "completed").unwrap();
+        let (_, page) = app.get(&format!("/api/v1/jobs/{}/events?limit=1000", over["uuid"].as_str().unwrap())).await;
+        assert_eq!(page["items"][0]["kind"], "Registered");
+        assert_eq!(page["items"][0]["data"]["name"], over["name"]);
     });
 }
 

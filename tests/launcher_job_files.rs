@@ -138,11 +138,6 @@ fn what_can_be_put_right_is_and_is_said() {
         (json!({"successCount": 3}), "successCount", "without history"),
         (json!({"schedule": "R4/2014-01-01T00:00:00Z/PT5M"}), "schedule", "past"),
         (json!({"qos": {"duration": 1, "deadline": 2, "desv_deadline": 0.8}}), "qos.desv_deadline", "overprogress"),
-        (
-            json!({"qos": {"duration": 1, "deadline": 2, "desv_deadline": 0.2, "chain": true}}),
-            "qos.chain",
-            "not supported yet",
-        ),
     ] {
         let job = load(with(change.clone())).unwrap();
         let told = job.warnings.iter().any(|warning| warning.field == field && warning.message.contains(words));
@@ -223,4 +218,21 @@ fn unreadable_files_are_named() {
     std::fs::write(&path, format!("\u{feff}{}", valid())).unwrap();
     assert!(JobSource::File(path).load(NOW).is_ok(), "a byte order mark is no error");
     assert!(JobSource::File("/no/such/job".into()).load(NOW).unwrap_err().to_string().starts_with("/no/such/job: "));
+}
+
+#[test]
+fn a_chained_job_is_registered_as_one_and_only_its_wrapper_goes_on() {
+    let qos = |more: Value| {
+        let mut qos = json!({"duration": 1, "deadline": 2, "desv_deadline": 0.2});
+        qos.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        json!({ "qos": qos })
+    };
+    let job = load(with(qos(json!({"chain": "true"})))).unwrap();
+    assert!(job.qos.chain && !job.qos.in_place && job.warnings.is_empty(), "{:?}", job.warnings);
+    for (change, field) in
+        [(qos(json!({"in_place": true})), "qos.in_place"), (qos(json!({"chain": "perhaps"})), "qos.chain")]
+    {
+        let errors = errors(with(change.clone()));
+        assert!(errors.iter().any(|error| error.starts_with(field)), "{change}: {errors:?}");
+    }
 }

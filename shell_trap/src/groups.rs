@@ -28,6 +28,9 @@ pub fn parent(wanted: Option<&str>, driver: &str, cgroups: &Cgroups) -> Result<O
         in {own}: it must be cgroupfs"
     );
     cgroups.make_room(&own).context("SHELL_TRAP_CGROUP_PARENT=task")?;
+    // The container has the task's limit itself. The kernel lets no group have more than the one that it is in, and a restore
+    // and a checkpoint need the whole node for a moment.
+    cgroups.lift_quota(&own);
     Ok(Some(own))
 }
 

@@ -282,18 +282,26 @@ fn a_task_s_group_of_version_two_makes_room_for_groups_with_limits() {
     let cgroups = Cgroups::find().unwrap();
     let group = cgroups.directory("/mesos-task");
     std::fs::create_dir(&group).unwrap();
-    let pass_on = |directory: &std::path::Path| std::fs::write(directory.join("cgroup.subtree_control"), "+cpu");
-    pass_on(group.parent().unwrap()).unwrap();
+    let pass_on = |directory: &std::path::Path, name: &str| {
+        std::fs::write(directory.join("cgroup.subtree_control"), format!("+{name}"))
+    };
+    let root = group.parent().unwrap();
+    let offered = std::fs::read_to_string(root.join("cgroup.controllers")).unwrap();
+    // A group with processes passes those on that work for threads, as cpu does, and none of the others; Docker wants them all.
+    let of_processes = ["memory", "io"].into_iter().find(|name| offered.split_whitespace().any(|other| other == *name));
+    let wanted: Vec<&str> = of_processes.into_iter().chain(["cpu"]).collect();
+    wanted.iter().for_each(|name| pass_on(root, name).unwrap());
     let mut tasks = [(); 3].map(|()| Command::new("sleep").arg("600").spawn().unwrap());
     for task in &tasks {
         std::fs::write(group.join("cgroup.procs"), task.id().to_string()).unwrap();
     }
-    assert!(pass_on(&group).is_err(), "a group with processes passes no controllers on");
+    let refused = of_processes.is_none_or(|name| pass_on(&group, name).is_err());
+    assert!(refused, "it has processes, and passes {of_processes:?} of {offered} on");
     cgroups.make_room("/mesos-task").unwrap();
     let mut moved = cgroups.members(&group.join("agent"));
     moved.sort_unstable();
     assert_eq!(moved, tasks.each_ref().map(|task| task.id().cast_signed()));
-    pass_on(&group).unwrap();
+    wanted.iter().for_each(|name| pass_on(&group, name).unwrap());
     std::fs::create_dir(group.join("job-1")).unwrap();
     assert!(group.join("job-1/cpu.max").exists());
     cgroups.make_room("/mesos-task").unwrap();

@@ -339,7 +339,7 @@ fn replay(log: &EventLog) -> Result<Replayed, StartError> {
         let Some(id) = stored.stream.job() else {
             let event = ClusterEvent::decode(&stored.kind, &stored.data);
             let (round, nodes) = event.map_err(|source| StartError::Decode { seq: stored.seq.0, source })?.head();
-            replayed.cluster = ClusterHead { version: stored.version, round, nodes: Some(nodes) };
+            replayed.cluster = ClusterHead { version: stored.version, round, nodes };
             return Ok(());
         };
         let data = upcasters.newest(stored)?;

@@ -23,6 +23,7 @@ pub struct CpuReport {
     #[schema(schema_with = number_or_text)]
     pub system_seconds: f64,
     /// Rises with every start of an agent for the job, from 1.
+    #[schema(maximum = 9007199254740991i64)]
     pub segment: u64,
     /// Whether the segment begins, goes on or ends.
     #[serde(default)]
@@ -43,6 +44,7 @@ pub struct CpuReport {
     pub base_cpu_seconds: Option<f64>,
     /// With a start: the checkpoint that was restored; absent means a fresh start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(maximum = 9007199254740991i64)]
     pub restored_generation: Option<u64>,
     /// With a start: how the agent runs the container, such as `docker` or `process`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -65,6 +67,7 @@ pub struct CpuReport {
     pub reason: Option<EndReason>,
     /// With an end: the checkpoint that holds the segment's state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(maximum = 9007199254740991i64)]
     pub generation: Option<u64>,
     /// With an end: milliseconds that writing the checkpoint took.
     #[serde(default, deserialize_with = "lenient::optional_number", skip_serializing_if = "Option::is_none")]

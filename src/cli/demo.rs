@@ -12,6 +12,7 @@ use tracing_subscriber::filter::EnvFilter;
 
 use super::local::ExecutorKind;
 use crate::config::{Choice as _, PolicyName, RescaleMode};
+use crate::demo::compare::{self, Compared};
 use crate::demo::interrupt::Interrupted;
 use crate::demo::options::{Case, DemoOptions};
 use crate::demo::result::DemoResult;
@@ -44,6 +45,16 @@ pub struct DemoArgs {
     /// Who decides about the jobs' CPU
     #[arg(long, default_value = "predictive", value_parser = parse_policy, value_name = "POLICY")]
     pub policy: PolicyName,
+    /// Run the iterations of a job in one task where that is cheaper; published: each in a task of its own
+    #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, require_equals = true,
+        default_missing_value = "true", value_name = "true|false")]
+    pub chain: bool,
+    /// Each iteration in a task of its own; the same as --chain=false
+    #[arg(long, conflicts_with = "chain")]
+    pub no_chain: bool,
+    /// Run the cases three times, one after the other: as published, with that policy chained, and with the default one
+    #[arg(long, conflicts_with_all = ["policy", "chain", "no_chain"])]
+    pub compare: bool,
     /// Whose behaviour the cluster has
     #[arg(long, default_value = "3.0", value_name = "2.4|3.0")]
     pub chronos_version: ChronosVersion,
@@ -71,7 +82,14 @@ pub fn run(args: &DemoArgs, mut out: impl Write) -> anyhow::Result<ExitCode> {
     log_to(&dir.path().join("demo.log"))?;
     let options = args.options();
     let mut progress = progress::choose();
-    let result = actix_rt::System::new().block_on(demo::run(&options, dir.path(), progress.as_mut()));
+    let run = async {
+        if args.compare {
+            compare::run(&options, dir.path(), progress.as_mut()).await.map(Outcome::Compared)
+        } else {
+            demo::run(&options, dir.path(), progress.as_mut()).await.map(|result| Outcome::One(Box::new(result)))
+        }
+    };
+    let result = actix_rt::System::new().block_on(run);
     progress.close();
     if args.keep {
         progress::say(&format!("The files are kept in {}", dir.keep().display()));
@@ -89,7 +107,10 @@ pub fn run(args: &DemoArgs, mut out: impl Write) -> anyhow::Result<ExitCode> {
         },
     };
     print(args, &result, &mut out)?;
-    let failures = result.failures(args.strict);
+    let failures = match &result {
+        Outcome::One(result) => result.failures(args.strict),
+        Outcome::Compared(compared) => compare::failures(compared, args.strict),
+    };
     failures.iter().for_each(|failure| progress::say(&format!("error: {failure}")));
     Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -107,19 +128,33 @@ impl DemoArgs {
             rescale: self.rescale,
             step_down: self.step_down,
             policy: self.policy,
+            chain: self.chain && !self.no_chain,
             chronos_version: self.chronos_version,
             seed: self.seed,
         }
     }
 }
 
-fn print(args: &DemoArgs, result: &DemoResult, out: &mut dyn Write) -> anyhow::Result<()> {
+/// One run, or several side by side.
+enum Outcome {
+    One(Box<DemoResult>),
+    Compared(Vec<Compared>),
+}
+
+fn print(args: &DemoArgs, result: &Outcome, out: &mut dyn Write) -> anyhow::Result<()> {
     if args.json {
-        writeln!(out, "{}", serde_json::to_string(result)?)?;
+        let document = match result {
+            Outcome::One(result) => serde_json::to_string(result)?,
+            Outcome::Compared(compared) => serde_json::json!({ "compared": compared }).to_string(),
+        };
+        writeln!(out, "{document}")?;
     } else {
         let colour =
             std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        table::write(result, colour, out)?;
+        match result {
+            Outcome::One(result) => table::write(result, colour, out)?,
+            Outcome::Compared(compared) => compare::write(compared, colour, out)?,
+        }
     }
     Ok(out.flush()?)
 }

@@ -59,7 +59,7 @@ pub struct LaunchArgs {
     /// Chronos: seconds for which a task reports its end again while the supervisor does not answer
     #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(0..=86_400))]
     pub callback_window: u64,
-    /// Marathon: where shell_trap lies on the agents [default: /usr/local/bin/shell_trap]
+    /// Marathon, and chained jobs of Chronos with in_place: where shell_trap lies on the agents [default: /usr/local/bin/shell_trap]
     #[arg(long, value_name = "PATH")]
     pub executor_path: Option<String>,
     /// Marathon: directory of the checkpoints, which all agents share
@@ -68,7 +68,7 @@ pub struct LaunchArgs {
     /// Marathon: seconds between TERM and KILL, in which a task writes its checkpoint [default: 60]
     #[arg(long, value_name = "SECONDS")]
     pub task_kill_grace_period_seconds: Option<String>,
-    /// Marathon: configuration file, of which the section "launcher" is used
+    /// Configuration file, of which the section "launcher" is used
     #[arg(long, value_name = "FILE", env = "MESOS_QOS_CONFIG")]
     pub config: Option<PathBuf>,
     /// Print the job as it would be submitted, and touch nothing
@@ -102,6 +102,25 @@ impl LaunchArgs {
     }
 }
 
+impl LaunchArgs {
+    /// Where `shell_trap` lies on the nodes, when anything says so: a Chronos job seldom asks.
+    ///
+    /// # Errors
+    /// When the settings are wrong.
+    fn executor_path(&self) -> anyhow::Result<Option<String>> {
+        const VARIABLE: &str = "MESOS_QOS_LAUNCHER_EXECUTOR_PATH";
+        if self.executor_path.is_none() && self.config.is_none() && std::env::var_os(VARIABLE).is_none() {
+            return Ok(None);
+        }
+        let value = self.executor_path.clone();
+        let flag =
+            value.map(|value| FlagValue { section: "launcher", key: "executor_path", flag: "--executor-path", value });
+        let settings = Settings::load(flag.into_iter().collect(), std::env::vars_os(), self.config.clone())?;
+        let path = settings.launcher.executor_path;
+        Ok(Some(path.to_str().with_context(|| format!("launcher.executor_path: {path:?} should be UTF-8"))?.to_owned()))
+    }
+}
+
 /// Gets the lines of standard error.
 type Say = Arc<dyn Fn(&str) + Send + Sync>;
 
@@ -128,9 +147,12 @@ async fn on_chronos(
     args: &LaunchArgs,
     credentials: &Path,
     source: JobSource,
-    options: LaunchOptions,
+    mut options: LaunchOptions,
     say: &Say,
 ) -> anyhow::Result<String> {
+    if let Some(path) = args.executor_path()? {
+        options.executor_path = path;
+    }
     if args.dry_run {
         let (job, warnings) = dry_run(source, &args.supervisor, &options)?;
         warnings.iter().for_each(|warning| say(&format!("warning: {warning}")));

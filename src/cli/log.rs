@@ -1,9 +1,11 @@
 //! `mesos-qos log`: verify, export, import or back up an event log, all but the import also while a supervisor writes it.
 
+mod compact;
 mod import;
 
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
@@ -12,7 +14,7 @@ use serde::Serialize;
 use crate::events::chain::EventHash;
 use crate::events::envelope::StreamId;
 use crate::events::source::LogSource;
-use crate::events::store::{OfflineLog, ReadError, Replay, VerifyReport, integrity, verify};
+use crate::events::store::{OfflineLog, ReadError, Replay, VerifyReport, archive_faults, integrity, verify};
 use crate::qos::ids::JobId;
 
 /// Work on an event log
@@ -52,6 +54,14 @@ enum LogCommand {
         #[arg(long, value_name = "JSONL")]
         from: PathBuf,
     },
+    /// Move the data of jobs that are long over into files beside the log; no event is deleted. Not while a supervisor runs
+    Compact {
+        #[command(flatten)]
+        log: LogFile,
+        /// Jobs that were over so long ago
+        #[arg(long, value_name = "TIME", default_value = "30d", value_parser = humantime::parse_duration)]
+        older_than: Duration,
+    },
     /// Write a consistent copy to a new file and verify it
     Backup {
         #[command(flatten)]
@@ -78,6 +88,7 @@ pub fn run(args: LogArgs, out: impl Write) -> anyhow::Result<()> {
     let done = match args.command {
         LogCommand::Verify { log, expect_head, json } => run_verify(&log, expect_head, json, &mut out),
         LogCommand::Export { log, job } => run_export(&log, job, &mut out),
+        LogCommand::Compact { log, older_than } => compact::run(&log.path, older_than, &mut out),
         LogCommand::Import { to, from } => run_import(&from, &to, &mut out),
         LogCommand::Backup { log, to } => run_backup(&log, &to, &mut out),
     };
@@ -95,9 +106,18 @@ fn run_verify(log: &LogFile, expect: Option<EventHash>, json: bool, out: &mut im
         LogSource::Database(path) => integrity(path)?,
         LogSource::Lines(_) => vec![],
     };
+    let archives = match &source {
+        LogSource::Database(path) => archive_faults(path)?,
+        LogSource::Lines(_) => vec![],
+    };
     if json {
-        serde_json::to_writer(&mut *out, &Verified { report: &report, file_faults: &file_faults })?;
+        let archive_faults = archives.iter().map(|(path, problem)| format!("{} {problem}", path.display())).collect();
+        serde_json::to_writer(&mut *out, &Verified { archive_faults, report: &report, file_faults: &file_faults })?;
         writeln!(out)?;
+    }
+    for (path, problem) in &archives {
+        out.flush()?;
+        eprintln!("warning: the archive {} {problem}: audit and replay of its job need it", path.display());
     }
     let in_the_file = file_faults.first().map(|fault| format!("SQLite finds: {fault}"));
     if let Some(reason) = what_is_wrong(&report).or(in_the_file) {
@@ -118,6 +138,8 @@ struct Verified<'a> {
     report: &'a VerifyReport,
     /// What SQLite finds wrong with the file beside the chain.
     file_faults: &'a [String],
+    /// What is wrong with the archives that it names.
+    archive_faults: Vec<String>,
 }
 
 fn what_is_wrong(report: &VerifyReport) -> Option<String> {
@@ -164,6 +186,12 @@ fn run_backup(log: &LogFile, to: &Path, out: &mut impl Write) -> anyhow::Result<
     }
     writeln!(out, "{}: {} events", to.display(), report.head.seq)?;
     writeln!(out, "head {}", report.head.hash)?;
+    if !archive_faults(to)?.is_empty() {
+        out.flush()?;
+        eprintln!(
+            "warning: the data of compacted jobs is in `archive` beside the log: copy that directory beside the backup"
+        );
+    }
     Ok(())
 }
 

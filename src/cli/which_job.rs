@@ -7,7 +7,7 @@ use anyhow::bail;
 
 use crate::events::job::{JobEvent, upcasters};
 use crate::events::source::LogSource;
-use crate::events::store::{ReadError, Replay};
+use crate::events::store::{OfflineLog, ReadError, Replay};
 use crate::qos::ids::JobId;
 
 /// Which jobs are meant.
@@ -55,6 +55,10 @@ pub fn pick(jobs: &[(JobId, String)], wanted: &str) -> anyhow::Result<JobId> {
 /// # Errors
 /// As [`pick`], and when the log cannot be read.
 pub fn find(source: &LogSource, wanted: &str) -> anyhow::Result<JobId> {
+    // The list of jobs, where there is one: it needs no archive.
+    if let LogSource::Database(path) = source {
+        return pick(&OfflineLog::open(path)?.jobs()?, wanted);
+    }
     let (table, mut jobs) = (upcasters(), Vec::new());
     source.for_each_event(Replay::Everything, |event| {
         if event.version.0 == 1

@@ -37,7 +37,7 @@ impl Claim<'_> {
 
     /// CPU seconds of a real core that the runs' programs measured of themselves.
     pub fn own_core_seconds(&self) -> f64 {
-        self.evidence.own_figures.values().map(|own| own.cpu_s).sum()
+        self.evidence.all_own_figures().map(|own| own.cpu_s).sum()
     }
 
     fn finished(&self) -> impl Iterator<Item = &IterationFinished> {
@@ -62,9 +62,11 @@ impl Claim<'_> {
         }
     }
 
-    /// Each launch of the journal is one report of the log, with the same exit code, and the other way round.
+    /// Each launch of the journal is one task of the log, whose last report has the same exit code, and the other way round. It has
+    /// printed one result for each iteration that it has reported as good.
     fn launches(&self, found: &mut Vec<String>) {
         let mut reported: BTreeMap<&str, i32> = BTreeMap::new();
+        let mut good: BTreeMap<&str, usize> = BTreeMap::new();
         for finished in self.finished() {
             match &finished.key {
                 RunKey::Run { run, .. } => drop(reported.insert(run, finished.exit_code)),
@@ -72,11 +74,24 @@ impl Claim<'_> {
                     found.push(format!("iteration {} was reported without a run id", finished.iteration))
                 }
             }
+            if let RunKey::Run { run, .. } = &finished.key {
+                *good.entry(run).or_default() += usize::from(finished.exit_code == 0);
+            }
         }
         let mut tasks = BTreeSet::new();
         for launch in self.launched() {
             if !tasks.insert(launch.task.as_str()) {
                 found.push(format!("the journal has launched {} twice", launch.task));
+            }
+            let (printed, good) = (
+                self.evidence.own_figures.get(&launch.seq).map_or(0, Vec::len),
+                good.get(launch.task.as_str()).copied().unwrap_or(0),
+            );
+            if printed > 0 && printed != good {
+                found.push(format!(
+                    "{} has printed {printed} results, and reported {good} good iterations",
+                    launch.task
+                ));
             }
             match (reported.remove(launch.task.as_str()), &launch.end) {
                 (Some(code), Some(TaskEnd::Code(ended))) if code == *ended => {}
@@ -126,7 +141,8 @@ impl Claim<'_> {
         for launch in self.launched().filter(|launch| launch.end == Some(TaskEnd::Code(0))) {
             kernel += launch.used_core_seconds();
             match self.evidence.own_figures.get(&launch.seq) {
-                Some(own) => expected += own.cpu_s + self.wrapper_core_seconds,
+                // Around each program of a chain the command does its part anew.
+                Some(own) => expected += own.iter().map(|own| own.cpu_s + self.wrapper_core_seconds).sum::<f64>(),
                 None => found.push(format!("{} ended well and printed no result", launch.task)),
             }
         }
@@ -149,6 +165,7 @@ mod tests {
     use crate::qos::units::{Span, Timestamp};
 
     const T: Timestamp = Timestamp::from_micros(0);
+    const OWN: OwnFigures = OwnFigures { order: 6000, wall_s: 8.0, cpu_s: 1.0 };
 
     fn finished(iteration: u32, run: &str, exit_code: i32) -> JobEvent {
         JobEvent::IterationFinished(IterationFinished {
@@ -191,7 +208,7 @@ mod tests {
             recorded_at: vec![T; 4],
             usage: JobUsage { launches, reserved_cpu_seconds: 9.0, used_core_seconds: 3.15 },
             replacements: vec![Cpus::from_milli(1400)],
-            own_figures: [1, 3].map(|seq| (seq, OwnFigures { order: 6000, wall_s: 8.0, cpu_s: 1.0 })).into(),
+            own_figures: [1, 3].map(|seq| (seq, vec![OWN])).into(),
         }
     }
 
@@ -220,6 +237,7 @@ mod tests {
         one(&|e| e.replacements.clear(), "was given");
         one(&|e| drop(e.events.remove(1)), "its event log has 0");
         one(&|e| e.own_figures.retain(|seq, _| *seq != 1), "printed no result");
+        one(&|e| e.own_figures.get_mut(&1).unwrap().push(OWN), "has printed 2 results");
         one(&|e| e.usage.launches[0].user_seconds = 1.2, "more than 5 % apart");
     }
 }

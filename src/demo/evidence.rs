@@ -24,8 +24,15 @@ pub struct Evidence {
     pub usage: JobUsage,
     /// The CPU of each replacement of the job in the framework, in order.
     pub replacements: Vec<Cpus>,
-    /// What each run's program measured of itself, by the run's place in the journal.
-    pub own_figures: BTreeMap<u64, OwnFigures>,
+    /// What the programs that a task has run measured of themselves, in order, by the task's place in the journal.
+    pub own_figures: BTreeMap<u64, Vec<OwnFigures>>,
+}
+
+impl Evidence {
+    /// All that the programs measured of themselves.
+    pub fn all_own_figures(&self) -> impl Iterator<Item = &OwnFigures> {
+        self.own_figures.values().flatten()
+    }
 }
 
 /// What a run's program printed about itself.
@@ -74,7 +81,8 @@ pub fn collect(files: &Files, jobs: &[(JobId, String)], now: Timestamp) -> anyho
         let evidence = case.jobs.entry(name).or_default();
         for launch in &usage.launches {
             let printed = std::fs::read_to_string(files.output(launch.seq, "stdout")).unwrap_or_default();
-            if let Some(figures) = own_figures(&printed) {
+            let figures: Vec<OwnFigures> = printed.lines().filter_map(own_figures).collect();
+            if !figures.is_empty() {
                 evidence.own_figures.insert(launch.seq, figures);
             }
         }
@@ -111,9 +119,9 @@ impl From<anyhow::Error> for Unreadable {
     }
 }
 
-/// From the workload's one line.
-fn own_figures(printed: &str) -> Option<OwnFigures> {
-    let line = printed.lines().rev().find(|line| line.starts_with("lu "))?;
+/// From the workload's one line of a run.
+fn own_figures(line: &str) -> Option<OwnFigures> {
+    let line = line.strip_prefix("lu ")?;
     let value = |name: &str| line.split(' ').find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
     Some(OwnFigures {
         order: value("order")?.parse().ok()?,
@@ -128,8 +136,9 @@ mod tests {
 
     #[test]
     fn the_figures_of_the_workload_are_found_in_what_it_printed() {
-        let printed = "lu?\nlu order=6000 factorisations=9 wall_s=8.1 cpu_s=1.362 virtual_cpu_s=8.012 residual=1e0\n";
+        let printed = "lu order=6000 factorisations=9 wall_s=8.1 cpu_s=1.362 virtual_cpu_s=8.012 residual=1e0";
         assert_eq!(own_figures(printed), Some(OwnFigures { order: 6000, wall_s: 8.1, cpu_s: 1.362 }));
+        assert_eq!(own_figures("lu?"), None);
         assert_eq!(own_figures("lu order=6000"), None);
         assert_eq!(own_figures(""), None);
     }

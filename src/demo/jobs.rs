@@ -28,6 +28,8 @@ pub struct Workload {
     pub seed: u64,
     /// Their container, if they have one.
     pub container: Option<Value>,
+    /// Several iterations may run in one task.
+    pub chain: bool,
 }
 
 /// The job file of `plan`.
@@ -57,6 +59,9 @@ pub fn job_file(plan: &JobPlan, workload: &Workload) -> anyhow::Result<Value> {
             "desv_deadline": plan.deviation,
         },
     });
+    if workload.chain {
+        file["qos"]["chain"] = true.into();
+    }
     if let Some(container) = &workload.container {
         file["container"] = container.clone();
     }
@@ -97,10 +102,12 @@ mod tests {
             for plan in case_two(Speed::new(speed).unwrap()) {
                 let container = Some(json!({"type": "DOCKER", "image": "i", "network": "HOST"}));
                 let (program, calibration) = ("/a b/it's".into(), "/tmp/c.json".into());
-                let file = job_file(&plan, &Workload { program, calibration, seed: 7, container }).unwrap();
+                let file =
+                    job_file(&plan, &Workload { program, calibration, seed: 7, container, chain: true }).unwrap();
                 let job = JobSource::Json(file).load(SystemClock.now()).unwrap();
                 assert_eq!((job.iterations, job.cpus.milli()), (plan.iterations, 1000));
                 assert_eq!((job.qos.duration, job.qos.deadline), (plan.duration, plan.deadline));
+                assert!(job.qos.chain);
                 assert!(job.warnings.is_empty(), "{:?}", job.warnings);
                 let words = shlex::split(&job.command).unwrap();
                 assert_eq!(words[..4], ["exec", "/a b/it's", "workload", "lu"]);

@@ -11,6 +11,7 @@
 //! | [`jobs`] | the job files and their launch |
 //! | [`case`](mod@case) | case I or II from launch to figures |
 //! | [`marathon`] | case III |
+//! | [`compare`] | the same cases under several policies, one after the other |
 //! | [`watch`], [`watchdog`], [`snapshot`], [`progress`] | what the jobs are doing, and whether anything is |
 //! | [`evidence`], [`timing`], [`agreement`] | what really happened, and whether the witnesses agree |
 //! | [`arrival`] | whether the metrics are in Monasca |
@@ -21,6 +22,7 @@ pub mod agreement;
 pub mod arrival;
 pub mod calibrate;
 pub mod case;
+pub mod compare;
 pub mod evidence;
 pub mod interrupt;
 pub mod jobs;
@@ -125,6 +127,7 @@ impl<'a> Stage<'a> {
             cases,
             speed: options.speed.get(),
             policy: options.policy.as_str(),
+            chain: options.chain,
             virtual_cpu_cores: self.cpu_factor,
             executor: executors.join(", "),
             chronos_version: options.chronos_version.as_str(),
@@ -158,6 +161,7 @@ impl<'a> Stage<'a> {
             calibration: written(calibration, options.speed, file)?,
             seed: options.seed,
             container: runner.container(),
+            chain: options.chain,
         };
         let scale = Scale { speed: options.speed, cpu_factor, overhead };
         let bench = case::Bench { options, dir: self.dir, workload, executor, scale, interrupt: self.interrupt };
@@ -197,6 +201,7 @@ impl<'a> Stage<'a> {
             calibration: written(calibration, speed, shared.join("calibration-alone.json"))?,
             seed: options.seed,
             container,
+            chain: false,
         };
         let agent = marathon::agent::install(dir)?;
         let interrupt = self.interrupt;

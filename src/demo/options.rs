@@ -34,6 +34,8 @@ pub struct DemoOptions {
     pub step_down: Cpus,
     /// Who decides about the jobs' CPU.
     pub policy: PolicyName,
+    /// The iterations of a job of cases I and II may share a task.
+    pub chain: bool,
     /// Whose behaviour the cluster has.
     pub chronos_version: ChronosVersion,
     /// Of the choices of nodes, delays and (case II) orders.

@@ -83,6 +83,8 @@ impl JobResult {
         let rescales = job.rescales;
         let claim = Claim { iterations: job.iterations, rescales, wrapper_core_seconds: overhead.cpu_s, evidence };
         let launches = evidence.usage.launches.iter().filter(|launch| launch.launched_at.is_some()).count();
+        // A task that has printed nothing has run once, too.
+        let runs = evidence.all_own_figures().count().max(launches);
         let completed = job.finished_s.is_some();
         let used = evidence.usage.used_core_seconds / cpu_factor;
         let allocated = evidence.usage.reserved_cpu_seconds;
@@ -106,7 +108,7 @@ impl JobResult {
             reason: job.reason.clone(),
             admission,
             cpu_seconds_workload: rounded(claim.own_core_seconds() / cpu_factor),
-            cpu_seconds_wrapper: rounded(overhead.cpu_s * launches as f64 / cpu_factor),
+            cpu_seconds_wrapper: rounded(overhead.cpu_s * runs as f64 / cpu_factor),
             launches,
             gap_mean_s: mean_gap(evidence).map(rounded),
             wait_mean_s: mean_wait(evidence).map(rounded),
@@ -147,6 +149,8 @@ pub struct DemoResult {
     pub speed: f64,
     /// Who decided.
     pub policy: &'static str,
+    /// The iterations of a job of cases I and II could share a task.
+    pub chain: bool,
     /// Real cores behind one virtual CPU.
     pub virtual_cpu_cores: f64,
     /// What ran the jobs.
@@ -268,6 +272,7 @@ mod tests {
             cases: Vec::new(),
             speed: 15.0,
             policy: "step",
+            chain: false,
             virtual_cpu_cores: 0.17,
             executor: "process/cgroup-v1".to_owned(),
             chronos_version: "3.0",

@@ -10,10 +10,11 @@ use crate::qos::units::Cpus;
 
 /// The time settings of the supervisor and of its cluster: (section, key, published seconds, least real seconds). Below the
 /// least, scheduling jitter and HTTP would be taken for something else.
-const SCALED: [(&str, &str, f64, f64); 15] = [
+const SCALED: [(&str, &str, f64, f64); 16] = [
     ("elasticity", "deployment_time", 45.0, 0.0),
     ("elasticity", "resize_downtime", 20.0, 1.0),
     ("supervisor", "submit_timeout", 300.0, 30.0),
+    ("supervisor", "chain_start_timeout", 60.0, 5.0),
     ("chronos", "poll_interval", 1.0, 0.02),
     ("chronos", "judge_interval", 10.0, 0.5),
     ("chronos", "settle_time", 10.0, 0.5),

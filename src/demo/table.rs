@@ -81,7 +81,7 @@ pub fn on_time(job: &JobResult, colour: bool) -> Cell {
 }
 
 /// An empty table with this header, in which all columns but the first are numbers.
-pub fn numbers<const N: usize>(header: [&str; N], rows: Vec<Row>, colour: bool) -> Table {
+pub fn numbers(header: impl Into<Row>, rows: Vec<Row>, colour: bool) -> Table {
     let mut table = Table::new();
     table.load_style(UTF8_FULL_CONDENSED);
     if !colour {
@@ -126,11 +126,13 @@ fn conclusion(result: &DemoResult, case: &CaseSummary, jobs: &[&JobResult], out:
 fn agreement(case: &CaseSummary, jobs: &[&JobResult], out: &mut dyn Write) -> io::Result<()> {
     if jobs.iter().all(|job| job.is_completed() && job.problems.is_empty()) {
         let launches: usize = jobs.iter().map(|job| job.launches).sum();
-        let repeated = launches - jobs.iter().map(|job| job.iterations as usize).sum::<usize>().min(launches);
+        let iterations: usize = jobs.iter().map(|job| job.iterations as usize).sum();
+        let repeated = launches - iterations.min(launches);
+        let what = if launches < iterations { format!("tasks of the {iterations} iterations") } else { "runs".into() };
         let repeated = if repeated == 0 { String::new() } else { format!(", {repeated} of them failed and repeated") };
         writeln!(
             out,
-            "The figures agree: the {launches} launches in the cluster's journal{repeated} are the runs in the event log \
+            "The figures agree: the {launches} launches in the cluster's journal{repeated} are the {what} in the event log \
              ({} events, chain verified), and the kernel's CPU time is the programs' own.",
             case.events
         )?;

@@ -33,7 +33,7 @@ pub fn mean_wait(evidence: &Evidence) -> Option<f64> {
 pub fn slowdown(evidence: &Evidence, speed: Speed) -> Option<f64> {
     let (mut took, mut expected) = (0.0, 0.0);
     for launch in &evidence.usage.launches {
-        if let Some(own) = evidence.own_figures.get(&launch.seq) {
+        for own in evidence.own_figures.get(&launch.seq).into_iter().flatten() {
             took += own.wall_s;
             expected += Times::of_order(own.order).at(launch.cpus.as_f64()) / speed.get();
         }

@@ -27,6 +27,11 @@ impl EventHash {
 
     /// The hash of `event`, which follows the event that has the hash `self`; `event.hash` and `event.seq` are not read.
     pub fn link(&self, event: &StoredEvent) -> EventHash {
+        self.link_by_digest(event, &Sha256::digest(&event.data).into())
+    }
+
+    /// The same where the event's data is elsewhere and only its SHA-256 is known.
+    pub fn link_by_digest(&self, event: &StoredEvent, digest: &[u8; 32]) -> EventHash {
         let mut header = Sha256::new();
         header.update(self.0);
         for field in [
@@ -40,7 +45,7 @@ impl EventHash {
             header.update((field.len() as u32).to_be_bytes());
             header.update(field);
         }
-        header.update(Sha256::digest(&event.data));
+        header.update(digest);
         EventHash(header.finalize().into())
     }
 }
@@ -104,6 +109,14 @@ impl ChainWalk {
     /// # Errors
     /// What is wrong with it; the walk stays where it was.
     pub fn step(&mut self, event: &StoredEvent) -> Result<(), ChainFault> {
+        self.step_by_digest(event, &Sha256::digest(&event.data).into())
+    }
+
+    /// The same where the event's data is elsewhere and only its SHA-256 is known.
+    ///
+    /// # Errors
+    /// As [`ChainWalk::step`].
+    pub fn step_by_digest(&mut self, event: &StoredEvent, digest: &[u8; 32]) -> Result<(), ChainFault> {
         let seq = self.head.seq.next();
         if event.seq != seq {
             return Err(ChainFault::Gap { expected: seq, found: event.seq });
@@ -116,7 +129,7 @@ impl ChainWalk {
                 found: event.version,
             });
         }
-        let computed = self.head.hash.link(event);
+        let computed = self.head.hash.link_by_digest(event, digest);
         if event.hash != computed {
             return Err(ChainFault::Hash { stored: event.hash, computed });
         }

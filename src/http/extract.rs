@@ -39,6 +39,10 @@ pub async fn read_json<T: DeserializeOwned>(request: &HttpRequest, payload: Payl
     let body = tokio::time::timeout(limits.client_timeout, read(payload, limits.body)).await.map_err(|_| {
         Problem::too_slow(format!("the body did not come within {} s", limits.client_timeout.as_secs_f64()))
     })??;
+    // What a derived reader takes for an object may be a list, too: nobody has promised that.
+    if body.trim_ascii_start().starts_with(b"[") {
+        return Err(Problem::invalid("the body is a JSON array: an object is needed"));
+    }
     parse(&body)
 }
 

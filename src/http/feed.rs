@@ -8,6 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web::Bytes;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::gauge::ConstGauge;
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::api::view::Instant;
@@ -32,8 +35,11 @@ const GATHER: Duration = Duration::from_millis(100);
 /// Pages that may be on the way to a watcher.
 const ON_THE_WAY: usize = 4;
 
-/// Events of one page.
-const PAGE: usize = 200;
+/// Events that are read at once.
+const PAGE: usize = 64;
+
+/// What is handed on at once, in bytes, or one event if that is more.
+const PIECE: usize = 64 * 1024;
 
 /// Watchers that read the log at the same moment; the others wait, and leave connections to those who decide.
 const READERS: usize = 2;
@@ -69,9 +75,9 @@ pub struct Watched {
 pub type Body = futures_util::stream::BoxStream<'static, Result<Bytes, Infallible>>;
 
 impl Feed {
-    /// Slots that are free.
-    pub fn free(&self) -> usize {
-        self.slots.available_permits()
+    /// How many watch.
+    pub fn watchers(&self) -> usize {
+        MOST_WATCHERS.saturating_sub(self.slots.available_permits())
     }
 
     /// Begins a watch; none when there are too many.
@@ -85,6 +91,14 @@ impl Feed {
             tracing::debug!(%error, "a watch of the event log has ended");
         });
         Some(Box::pin(futures_util::stream::unfold(pages, async |mut pages| Some((Ok(pages.recv().await?), pages)))))
+    }
+}
+
+impl Collector for Feed {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), std::fmt::Error> {
+        let metric = ConstGauge::new(self.watchers() as f64);
+        let about = "Streams of events that are open";
+        metric.encode(encoder.encode_descriptor("watchers", about, None, metric.metric_type())?)
     }
 }
 
@@ -116,8 +130,8 @@ async fn follow(watched: &Watched, readers: &Semaphore, pages: &mpsc::Sender<Byt
         let events = read(watched, readers, at).await?;
         if let Some(last) = events.last() {
             at = last.seq;
-            if let Some(page) = page_of(&events, watched.job) {
-                send(pages, page).await?;
+            for piece in pieces_of(&events, watched.job) {
+                send(pages, piece).await?;
             }
             if events.len() == PAGE {
                 continue;
@@ -149,16 +163,22 @@ async fn send(pages: &mpsc::Sender<Bytes>, page: Bytes) -> Result<(), Ended> {
 }
 
 /// The events as messages, each with its place in the log as its id.
-fn page_of(events: &[StoredEvent], job: Option<JobId>) -> Option<Bytes> {
-    let mut text = String::new();
+fn pieces_of(events: &[StoredEvent], job: Option<JobId>) -> Vec<Bytes> {
+    let (mut pieces, mut text) = (Vec::new(), String::new());
     for event in events.iter().filter(|event| job.is_none_or(|job| event.stream.job() == Some(job))) {
         match serde_json::to_string(event) {
             // Stored data is one line, and so is its JSON form.
             Ok(data) => text.push_str(&format!("id: {}\ndata: {data}\n\n", event.seq)),
             Err(error) => tracing::error!(seq = event.seq.0, %error, "an event that cannot be shown is left out"),
         }
+        if text.len() > PIECE {
+            pieces.push(std::mem::take(&mut text).into());
+        }
     }
-    (!text.is_empty()).then(|| text.into())
+    if !text.is_empty() {
+        pieces.push(text.into());
+    }
+    pieces
 }
 
 /// A message that is no event of the log: where in it the watch is, and what time it is here. Its id spares one who comes back reading all

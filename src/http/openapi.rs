@@ -50,7 +50,7 @@ problems! {
         agent::marathon_start, agent::marathon_end, agent::cpu_report, what_if::what_if, what_if::replay,
     ),
     components(
-        schemas(Event),
+        schemas(Event, ProblemView),
         responses(Unauthorized, Forbidden, NotFound, Conflict, TooSlow, TooLarge, WrongType, Invalid, Overloaded),
     ),
     modifiers(&Tokens),

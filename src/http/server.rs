@@ -45,13 +45,15 @@ pub fn serve(parts: ServerParts) -> io::Result<(Server, SocketAddr)> {
     let supervisor = parts.supervisor;
     let requests = Requests::default();
     let collector = SupervisorCollector(supervisor.clone());
+    let (watched, replays) = (Feed::default(), Data::new(Replays::default()));
+    let feed = Data::new(watched.clone());
     let metrics = Data::new(Metrics::new(&requests, |registry| {
         registry.register_collector(Box::new(collector));
+        registry.register_collector(Box::new(watched));
         supervisor.figures().register(registry);
     }));
     let (gate, limits, frameworks) = (Data::new(parts.gate), Data::new(parts.limits), Data::new(parts.frameworks));
     let (requests, supervisor) = (Data::new(requests), Data::new(supervisor));
-    let (feed, replays) = (Data::new(Feed::default()), Data::new(Replays::default()));
     let server = HttpServer::new(move || {
         App::new()
             .app_data(supervisor.clone())

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::fields::Fields;
+use super::under_agent;
 use super::wrapper::variable;
 use crate::qos::units::Cpus;
 
@@ -196,6 +197,25 @@ pub fn container(fields: &mut Fields<'_>) {
     let filled = |key: &str| fields.members.get(key).and_then(Value::as_array).is_some_and(|list| !list.is_empty());
     if filled("uris") && filled("fetch") {
         fields.error("uris", "Chronos 3 refuses a job with both uris and fetch: keep one of the two");
+    }
+}
+
+/// What cannot run under `shell_trap`.
+pub fn under_an_agent(fields: &mut Fields<'_>) {
+    if fields.members.contains_key("container") {
+        fields.error(
+            "container",
+            "Mesos makes this container, and shell_trap cannot change its limit from inside: leave out \"in_place\" of qos, or the container",
+        );
+    }
+    let set_by_us = |item: &Value| {
+        let name = item.get("name").and_then(Value::as_str).unwrap_or_default();
+        under_agent::VARIABLES.contains(&name).then(|| name.to_owned())
+    };
+    let variables = fields.members.get("environmentVariables").and_then(Value::as_array);
+    let taken: Vec<String> = variables.into_iter().flatten().filter_map(set_by_us).collect();
+    for name in taken {
+        fields.error("environmentVariables", format!("{name} is set by the launcher: leave it out"));
     }
 }
 

@@ -51,6 +51,9 @@ pub fn check(mut job: Map<String, Value>, now: Timestamp) -> Result<ChronosJobFi
     chronos_fields::sizes_and_switches(&mut fields);
     chronos_fields::environment(&mut fields);
     chronos_fields::container(&mut fields);
+    if qos.as_ref().is_some_and(|qos| qos.in_place) {
+        chronos_fields::under_an_agent(&mut fields);
+    }
     chronos_fields::drop_counters(&mut fields);
     let command = chronos_fields::command(&mut fields);
     let Findings { errors, warnings } = findings;

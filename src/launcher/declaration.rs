@@ -8,8 +8,8 @@ use crate::qos::ids::Framework;
 use crate::qos::policy::PolicyName;
 use crate::qos::units::Span;
 
-const KNOWN: [&str; 8] =
-    ["duration", "deadline", "desv_deadline", "overprogress", "policy", "dry_run", "chain", "max_failures"];
+const KNOWN: [&str; 9] =
+    ["duration", "deadline", "desv_deadline", "overprogress", "policy", "dry_run", "chain", "in_place", "max_failures"];
 
 /// What the author declares about time, checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +26,8 @@ pub struct Declaration {
     pub dry_run: Option<bool>,
     /// Several iterations may run in one task.
     pub chain: bool,
+    /// Its tasks run under `shell_trap`, where a node has it, which changes their CPU limit while they run.
+    pub in_place: bool,
     /// Failed iterations in a row after which the job has failed.
     pub max_failures: Option<u32>,
 }
@@ -64,11 +66,17 @@ fn read(qos: &mut Map<String, Value>, framework: Framework, findings: &mut Findi
     if chain && framework == Framework::Marathon {
         fields.error("chain", "is for Chronos jobs, which have iterations: leave it out");
     }
+    let in_place = fields.boolean("in_place").unwrap_or(false);
+    if in_place && framework == Framework::Marathon {
+        fields.error("in_place", "is for Chronos jobs; for Marathon apps the supervisor's elasticity.rescale says it");
+    } else if in_place && !chain {
+        fields.error("in_place", "is for chained jobs, whose tasks live long enough: add \"chain\": true");
+    }
     if findings.errors.len() > errors {
         return None;
     }
     let (duration, deadline, desv_deadline) = (duration?, deadline?, desv_deadline?);
-    Some(Declaration { duration, deadline, desv_deadline, policy, dry_run, chain, max_failures })
+    Some(Declaration { duration, deadline, desv_deadline, policy, dry_run, chain, in_place, max_failures })
 }
 
 fn unknown_keys(fields: &mut Fields<'_>) {

@@ -14,6 +14,7 @@ use super::job_file::JobSource;
 use super::rewrite::{Callback, rewrite};
 use super::submit::{Submission, SubmitError, SubmitTiming};
 use super::supervisor::{SupervisorApi, SupervisorError};
+use super::under_agent::EXECUTOR_PATH;
 use super::wrapper::WrapError;
 use crate::api::register::{AdmissionReply, AdmissionView, RegisterRequest};
 use crate::clients::chronos::ChronosClient;
@@ -32,6 +33,8 @@ pub struct LaunchOptions {
     pub callback_window: Duration,
     /// A PEM file in the job's image that the supervisor's certificate is checked against.
     pub task_cacert: Option<String>,
+    /// Where `shell_trap` lies on the nodes, for jobs that are to run under it.
+    pub executor_path: String,
     /// Replace a job of the same name.
     pub replace: bool,
     /// Submit only when the supervisor does not call the deadline infeasible.
@@ -49,6 +52,7 @@ impl LaunchOptions {
             clock,
             callback_window: Duration::from_secs(600),
             task_cacert: None,
+            executor_path: EXECUTOR_PATH.to_owned(),
             replace: false,
             require_feasible: false,
             timing: SubmitTiming::default(),
@@ -168,7 +172,10 @@ fn rewritten(
     options: &LaunchOptions,
 ) -> Result<Value, WrapError> {
     let cacert = options.task_cacert.as_deref();
-    rewrite(file, &Callback { uuid, url, token, window: options.callback_window, cacert })
+    rewrite(
+        file,
+        &Callback { uuid, url, token, window: options.callback_window, cacert, executor: &options.executor_path },
+    )
 }
 
 fn registration(file: &ChronosJobFile, uuid: JobId, options: &LaunchOptions) -> RegisterRequest {

@@ -19,6 +19,7 @@ pub mod rewrite;
 pub mod schedule;
 pub mod submit;
 pub mod supervisor;
+mod under_agent;
 pub mod wrapper;
 
 pub use error::LaunchError;

@@ -11,7 +11,7 @@ use std::time::Duration;
 const SCRIPT: &str = include_str!("wrapper.sh");
 
 /// What Linux takes as one argument, the closing zero included.
-const LONGEST_ARGUMENT: usize = 128 * 1024 - 1;
+pub(super) const LONGEST_ARGUMENT: usize = 128 * 1024 - 1;
 
 /// The environment variables that the script reads.
 pub mod variable {
@@ -21,6 +21,8 @@ pub mod variable {
     pub const URL: &str = "MESOS_QOS_URL";
     /// Opens this job's callbacks; the user's command does not get to see it.
     pub const TOKEN: &str = "MESOS_QOS_TOKEN";
+    /// Set by the script for the command of a chained job: how many iterations the task has run before.
+    pub const INDEX: &str = "MESOS_QOS_INDEX";
 }
 
 /// What goes into a wrapped command.
@@ -65,8 +67,17 @@ impl Wrapper<'_> {
             quote(self.cacert.unwrap_or_default())?,
             if self.chain { "yes" } else { "no" },
         );
-        let wrapped = wrapped.trim_end().to_owned();
-        if wrapped.len() > LONGEST_ARGUMENT { Err(WrapError::TooLong(wrapped.len())) } else { Ok(wrapped) }
+        WrapError::unless_fits(wrapped.trim_end().to_owned())
+    }
+}
+
+impl WrapError {
+    /// `command`, unless Linux would refuse to run it.
+    ///
+    /// # Errors
+    /// When it is too long.
+    pub(super) fn unless_fits(command: String) -> Result<String, WrapError> {
+        if command.len() > LONGEST_ARGUMENT { Err(WrapError::TooLong(command.len())) } else { Ok(command) }
     }
 }
 

@@ -172,7 +172,14 @@ if (exec 9<&0) 2>/dev/null; then exec 9<&0; else exec 9</dev/null; fi
 # Runs the command once, in mesos_qos_code how it ended. In the background, because a shell acts on a signal only after its
 # foreground process has ended.
 mesos_qos_run_command() {
-  (unset MESOS_QOS_TOKEN && exec /bin/sh -c "$mesos_qos_command") <&9 9<&- &
+  (
+    unset MESOS_QOS_TOKEN
+    if [ "$mesos_qos_chain" = yes ]; then
+      MESOS_QOS_INDEX=$mesos_qos_index
+      export MESOS_QOS_INDEX
+    fi
+    exec /bin/sh -c "$mesos_qos_command"
+  ) <&9 9<&- &
   mesos_qos_child=$!
   [ "$mesos_qos_signals" = 0 ] || kill -s TERM "$mesos_qos_child" 2>/dev/null
   mesos_qos_code=

@@ -32,6 +32,10 @@ pub(super) fn of(subjects: &[Subject<'_>], shared: bool) -> Vec<String> {
         count(&|subject| subject.adopted()),
         "runs that its own schedule started are taken to be asked for by the supervisor",
     );
+    note(
+        count(&|subject| subject.history.registered().chain),
+        "its chained iterations keep the gaps that they had; that another CPU may cost a deployment is not reckoned with",
+    );
     let soft = |subject: &Subject<'_>| matches!(subject.history.registered().policy.policy, Policy::Predictive(policy) if policy.soft);
     note(
         count(&soft),

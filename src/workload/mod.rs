@@ -19,6 +19,7 @@ use anyhow::{Context as _, ensure};
 use clap::{Args, Subcommand};
 
 use self::settings::{Calibration, Settings};
+use crate::launcher::wrapper::variable;
 use crate::local::executor::process::CPU_FACTOR_VARIABLE;
 
 /// A program that the demo runs as a job.
@@ -75,7 +76,7 @@ struct LuArgs {
     /// Changes the order by this much, up or down, equally likely.
     #[arg(long, value_name = "ORDERS", value_parser = clap::value_parser!(u32).range(..=400))]
     vary: Option<u32>,
-    /// Makes the choice of --vary depend on this and the task's id alone.
+    /// Makes the choice of --vary depend on this, the task's id and the place in its chain alone.
     #[arg(long, requires = "vary")]
     seed: Option<u64>,
 }
@@ -173,7 +174,9 @@ impl LuArgs {
         let up = match self.seed {
             Some(seed) => {
                 let task = ["MESOS_TASK_ID", "mesos_task_id"].iter().find_map(|name| std::env::var(name).ok());
-                heads(seed, &task.unwrap_or_default())
+                // The iterations of a chain share a task.
+                let place = std::env::var(variable::INDEX).ok().filter(|place| place != "0");
+                heads(seed, &[task, place].map(Option::unwrap_or_default).concat())
             }
             None => rand::random(),
         };

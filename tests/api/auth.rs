@@ -3,7 +3,7 @@ use serde_json::json;
 
 use crate::helpers::*;
 
-const OPERATOR_ROUTES: [(&str, &str); 8] = [
+const OPERATOR_ROUTES: [(&str, &str); 12] = [
     ("POST", "/initTask"),
     ("GET", "/api/v1/jobs"),
     ("GET", "/api/v1/jobs/UUID"),
@@ -12,6 +12,10 @@ const OPERATOR_ROUTES: [(&str, &str); 8] = [
     ("POST", "/api/v1/jobs/UUID/withdraw"),
     ("DELETE", "/api/v1/jobs/UUID"),
     ("GET", "/metrics"),
+    ("GET", "/api/v1/summary"),
+    ("GET", "/api/v1/events"),
+    ("POST", "/api/v1/replay"),
+    ("POST", "/api/v1/jobs/UUID/what-if"),
 ];
 
 #[test]

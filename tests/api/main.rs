@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod auth;
+mod filters;
 mod helpers;
+mod interface;
 mod jobs;
 mod marathon;
 mod odd_registrations;
@@ -11,3 +13,6 @@ mod original_defects;
 mod register;
 mod reports;
 mod restart;
+mod session;
+mod stream;
+mod what_if;

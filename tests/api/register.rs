@@ -114,7 +114,7 @@ fn every_field_that_cannot_be_accepted_is_named() {
             ("cpus", json!(0)),
             ("cpus", json!("many")),
             ("policy", json!("magic")),
-            ("chain", json!(true)),
+            ("chain", json!("yes")),
             ("max_failures", json!(0)),
             ("name", json!(" ")),
             ("uuid", json!(["a", "list"])),

@@ -123,13 +123,15 @@ impl Browser {
 
     /// All text that is to be seen.
     pub async fn text(&mut self) -> String {
-        self.value("document.body.innerText").await.as_str().unwrap().to_owned()
+        self.value("document.body ? document.body.innerText : ''").await.as_str().unwrap().to_owned()
     }
 
     /// Waits until a JavaScript expression is true.
     pub async fn until(&mut self, expression: &str) {
         let began = Instant::now();
-        while self.value(&format!("Boolean({expression})")).await != true {
+        // While another page is loaded there may be nothing yet to ask.
+        let asked = format!("(() => {{ try {{ return Boolean({expression}) }} catch {{ return false }} }})()");
+        while self.value(&asked).await != true {
             if began.elapsed() > PATIENCE {
                 let shown = self.text().await;
                 panic!("waited in vain for {expression}; {:?}; the page shows:\n{shown}", self.complaints);
@@ -150,8 +152,8 @@ impl Browser {
         // A page that is drawn anew may move what is clicked: it is looked for again.
         let place = format!(
             "(() => {{ const e = {element}; if (!e) return null; e.scrollIntoView({{block: 'center', behavior: 'instant'}}); \
-             const r = e.getBoundingClientRect(), x = r.x + r.width / 2, y = r.y + r.height / 2; \
-             const top = document.elementFromPoint(x, y); return top && (e.contains(top) || top.contains(e)) ? {{x, y}} : null; }})()"
+             const r = e.getClientRects()[0], x = r.x + r.width / 2, y = r.y + r.height / 2; \
+             const top = document.elementFromPoint(x, y); return e.contains(top) ? {{x, y}} : null; }})()"
         );
         self.until(&format!("{place} !== null")).await;
         let at = self.value(&place).await;

@@ -43,12 +43,16 @@ pub struct World {
 impl World {
     /// With a Chronos that does not answer.
     pub async fn alone() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let credentials = dir.path().join("chronos.json");
-        write_private(
-            &credentials,
-            &json!({"url": format!("http://127.0.0.1:{}", free_port()), "user": "u", "password": "p"}),
-        );
+        let (dir, credentials) = without_chronos();
+        Self::start(dir, credentials, None).await
+    }
+
+    /// The same, on a log that holds six running jobs of the published case I.
+    pub async fn case_one() -> Self {
+        let (dir, credentials) = without_chronos();
+        std::fs::create_dir(dir.path().join("data")).unwrap();
+        let log = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/schema-2-chronos.db");
+        std::fs::copy(log, dir.path().join("data/events.db")).unwrap();
         Self::start(dir, credentials, None).await
     }
 
@@ -149,13 +153,6 @@ impl World {
         uuid
     }
 
-    /// Reports an iteration of `seconds` that has ended `ago` seconds ago.
-    pub async fn report(&self, uuid: &str, seconds: f64, ago: f64) {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
-        let body = json!({"uuid": uuid, "name": "any", "hostname": "node1", "started_at": now - ago - seconds, "finished_at": now - ago});
-        self.post("/updateTask", body).await;
-    }
-
     /// Launches a job as its user does.
     pub async fn launch(&self, job: &Value) {
         let file = self.dir.path().join("job.json");
@@ -169,6 +166,15 @@ impl World {
         let output = command.arg(self.token_file()).output().await.unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
+}
+
+/// A directory with the credentials of a Chronos that does not answer.
+fn without_chronos() -> (tempfile::TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let credentials = dir.path().join("chronos.json");
+    let url = format!("http://127.0.0.1:{}", free_port());
+    write_private(&credentials, &json!({"url": url, "user": "u", "password": "p"}));
+    (dir, credentials)
 }
 
 fn spawn(dir: &Path, port: u16, credentials: &Path) -> Running {

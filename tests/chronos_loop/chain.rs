@@ -167,3 +167,57 @@ fn an_iteration_that_fails_runs_again_in_another_task() {
         world.stop().await;
     });
 }
+
+#[test]
+fn under_shell_trap_the_cpu_is_changed_in_the_one_task_that_runs_all_iterations() {
+    on_actix(async {
+        for version in VERSIONS {
+            let world = World::start(version).await;
+            let node = tempfile::tempdir().unwrap();
+            let agent = node.path().join("shell_trap");
+            if std::fs::hard_link(env!("CARGO_BIN_EXE_mesos-qos"), &agent).is_err() {
+                std::fs::copy(env!("CARGO_BIN_EXE_mesos-qos"), &agent).unwrap();
+            }
+            // By its own measurements it needs next to nothing of the CPU that it was submitted with.
+            let mut qos = chained("predictive", 0.5, 600.0);
+            qos["in_place"] = true.into();
+            let mut job = job_file("trapped", "sleep 1", 5, qos);
+            let variable = |name: &str, value: &str| json!({"name": name, "value": value});
+            job["environmentVariables"] = json!([
+                variable("SHELL_TRAP_SAMPLE_SECONDS", "0.1"),
+                variable("SHELL_TRAP_CPU_FACTOR", "0.17"),
+                variable("SHELL_TRAP_RUN_DIR", node.path().join("run").to_str().unwrap()),
+            ]);
+            let mut options = LaunchOptions::new(Arc::new(SystemClock));
+            options.executor_path = agent.to_str().unwrap().to_owned();
+            let uuid = world.launch_job(job, options, TransportOptions::default()).await.uuid.to_string();
+            let resized = world.wait_for(&uuid, |job| job["cpu_limit"].as_f64().is_some_and(|limit| limit < 1.0)).await;
+            assert_eq!(resized["cpus"].as_f64(), Some(1.0), "what is reserved stays: {resized}");
+            world.wait_for_state(&uuid, "completed").await;
+            assert_eq!(world.launches("trapped"), [1000], "{version}: one task");
+            let counted = counted(&world, &uuid).await;
+            assert_eq!((counted.len(), tasks(&counted)), (5, 1), "{version}");
+            let kinds = world.app.kinds(&uuid).await;
+            for kind in ["SegmentStarted", "Rescaled", "RescaleApplied"] {
+                assert!(kinds.contains(&kind.to_owned()), "{version}: {kind} in {kinds:?}");
+            }
+            world.stop().await;
+        }
+    });
+}
+
+#[test]
+fn a_node_without_shell_trap_runs_the_job_by_itself() {
+    on_actix(async {
+        let world = World::start(VERSIONS[1]).await;
+        let mut qos = chained("fixed", 0.5, 600.0);
+        qos["in_place"] = true.into();
+        let job = job_file("untrapped", "sleep 0.2", 3, qos);
+        let mut options = LaunchOptions::new(Arc::new(SystemClock));
+        options.executor_path = "/no/such/shell_trap".into();
+        let uuid = world.launch_job(job, options, TransportOptions::default()).await.uuid.to_string();
+        world.wait_for_state(&uuid, "completed").await;
+        assert_eq!((world.launches("untrapped").len(), counted(&world, &uuid).await.len()), (1, 3));
+        world.stop().await;
+    });
+}

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, Json};
-use actix_web::{App, HttpServer};
+use actix_web::{App, HttpRequest, HttpServer};
 use mesos_qos::api::register::RegisterRequest;
 use mesos_qos::api::report::{FinishReport, StartReport};
 use mesos_qos::config::{AuthMode, TlsSettings};
@@ -68,7 +68,7 @@ pub fn serve(gate: Gate, limits: Limits, tls: &TlsSettings) -> SocketAddr {
             .app_data(query_config())
             .wrap(from_fn(problem::complete))
             .wrap(from_fn(observe))
-            .service(web::resource("/").route(web::get().to(page::root)))
+            .service(web::resource("/").route(web::get().to(async |request: HttpRequest| page::root(&request))))
             .service(web::resource("/initTask").route(web::post().to(register)))
             .service(web::resource("/startTask").route(web::post().to(start)))
             .service(web::resource("/updateTask").route(web::post().to(update)))

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use assert_cmd::Command;
 use serde_json::Value;
 
-struct Said {
-    code: Option<i32>,
-    out: String,
-    err: String,
+pub struct Said {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
 }
 
-fn mesos_qos(arguments: &[&str]) -> Said {
+/// Runs the command.
+pub fn mesos_qos(arguments: &[&str]) -> Said {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("mesos-qos"));
     let output = command.args(arguments).output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
@@ -24,7 +25,7 @@ fn document(arguments: &[&str]) -> Value {
 }
 
 /// A simulated run's log.
-fn log(dir: &Path, case: &str, policy: &str) -> PathBuf {
+pub fn log(dir: &Path, case: &str, policy: &str) -> PathBuf {
     let path = dir.join(format!("{case}-{policy}.db"));
     let file = path.to_str().unwrap();
     let arguments = ["--cases", case, "--policy", policy, "--seeds", "1", "--no-arbitration", "--database", file];
@@ -266,4 +267,37 @@ fn a_search_says_what_would_have_met_the_deadline() {
     assert!(results.iter().any(|one| one["missed"] == true) && results.iter().any(|one| one["missed"] == false));
     let text = mesos_qos(&["replay", "--log", path.to_str().unwrap(), "--search"]).out;
     assert!(text.contains("CPU throughout would have met it"), "{text}");
+}
+
+/// A supervisor's answers, of which the second page of events comes on its own.
+#[tokio::test]
+async fn an_audit_of_a_running_supervisor_tells_the_same_as_its_log() {
+    use wiremock::matchers::{header, method, path, query_param, query_param_is_missing};
+    use wiremock::{Mock, MockServer, ResponseTemplate};
+    let dir = tempfile::tempdir().unwrap();
+    let db = log(dir.path(), "i", "step");
+    let of_log = document(&["audit", "openmpLinpack1", "--database", db.to_str().unwrap(), "--json"]);
+    let uuid = of_log["uuid"].as_str().unwrap();
+    let lines = mesos_qos(&["log", "export", "--log", db.to_str().unwrap(), "--job", uuid]).out;
+    let events: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let (first, second) = events.split_at(10);
+    let server = MockServer::start().await;
+    let page = |items: &[Value], next: Option<&str>| {
+        let body = serde_json::json!({"items": items, "next": next});
+        ResponseTemplate::new(200).set_body_json(body)
+    };
+    let events_at = format!("/api/v1/jobs/{uuid}/events");
+    let of_operator = || header("authorization", "Bearer secret");
+    let first_page = Mock::given(method("GET")).and(path(&events_at)).and(query_param_is_missing("after"));
+    first_page.and(of_operator()).respond_with(page(first, Some("10"))).mount(&server).await;
+    let second_page = Mock::given(method("GET")).and(path(&events_at)).and(query_param("after", "10"));
+    second_page.and(of_operator()).respond_with(page(second, None)).mount(&server).await;
+    let token = dir.path().join("token");
+    std::fs::write(&token, "secret\n").unwrap();
+    let (url, token) = (server.uri(), token.to_str().unwrap().to_owned());
+    let uuid = uuid.to_owned();
+    let asked = tokio::task::spawn_blocking(move || {
+        document(&["audit", &uuid, "--supervisor", &url, "--token-file", &token, "--json"])
+    });
+    assert_eq!(asked.await.unwrap(), of_log);
 }

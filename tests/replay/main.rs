@@ -8,6 +8,7 @@
 )]
 
 mod command;
+mod compacted;
 mod counterfactual;
 mod searched;
 mod support;

@@ -62,7 +62,7 @@ impl Context {
         let abilities = self.abilities.as_ref().map_err(|why| anyhow::anyhow!("{why}"))?;
         self.note(job, execution, segment.base, true)?;
         if self.config.cgroup_parent.as_deref() == Some(groups::TASK) {
-            // The framework's own limit, of a task that is about to end. The container has the same.
+            // Lifted at the start of the task; its framework may have set it again.
             self.cgroups.lift_quota(groups::parent_of(&job.group));
         }
         job.freeze().await?;

@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 
 use crate::actors::commit;
 use crate::events::chain::Head;
-use crate::events::cluster::ArbitrationRound;
+use crate::events::cluster::{ArbitrationRound, ClusterSized, Compacted};
 use crate::events::envelope::{NewEvent, StoredEvent, StreamId, Version};
 use crate::events::job::{JobEvent, upcasters};
 use crate::events::source::LogSource;
@@ -109,7 +109,11 @@ impl Importer {
 }
 
 fn verbatim(stored: &StoredEvent) -> anyhow::Result<NewEvent> {
-    let known = JobEvent::SCHEMAS.iter().map(|(kind, _)| *kind).chain([ArbitrationRound::KIND]);
+    let known = JobEvent::SCHEMAS.iter().map(|(kind, _)| *kind).chain([
+        ArbitrationRound::KIND,
+        ClusterSized::KIND,
+        Compacted::KIND,
+    ]);
     let kind = known.into_iter().find(|kind| *kind == stored.kind);
     let kind = kind.with_context(|| {
         format!(

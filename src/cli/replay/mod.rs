@@ -1,6 +1,6 @@
 //! `mesos-qos replay`: recorded decisions computed again, and what would have been under a change.
 
-mod check;
+pub mod check;
 mod tables;
 
 use std::io::Write;

@@ -2,7 +2,7 @@
 
 mod args;
 mod candidates;
-mod database;
+pub mod database;
 mod runs;
 
 use std::io::Write;

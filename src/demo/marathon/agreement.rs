@@ -52,7 +52,7 @@ impl Claim<'_> {
 
     /// CPU seconds of a real core that the program measured of itself; the one that came to its end has said so.
     pub fn own_core_seconds(&self) -> f64 {
-        self.evidence.own_figures.values().map(|own| own.cpu_s).sum()
+        self.evidence.all_own_figures().map(|own| own.cpu_s).sum()
     }
 
     fn launched(&self) -> impl Iterator<Item = &LaunchUsage> {
@@ -66,7 +66,7 @@ impl Claim<'_> {
                 self.story.exit_codes
             ));
         }
-        if self.evidence.own_figures.len() != 1 {
+        if self.evidence.all_own_figures().count() != 1 {
             found.push(format!(
                 "{} tasks have printed a result, and the last one had to",
                 self.evidence.own_figures.len()

@@ -80,7 +80,8 @@ mod tests {
                 });
                 let (program, calibration) = ("/a b/it's".into(), "/tmp/c.json".into());
                 let plan = case_three(speed);
-                let file = app_file(&plan, &Workload { program, calibration, seed: 7, container }, 0.17).unwrap();
+                let file = app_file(&plan, &Workload { program, calibration, seed: 7, container, chain: false }, 0.17)
+                    .unwrap();
                 let app = JobSource::Json(file).load_app().unwrap();
                 assert_eq!(
                     (app.cpus.milli(), app.qos.duration, app.qos.deadline),

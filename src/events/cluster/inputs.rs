@@ -53,7 +53,9 @@ impl Inputs {
             Some(since) => return Err(MissingRound { round: round.number, since }),
         }
         self.newest = Some(round.number);
-        round.over.iter().for_each(|job| drop(self.jobs.remove(job)));
+        for job in &round.over {
+            self.jobs.remove(job);
+        }
         self.jobs.extend(round.inputs.iter().map(|input| (input.job, input.clone())));
         Ok(())
     }

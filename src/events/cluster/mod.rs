@@ -1,4 +1,5 @@
-//! The events of the cluster's own stream: decisions over several jobs, and how large the cluster is. Pure data.
+//! The events of the cluster's own stream: decisions over several jobs, how large the cluster is, and what was done to the log as a whole.
+//! Pure data.
 
 mod inputs;
 
@@ -62,6 +63,37 @@ pub struct RoundGrant {
     pub standing: Standing,
 }
 
+/// The data of jobs that are over was moved into archives.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Compacted {
+    /// The number of the last round, for whoever reads the newest event only.
+    pub round: u64,
+    /// What there is to share, as the event before said; none when none did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nodes: Option<Nodes>,
+    /// Which ones.
+    pub jobs: Vec<CompactedJob>,
+}
+
+/// A job whose data is in an archive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CompactedJob {
+    /// Which one.
+    pub job: JobId,
+    /// SHA-256 of the archive, which is its file's name.
+    pub archive: String,
+    /// How many events it holds: all of the job.
+    pub events: u64,
+}
+
+impl Compacted {
+    /// The event's kind, as stored and shown.
+    pub const KIND: &'static str = "Compacted";
+
+    /// The schema version that this program writes.
+    pub const SCHEMA: u16 = 1;
+}
+
 impl ArbitrationRound {
     /// The event's kind, as stored and shown.
     pub const KIND: &'static str = "ArbitrationRound";
@@ -94,6 +126,8 @@ pub enum ClusterEvent {
     Round(ArbitrationRound),
     /// Another size.
     Sized(ClusterSized),
+    /// Jobs that are over were archived.
+    Compacted(Compacted),
 }
 
 impl ClusterEvent {
@@ -110,15 +144,19 @@ impl ClusterEvent {
             ClusterSized::KIND => {
                 serde_json::from_slice(data).map(ClusterEvent::Sized).map_err(malformed(ClusterSized::KIND))
             }
+            Compacted::KIND => {
+                serde_json::from_slice(data).map(ClusterEvent::Compacted).map_err(malformed(Compacted::KIND))
+            }
             other => Err(DecodeError::UnknownKind(other.to_owned())),
         }
     }
 
-    /// The number of the last round, and what there is to share.
-    pub const fn head(&self) -> (u64, Nodes) {
+    /// The number of the last round, and what there is to share, as far as it is known.
+    pub const fn head(&self) -> (u64, Option<Nodes>) {
         match self {
-            ClusterEvent::Round(round) => (round.number, round.nodes),
-            ClusterEvent::Sized(sized) => (sized.round, sized.nodes),
+            ClusterEvent::Round(round) => (round.number, Some(round.nodes)),
+            ClusterEvent::Sized(sized) => (sized.round, Some(sized.nodes)),
+            ClusterEvent::Compacted(compacted) => (compacted.round, compacted.nodes),
         }
     }
 }

@@ -7,11 +7,14 @@
 //! - `writer` collects messages into transactions (group commit), `insert` writes one message under its savepoint, `tail` is where it writes
 //! - `readers` keeps read-only connections, `read` and `replay` hold the questions, `rows` reads what comes back
 //! - [`OfflineLog`] reads a log file without a store: to verify, export or back it up
+//! - [`compact`] moves data of finished jobs into files, `archive`, which all readers read
 //! - `lock`, `filesystem`, `schema` prepare what [`EventStore::open`] needs
 //!
 //! What is committed: the events, the outbox rows, the stored reply and the job's row of one [`Append`], together.
 
 mod append;
+mod archive;
+mod compact;
 mod filesystem;
 mod insert;
 mod integrity;
@@ -40,6 +43,7 @@ use std::thread::JoinHandle;
 use tokio::sync::{broadcast, mpsc};
 
 pub use append::{Append, AppendError, Appended, Cursor, NewEffect, NewReply, OutboxChange, StreamAppend};
+pub use compact::{CompactError, Compaction, compact};
 pub use integrity::integrity;
 pub use log::EventLog;
 pub use offline::{BackupError, OfflineLog};
@@ -49,7 +53,7 @@ pub use replay::Replay;
 pub use rows::{JobCursor, JobRow, OutboxRow, StoredReply};
 pub use select::EventFilter;
 pub use stats::{COMMIT_BUCKETS_MICROS, Health, LogStats};
-pub use verify::{ExpectedHead, Fault, VerifyReport, verify};
+pub use verify::{ExpectedHead, Fault, VerifyReport, archive_faults, verify};
 pub use writer::OnUnknownOutcome;
 
 use lock::DirLock;

@@ -11,6 +11,7 @@ use crate::events::envelope::StoredEvent;
 use crate::events::store::read::ReadError;
 use crate::events::store::replay::{self, Replay};
 use crate::events::store::schema;
+use crate::qos::ids::JobId;
 
 /// A log that is only read.
 #[derive(Debug)]
@@ -56,6 +57,15 @@ impl OfflineLog {
     /// When it cannot be read.
     pub fn head(&self) -> Result<Head, ReadError> {
         Ok(schema::read_head(&self.conn)?)
+    }
+
+    /// All jobs, by their registration: uuid and name.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn jobs(&self) -> Result<Vec<(JobId, String)>, ReadError> {
+        let mut query = self.conn.prepare("SELECT uuid, name FROM jobs ORDER BY position")?;
+        super::read::collect(query.query([])?, |row| Ok((JobId::from_bytes(row.get(0)?), row.get(1)?)))
     }
 
     /// Writes a consistent copy of the whole database to the new file `to` (mode 0600), as one file without a WAL.

@@ -1,8 +1,11 @@
 //! The questions that can be asked of the database, each on a read-only connection.
 
+use std::path::PathBuf;
+
 use rusqlite::{Connection, OptionalExtension, Row, Rows, params};
 
 use crate::events::envelope::{Seq, StoredEvent, StreamId, Version};
+use crate::events::store::archive::Archives;
 use crate::events::store::rows::{
     EVENT_COLUMNS, JOB_COLUMNS, JobRow, OUTBOX_COLUMNS, OutboxRow, REPLY_COLUMNS, StoredReply, blank_event, job_row,
     outbox_row, read_event, stored_reply,
@@ -30,6 +33,16 @@ pub enum ReadError {
         column: &'static str,
         /// What it holds.
         value: String,
+    },
+    /// The data of an event is in a file that is not there, or is another.
+    #[error("the data of event {seq} is in the archive {}, which {problem}", path.display())]
+    Archive {
+        /// The event.
+        seq: Seq,
+        /// The archive.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
     },
     /// The file is something else.
     #[error("{0}")]
@@ -69,13 +82,15 @@ pub(super) fn stream_events(
     let sql = format!("SELECT {EVENT_COLUMNS} FROM events WHERE stream = ? AND version > ? ORDER BY version LIMIT ?");
     let mut query = conn.prepare_cached(&sql)?;
     let after = i64::try_from(after.0).unwrap_or(i64::MAX);
-    collect(query.query(params![stream.as_bytes(), after, sql_limit(limit)])?, event)
+    let mut archives = Archives::beside(conn);
+    collect(query.query(params![stream.as_bytes(), after, sql_limit(limit)])?, |row| event(conn, &mut archives, row))
 }
 
 pub(super) fn all_events(conn: &Connection, after: Seq, limit: usize) -> Result<Vec<StoredEvent>, ReadError> {
     let sql = format!("SELECT {EVENT_COLUMNS} FROM events WHERE seq > ? ORDER BY seq LIMIT ?");
     let mut query = conn.prepare_cached(&sql)?;
-    collect(query.query(params![after.0, sql_limit(limit)])?, event)
+    let mut archives = Archives::beside(conn);
+    collect(query.query(params![after.0, sql_limit(limit)])?, |row| event(conn, &mut archives, row))
 }
 
 pub(super) fn pending_outbox(conn: &Connection) -> Result<Vec<OutboxRow>, ReadError> {
@@ -107,16 +122,17 @@ pub(super) fn job(conn: &Connection, uuid: JobId) -> Result<Option<JobRow>, Read
     Ok(found.map(|(_, job)| job))
 }
 
-pub(super) fn event(row: &Row<'_>) -> Result<StoredEvent, ReadError> {
+pub(super) fn event(conn: &Connection, archives: &mut Archives, row: &Row<'_>) -> Result<StoredEvent, ReadError> {
     let mut event = blank_event();
     read_event(row, &mut event)?;
+    archives.fill(conn, &mut event)?;
     Ok(event)
 }
 
 /// Maps every row.
 pub(super) fn collect<T>(
     mut rows: Rows<'_>,
-    read: impl Fn(&Row<'_>) -> Result<T, ReadError>,
+    mut read: impl FnMut(&Row<'_>) -> Result<T, ReadError>,
 ) -> Result<Vec<T>, ReadError> {
     let mut items = Vec::new();
     while let Some(row) = rows.next()? {

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, params};
 
 use crate::events::envelope::{StoredEvent, StreamId};
+use crate::events::store::archive::Archives;
 use crate::events::store::read::ReadError;
 use crate::events::store::rows::{EVENT_COLUMNS, blank_event, read_event, stream};
 
@@ -45,36 +46,38 @@ fn everything<E: From<ReadError>>(
 ) -> Result<(), E> {
     let sql = format!("SELECT {EVENT_COLUMNS} FROM events ORDER BY seq");
     let mut query = conn.prepare_cached(&sql).map_err(ReadError::from)?;
-    walk(query.query([]).map_err(ReadError::from)?, each)
+    walk(conn, query.query([]).map_err(ReadError::from)?, each)
 }
 
-fn one_stream<E: From<ReadError>>(
+pub(super) fn one_stream<E: From<ReadError>>(
     conn: &Connection,
     stream: StreamId,
     each: &mut impl FnMut(&StoredEvent) -> Result<(), E>,
 ) -> Result<(), E> {
     let sql = format!("SELECT {EVENT_COLUMNS} FROM events WHERE stream = ? ORDER BY version");
     let mut query = conn.prepare_cached(&sql).map_err(ReadError::from)?;
-    walk(query.query(params![stream.as_bytes()]).map_err(ReadError::from)?, each)
+    walk(conn, query.query(params![stream.as_bytes()]).map_err(ReadError::from)?, each)
 }
 
-fn newest_of<E: From<ReadError>>(
+pub(super) fn newest_of<E: From<ReadError>>(
     conn: &Connection,
     stream: StreamId,
     each: &mut impl FnMut(&StoredEvent) -> Result<(), E>,
 ) -> Result<(), E> {
     let sql = format!("SELECT {EVENT_COLUMNS} FROM events WHERE stream = ? ORDER BY version DESC LIMIT 1");
     let mut query = conn.prepare_cached(&sql).map_err(ReadError::from)?;
-    walk(query.query(params![stream.as_bytes()]).map_err(ReadError::from)?, each)
+    walk(conn, query.query(params![stream.as_bytes()]).map_err(ReadError::from)?, each)
 }
 
 fn walk<E: From<ReadError>>(
+    conn: &Connection,
     mut rows: rusqlite::Rows<'_>,
     each: &mut impl FnMut(&StoredEvent) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut event = blank_event();
+    let (mut event, mut archives) = (blank_event(), Archives::beside(conn));
     while let Some(row) = rows.next().map_err(ReadError::from)? {
         read_event(row, &mut event)?;
+        archives.fill(conn, &mut event)?;
         each(&event)?;
     }
     Ok(())

@@ -4,6 +4,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 
 use crate::events::envelope::{StoredEvent, StreamId};
+use crate::events::store::archive::Archives;
 use crate::events::store::read::{JobFilter, ReadError, collect, event, sql_limit};
 use crate::events::store::rows::{EVENT_COLUMNS, JOB_COLUMNS, JobCursor, JobRow, job_row};
 use crate::qos::ids::Framework;
@@ -68,7 +69,8 @@ pub(super) fn stream_events(
     }
     let (text, values) = conditions.limit(limit);
     let sql = format!("SELECT {EVENT_COLUMNS} FROM events WHERE {text} ORDER BY version {order} LIMIT ?");
-    collect(conn.prepare_cached(&sql)?.query(params_from_iter(values))?, event)
+    let mut archives = Archives::beside(conn);
+    collect(conn.prepare_cached(&sql)?.query(params_from_iter(values))?, |row| event(conn, &mut archives, row))
 }
 
 pub(super) fn jobs(

@@ -1,12 +1,13 @@
 //! Proves that a log is whole: the chain from its first event to its last.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::types::ValueRef;
 use serde::Serialize;
 
 use crate::events::chain::{ChainFault, ChainWalk, EventHash, Head};
 use crate::events::envelope::Seq;
+use crate::events::store::archive;
 use crate::events::store::offline::OfflineLog;
 use crate::events::store::read::ReadError;
 use crate::events::store::rows::{EVENT_COLUMNS, blank_event, read_event};
@@ -20,6 +21,15 @@ pub struct VerifyReport {
     pub fault: Option<Fault>,
     /// Where the expected head was found; an older anchor is found before the end.
     pub expected_head: Option<ExpectedHead>,
+}
+
+/// What is wrong with each archive that the log file `path` names: its file, and what is wrong. A missing archive breaks no chain: the digests
+/// of its events are in the log.
+///
+/// # Errors
+/// When the log cannot be read.
+pub fn archive_faults(path: &Path) -> Result<Vec<(PathBuf, String)>, ReadError> {
+    Ok(archive::faults(&OfflineLog::open(path)?.conn)?)
 }
 
 /// The first thing that is wrong.
@@ -68,6 +78,13 @@ pub fn verify(path: &Path, expect_head: Option<EventHash>) -> Result<VerifyRepor
                 let seq =
                     if let Ok(ValueRef::Integer(seq)) = row.get_ref(0) { Seq(seq) } else { walk.head().seq.next() };
                 let step = match read_event(row, &mut event) {
+                    // Its data is in an archive, and its digest here.
+                    Ok(()) if event.data.is_empty() => match archive::place(&log.conn, &event) {
+                        Ok(Some((digest, _))) => walk.step_by_digest(&event, &digest),
+                        Ok(None) | Err(_) => {
+                            Err(ChainFault::Malformed("it has no data, and is not archived".to_owned()))
+                        }
+                    },
                     Ok(()) => walk.step(&event),
                     Err(error) => Err(ChainFault::Malformed(error.to_string())),
                 };

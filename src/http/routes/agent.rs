@@ -17,6 +17,9 @@ use crate::qos::job::Command;
 use crate::qos::job::command::{ExecutionFacts, SampleFacts, SegmentEndFacts, SegmentStartFacts};
 use crate::qos::units::{Cpus, Span, Timestamp};
 
+/// The largest number of a segment or a checkpoint: 2^53 - 1.
+const MOST_COUNTED: u64 = 9_007_199_254_740_991;
+
 /// The longest text of an agent that is kept: a task's id is its app's path and a uuid.
 const TEXT_LIMIT: usize = 512;
 
@@ -100,6 +103,7 @@ pub async fn cpu_report(
 ) -> Result<Json<AllocationReply>, Problem> {
     gate.check(&request, Access::Job(*job))?;
     let report: CpuReport = read_json(&request, payload.into_inner()).await?;
+    counted(&report)?;
     let answer = match report.kind {
         ReportKind::Sample => {
             let facts = sample(&report, supervisor.clock().now())?;
@@ -112,6 +116,21 @@ pub async fn cpu_report(
     };
     let Json(ReportReply { duplicate, ignored, .. }) = reply(answer)?;
     Ok(Json(AllocationReply { duplicate, ignored, ..supervisor.allocation(*job) }))
+}
+
+/// Numbers beyond are not counted up to, and not every JSON reader can tell them apart.
+fn counted(report: &CpuReport) -> Result<(), Problem> {
+    let numbers = [
+        ("segment", Some(report.segment)),
+        ("generation", report.generation),
+        ("restored_generation", report.restored_generation),
+    ];
+    match numbers.iter().find(|(_, number)| number.is_some_and(|number| number > MOST_COUNTED)) {
+        Some((field, _)) => {
+            Err(Problem::invalid_field(*field, format!("is above {MOST_COUNTED}; they are counted from 1")))
+        }
+        None => Ok(()),
+    }
 }
 
 fn sample(report: &CpuReport, now: Timestamp) -> Result<SampleFacts, Problem> {

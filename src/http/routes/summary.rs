@@ -22,7 +22,8 @@ pub async fn summary(_operator: OperatorAccess, supervisor: Data<Supervisor>) ->
     Ok(Json(Summary {
         jobs: supervisor.log().job_counts().await?.into_iter().collect(),
         late: living().filter(|state| is_late(state)).count() as u64,
-        cpus: living().filter_map(|state| state.cpus).map(Cpus::as_f64).sum(),
+        // Not `sum`, which is -0 of nothing.
+        cpus: living().filter_map(|state| state.cpus).map(Cpus::as_f64).fold(0.0, |all, one| all + one),
         frameworks: frameworks.map(|(name, status)| (name.to_string(), status.unreachable_since().is_none())).collect(),
         seq: supervisor.log().stats().head.seq.0,
         now: supervisor.clock().now().into(),

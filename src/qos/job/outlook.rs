@@ -54,7 +54,7 @@ impl Outlooks {
             *known = fresh();
         }
         let forecast = known.forecast.as_ref()?;
-        let at = forecast.from_the_next_choice(state, now);
+        let at = forecast.at_the_next_choice(state, now);
         if let Some((_, contender)) = known.seen.as_ref().filter(|(seen_at, _)| *seen_at == at.at()) {
             return Some(contender.clone());
         }
@@ -122,7 +122,7 @@ pub fn occupies(state: &JobState, now: Timestamp) -> Option<Cpus> {
 
 impl IterationForecast {
     /// The same job at its next choice of CPU, as it looks at `now`.
-    fn from_the_next_choice(&self, state: &JobState, now: Timestamp) -> Self {
+    fn at_the_next_choice(&self, state: &JobState, now: Timestamp) -> Self {
         let forecast = self.clone();
         match (&state.work, state.history.run_cpus()) {
             (Work::Running(run), Some(cpus)) => forecast.after_the_present(run.since, cpus, now),

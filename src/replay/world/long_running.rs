@@ -211,8 +211,8 @@ impl Run<'_> {
             limit: Some(self.limit),
             checkpoints: self.plan.facts.checkpoints,
             container: None,
-            last_told: None,
             task: None,
+            last_told: None,
         };
         self.submit(Command::SegmentStart(Box::new(facts)))
     }

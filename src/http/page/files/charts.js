@@ -50,7 +50,7 @@ export function jobCharts(uuid, now) {
     const { history } = now(), declared = history.registered && history.registered.declared;
     if (!declared || history.decisions.length === 0) return { empty: "No decision yet" };
     const points = history.decisions.map(one => {
-      const at = since(one.longRunning ? one.data.inputs.at : one.at);
+      const at = since(one.data.inputs.at);
       const end = one.longRunning ? reckoned(one, declared) : one.data.prediction;
       const spread = declared.deadline * declared.deviation_ppm / 1e12;
       const bounds = one.longRunning ? { upper: 0, lower: -spread }
@@ -169,7 +169,7 @@ export function jobCharts(uuid, now) {
         region("over", 1 + deviation, domain[1], REGIONS.over)] : [],
       rules: [{ y: 1, label: "as due" }, deadlineRule()],
       lines: [{ kind: "ink", points, dots: !longRunning }],
-      marks: history.decisions.map(one => markOf(one, since(one.longRunning ? one.data.inputs.at : one.at), valueAt(points, since(one.longRunning ? one.data.inputs.at : one.at)))),
+      marks: history.decisions.map(one => markOf(one, since(one.data.inputs.at), valueAt(points, since(one.data.inputs.at)))),
       summary: "The last ratio was " + number(known[known.length - 1].ratio, 2) + ".",
       heads: longRunning ? ["Time", "Ratio", "CPU-seconds used", "CPU-seconds due"] : ["Time", "Ratio", "Iterations done", "Iterations due"],
       rows: known.map(one => [time(history.t0 + one.at * 1e6), number(one.ratio, 3), number(one.done, 1), number(one.due, 1)]),
@@ -194,10 +194,10 @@ export function jobCharts(uuid, now) {
     const due = [[0, 0], [end, whole], ...(x1 > end ? [[x1, whole]] : [])];
     const dueAt = at => Math.min(1, Math.max(0, at / end)) * whole;
     return {
-      x: elapsed([x0, x1]), y: { domain: [0, Math.max(whole, ...used.map(point => point[1])) * 1.12], label: "", format: value => number(value, 0) },
+      x: elapsed([x0, x1]), y: { domain: [0, Math.max(whole, ...used.map(point => point[1])) * 1.12], label: "", format: value => number(value, whole < 20 ? 1 : 0) },
       lines: [{ kind: "due", points: due, label: "due, to end at the deadline" }, { kind: "cpu", points: used, dots: true, label: longRunning ? "used" : "reserved while it ran" }],
       rules: [deadlineRule()],
-      marks: history.decisions.map(one => markOf(one, since(one.longRunning ? one.data.inputs.at : one.at), valueAt(used, since(one.longRunning ? one.data.inputs.at : one.at)))),
+      marks: history.decisions.map(one => markOf(one, since(one.data.inputs.at), valueAt(used, since(one.data.inputs.at)))),
       summary: number(used[used.length - 1][1], 0) + " of " + number(whole, 0) + " CPU-seconds.",
       heads: ["Time", longRunning ? "CPU-seconds used" : "CPU-seconds reserved", "CPU-seconds due"],
       rows: used.map(([x, y]) => [time(history.t0 + x * 1e6), number(y, 1), number(dueAt(x), 1)]),

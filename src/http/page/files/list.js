@@ -137,7 +137,7 @@ export function showList(failed) {
     figures.replaceChildren(
       figure("Running", number(summary.jobs.running || 0, 0)),
       figure("Late, or predicted to be", number(summary.late, 0), summary.late ? "under" : ""),
-      figure("CPU reserved", number(summary.cpus, 1)),
+      figure("CPU reserved", number(summary.cpus, 1) + " CPU"),
       figure("Frameworks", Object.keys(summary.frameworks).length === 0 ? "none configured"
         : away.length ? away.join(", ") + " unreachable" : "reachable", away.length ? "under" : ""));
     for (const button of tabs.children) {

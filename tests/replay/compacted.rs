@@ -1,0 +1,171 @@
+//! A compacted log: smaller, the same chain, and read as before, as long as its archives are there.
+
+use std::path::{Path, PathBuf};
+
+use mesos_qos::events::chain::EventHash;
+use mesos_qos::events::envelope::{StreamId, Version};
+use mesos_qos::events::store::{
+    CompactError, EventStore, OfflineLog, StoreOptions, archive_faults, compact, integrity, verify,
+};
+use mesos_qos::qos::units::Timestamp;
+
+use crate::command::{log, mesos_qos};
+
+const NOW: Timestamp = Timestamp::from_micros(1_900_000_000_000_000);
+
+/// A data directory with a simulated log.
+fn data_dir() -> (tempfile::TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("events.db");
+    std::fs::rename(log(dir.path(), "i", "step"), &path).unwrap();
+    (dir, path)
+}
+
+fn head(path: &Path) -> EventHash {
+    OfflineLog::open(path).unwrap().head().unwrap().hash
+}
+
+fn export(path: &Path) -> String {
+    mesos_qos(&["log", "export", "--log", path.to_str().unwrap()]).out
+}
+
+fn archives(dir: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(dir.join("archive")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn no_event_is_lost_and_the_chain_is_the_same() {
+    let (dir, path) = data_dir();
+    let (before, lines, size) = (head(&path), export(&path), std::fs::metadata(&path).unwrap().len());
+    let replayed = mesos_qos(&["replay", "--log", path.to_str().unwrap(), "--json"]).out;
+    let audited = mesos_qos(&["audit", "openmpLinpack3", "--database", path.to_str().unwrap()]).out;
+    let done = compact(&path, NOW, NOW).unwrap();
+    assert_eq!((done.jobs, done.events, done.still_read), (6, lines.lines().count() as u64, 0));
+    let report = verify(&path, Some(before)).unwrap();
+    assert!(report.is_whole() && report.head.hash != before, "{report:?}");
+    assert!(integrity(&path).unwrap().is_empty() && archive_faults(&path).unwrap().is_empty());
+    assert!(std::fs::metadata(&path).unwrap().len() < size, "it is no smaller");
+    let after = export(&path);
+    assert_eq!(after.lines().take(lines.lines().count()).collect::<Vec<_>>(), lines.lines().collect::<Vec<_>>());
+    assert!(after.lines().last().unwrap().contains("\"kind\":\"Compacted\""));
+    let again = mesos_qos(&["replay", "--log", path.to_str().unwrap(), "--json"]).out;
+    assert_eq!(again.replace("\"events\":287", "\"events\":286"), replayed, "{again}");
+    assert_eq!(mesos_qos(&["audit", "openmpLinpack3", "--database", path.to_str().unwrap()]).out, audited);
+    // Each file is called by what it holds.
+    use sha2::Digest as _;
+    for file in archives(dir.path()) {
+        let sum = hex::encode(sha2::Sha256::digest(std::fs::read(&file).unwrap()));
+        assert_eq!(file.file_stem().unwrap().to_str().unwrap(), sum);
+    }
+    assert_eq!(archives(dir.path()).len(), 6);
+    assert_eq!(compact(&path, NOW, NOW).unwrap().jobs, 0, "what is archived stays so");
+    // As lines it is whole again, and a database of its own.
+    let (file, to) = (dir.path().join("lines"), dir.path().join("imported.db"));
+    std::fs::write(&file, after).unwrap();
+    let said = mesos_qos(&["log", "import", "--from", file.to_str().unwrap(), "--log", to.to_str().unwrap()]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert_eq!(head(&to), head(&path));
+}
+
+#[test]
+fn a_missing_or_changed_archive_is_named_by_whoever_needs_it_and_breaks_no_chain() {
+    let (dir, path) = data_dir();
+    let db = path.to_str().unwrap();
+    compact(&path, NOW, NOW).unwrap();
+    let needs = |file: &Path| std::fs::read_to_string(file).unwrap().contains("\"name\":\"openmpLinpack3\"");
+    let file = archives(dir.path()).into_iter().find(|file| needs(file)).unwrap();
+    let kept = std::fs::read(&file).unwrap();
+    let mut changed = kept.clone();
+    changed[100] ^= 1;
+    for (content, problem) in [(None, "is missing"), (Some(changed), "is not what was archived")] {
+        match content {
+            None => std::fs::remove_file(&file).unwrap(),
+            Some(changed) => std::fs::write(&file, changed).unwrap(),
+        }
+        let verified = mesos_qos(&["log", "verify", "--log", db]);
+        assert_eq!(verified.code, Some(0), "{}", verified.err);
+        for said in [
+            verified,
+            mesos_qos(&["replay", "--log", db]),
+            mesos_qos(&["audit", "openmpLinpack3", "--database", db]),
+            mesos_qos(&["log", "export", "--log", db]),
+        ] {
+            assert!(said.err.contains(problem) && said.err.contains(file.to_str().unwrap()), "{}", said.err);
+        }
+        assert_eq!(mesos_qos(&["replay", "--log", db]).code, Some(1));
+        assert_eq!(mesos_qos(&["audit", "openmpLinpack1", "--database", db]).code, Some(0), "another job's is there");
+    }
+    std::fs::write(&file, kept).unwrap();
+    assert_eq!(mesos_qos(&["replay", "--log", db]).code, Some(0));
+}
+
+#[tokio::test]
+async fn a_supervisor_reads_archived_events_and_keeps_the_log_to_itself() {
+    let (dir, path) = data_dir();
+    let lines = export(&path);
+    compact(&path, NOW, NOW).unwrap();
+    let store = EventStore::open(dir.path(), StoreOptions::default()).unwrap();
+    assert!(matches!(compact(&path, NOW, NOW), Err(CompactError::Open(_))), "a supervisor has it");
+    let job = OfflineLog::open(&path).unwrap().jobs().unwrap()[0].0;
+    let events = store.log().read_stream(StreamId::Job(job), Version::NONE, 1000).await.unwrap();
+    let as_exported: Vec<String> = events.iter().map(|event| serde_json::to_string(event).unwrap()).collect();
+    let of_job = lines.lines().filter(|line| line.contains(&format!("\"job\":\"{job}\"")));
+    assert_eq!(as_exported, of_job.map(str::to_owned).collect::<Vec<_>>());
+    store.close().await;
+}
+
+#[test]
+fn what_is_not_archived_can_still_not_be_changed() {
+    let (_dir, path) = data_dir();
+    compact(&path, Timestamp::from_micros(0), NOW).unwrap();
+    let raw = rusqlite::Connection::open(&path).unwrap();
+    for change in ["data = ''", "data = '{}'", "at = at + 1"] {
+        let refused = raw.execute(&format!("UPDATE events SET {change} WHERE seq = 3"), []).unwrap_err();
+        assert!(refused.to_string().contains("append-only"), "{refused}");
+    }
+    drop(raw);
+    compact(&path, NOW, NOW).unwrap();
+    let raw = rusqlite::Connection::open(&path).unwrap();
+    for change in ["data = '{}'", "at = at + 1", "hash = randomblob(32)"] {
+        assert!(raw.execute(&format!("UPDATE events SET {change} WHERE seq = 3"), []).is_err(), "{change}");
+    }
+    assert!(raw.execute("DELETE FROM events WHERE seq = 3", []).is_err());
+}
+
+#[test]
+fn what_somebody_still_reads_and_what_is_broken_stays() {
+    let (_dir, path) = data_dir();
+    compact(&path, Timestamp::from_micros(0), NOW).unwrap();
+    let raw = rusqlite::Connection::open(&path).unwrap();
+    raw.execute("INSERT INTO cursors VALUES ('metrics', 5, 0)", []).unwrap();
+    drop(raw);
+    let done = compact(&path, NOW, NOW).unwrap();
+    assert_eq!((done.jobs, done.still_read), (0, 6));
+    let raw = rusqlite::Connection::open(&path).unwrap();
+    raw.execute_batch(
+        "DELETE FROM cursors; DROP TRIGGER events_are_never_updated; UPDATE events SET at = at + 1 WHERE seq = 7",
+    )
+    .unwrap();
+    drop(raw);
+    let broken = compact(&path, NOW, NOW).unwrap_err().to_string();
+    assert!(broken.contains("event 7"), "{broken}");
+}
+
+#[test]
+fn the_command_compacts_an_old_versions_log_that_is_then_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("events.db");
+    std::fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/schema-1.db"), &path).unwrap();
+    let db = path.to_str().unwrap();
+    let before = head(&path).to_string();
+    let said = mesos_qos(&["log", "compact", "--log", db, "--older-than", "0s"]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert!(said.out.contains("are archived"), "{}", said.out);
+    let verified = mesos_qos(&["log", "verify", "--log", db, "--expect-head", &before]);
+    assert_eq!(verified.code, Some(0), "{}", verified.err);
+    let replayed = mesos_qos(&["replay", "--log", db]);
+    assert!(replayed.out.contains("8 decisions") && replayed.code == Some(0), "{} {}", replayed.out, replayed.err);
+}
