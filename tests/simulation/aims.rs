@@ -3,6 +3,7 @@
 use mesos_qos::published::Case;
 use mesos_qos::qos::arbitration::Aim;
 use mesos_qos::qos::policy::PolicyName;
+use mesos_qos::simulation::cluster::Placement;
 use mesos_qos::simulation::model::Limits;
 use mesos_qos::simulation::{Candidate, RunOutcome, Scenario, simulate};
 
@@ -57,6 +58,24 @@ fn with_longer_deadlines_all_jobs_are_on_time() {
         let scenario = Scenario { deadline_s: Some(deadline), ..Scenario::published(Case::One) };
         let all = mean(&runs(&scenario, &sharing(&scenario)), |run| f64::from(u8::from(run.on_time() == 6)));
         assert!(all >= least, "{deadline} s: {all}");
+    }
+}
+
+/// Chains that stay on their nodes, as a supervisor tells them to, resized in place. Over 100 seeds 4.99 and 4.93 of six, the published policy 4.2
+/// and 4.0; here three standard errors less.
+#[test]
+fn chained_jobs_are_on_time_more_often_than_under_the_published_policy() {
+    for (case, least) in [(Case::One, 4.8), (Case::Two, 4.7)] {
+        let scenario = Scenario {
+            chain_gap_s: Some((0.5, 1.0)),
+            tasks_stay: true,
+            in_place: true,
+            placement: Placement::BestFit,
+            ..Scenario::published(case)
+        };
+        let alone = Candidate { aim: None, ..sharing(&scenario) };
+        let (predicted, published) = (on_time(&runs(&scenario, &alone)), on_time(&runs(&scenario, &step())));
+        assert!(predicted >= least && predicted > published + 0.4, "{case:?}: {predicted} against {published}");
     }
 }
 

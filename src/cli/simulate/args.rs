@@ -79,6 +79,9 @@ pub struct SimulateArgs {
     /// Seconds between two iterations of one task
     #[arg(long, value_parser = range, default_value_t = Range(CHAIN_GAP), requires = "chain", value_name = "LO-HI")]
     chain_gap: Range,
+    /// Each iteration of a chain gives its node back and is placed anew without cost, as in the reference
+    #[arg(long, requires = "chain")]
+    place_each: bool,
     /// Running tasks get their new CPU at once: short for --rescale in-place
     #[arg(long, conflicts_with = "rescale")]
     in_place: bool,
@@ -173,6 +176,7 @@ impl SimulateArgs {
             placement: self.placement.unwrap_or(usual),
             gap_s: self.gap.0,
             chain_gap_s: self.chain.then_some(self.chain_gap.0),
+            tasks_stay: self.chain && !self.place_each,
             in_place: self.rescale() == RescaleMode::InPlace,
             registration_s: self.registration,
             deadline_s: self.deadline,

@@ -77,7 +77,7 @@ impl JobModel {
             },
             cpus: Some(scenario.submitted.as_f64()),
             policy: None,
-            chain: None,
+            chain: scenario.chains().then_some(true),
             max_failures: None,
             arguments_version: Some(1),
             start_at: None,

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::published::{CPUS_PER_NODE, Case, NODES};
+use crate::qos::ids::Framework;
 use crate::qos::units::Cpus;
 use crate::simulation::cluster::Placement;
 
@@ -44,6 +45,9 @@ pub struct Scenario {
     pub gap_s: (f64, f64),
     /// The same where the next iteration runs in the same task; absent: every iteration is a task of its own.
     pub chain_gap_s: Option<(f64, f64)>,
+    /// A chain's task stays on its node, as its supervisor tells it to go on. Otherwise each iteration of a chain gives its node back and
+    /// is placed anew without cost: the reference's simplification.
+    pub tasks_stay: bool,
     /// A running task gets its new CPU without a restart.
     pub in_place: bool,
     /// Jobs register within this time, s.
@@ -105,6 +109,7 @@ impl Scenario {
             placement: Placement::Random,
             gap_s: GAP,
             chain_gap_s: None,
+            tasks_stay: false,
             in_place: false,
             registration_s: 30.0,
             deadline_s: None,
@@ -119,6 +124,11 @@ impl Scenario {
             restart_s: (10.0, 25.0),
             first_look: FirstLook::Random,
         }
+    }
+
+    /// Whether jobs are chained in the way of production.
+    pub fn chains(&self) -> bool {
+        self.chain_gap_s.is_some() && self.tasks_stay && self.case.framework() == Framework::Chronos
     }
 
     /// Checks what no type keeps out.

@@ -48,7 +48,9 @@ pub struct Job {
     pub segment: u32,
     /// When its container began, or its downtime.
     pub since: Timestamp,
-    /// CPU-seconds of the segments that are over.
+    /// Tasks of a chained job so far, and iterations that the present one has ended.
+    pub task: (u32, u32),
+    /// CPU-seconds of the segments that are over, or that a chain's task had in its iterations.
     pub base: f64,
     held: Option<(Cpus, Timestamp)>,
     reserved: f64,
@@ -77,6 +79,7 @@ impl Job {
             alarm: None,
             resized: false,
             segment: 0,
+            task: (1, 0),
             since: super::EPOCH,
             base: 0.0,
             held: None,

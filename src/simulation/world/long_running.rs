@@ -70,17 +70,24 @@ impl World<'_> {
     pub(super) fn look_facts(&mut self, job: usize) -> LookFacts {
         let now = self.now;
         let free = self.jobs[job].node.map(|node| self.beyond_reservation(job, node));
-        let job = &mut self.jobs[job];
-        let (segment, limit) = (Some(u64::from(job.segment)), Some(job.held()));
+        let chains = self.scenario.chains();
+        let (segment, job) = (Some(self.segment(job)), &mut self.jobs[job]);
+        let (limit, base) = (Some(job.held()), job.base);
         let sample = job.work.as_mut().map(|work| {
             work.advance(now);
-            SampleFacts { segment, at: now, cpu: cpu_time(work.done()), limit }
+            let cpu = cpu_time(if chains { base + work.used() } else { work.done() });
+            SampleFacts { segment, at: now, cpu, limit }
         });
         LookFacts { sample, free, ..LookFacts::default() }
     }
 
+    /// The number that its agent gives to what runs: a segment of a long-running job, or a task of a chained one.
+    pub(super) fn segment(&self, job: usize) -> u64 {
+        u64::from(if self.scenario.chains() { self.jobs[job].task.0 } else { self.jobs[job].segment })
+    }
+
     /// CPU of its node that its framework has reserved for nobody.
-    fn beyond_reservation(&self, job: usize, node: usize) -> Cpus {
+    pub(super) fn beyond_reservation(&self, job: usize, node: usize) -> Cpus {
         let reserved = self.jobs[job].supervised.state().and_then(|state| state.cpus).unwrap_or(Cpus::from_milli(0));
         self.cluster.node(node).room_for(job).saturating_sub(reserved)
     }
@@ -124,6 +131,6 @@ impl World<'_> {
 }
 
 /// CPU-seconds as agents tell them: no finer than a microsecond.
-fn cpu_time(seconds: f64) -> Span {
+pub(super) fn cpu_time(seconds: f64) -> Span {
     Span::from_micros((seconds * 1e6).round() as i64)
 }

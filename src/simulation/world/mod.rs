@@ -1,5 +1,6 @@
 //! A run: what happens in which order.
 
+mod chained;
 mod error;
 mod job;
 mod long_running;

@@ -49,6 +49,9 @@ impl World<'_> {
     pub(super) fn gap(&self, job: usize) -> f64 {
         let luck = self.luck(job);
         match self.scenario.chain_gap_s {
+            // A new task is deployed as any other.
+            Some(_) if self.scenario.chains() && self.jobs[job].task.1 == 0 => within(self.scenario.gap_s, luck.gap),
+            Some(chained) if self.scenario.chains() => within(chained, luck.gap),
             // The same task goes on, unless it has to be made anew for its new CPU.
             Some(chained) if self.scenario.in_place || !self.jobs[job].resized => within(chained, luck.gap),
             _ => within(self.scenario.gap_s, luck.gap),
@@ -92,10 +95,17 @@ impl World<'_> {
         if self.cluster.node(node).room_for(job) < cpus {
             return Ok(());
         }
+        let held = self.jobs[job].held();
         self.cluster.node_mut(node).reserve(job, cpus);
         self.jobs[job].hold(Some(cpus), self.now);
         self.share(node);
-        let segment = Some(u64::from(self.jobs[job].segment));
-        self.submit(job, Command::LimitInForce { segment, cpus }).map(|_| ())
+        let (segment, less) = (Some(self.segment(job)), cpus < held);
+        self.submit(job, Command::LimitInForce { segment, cpus })?;
+        if less {
+            // Tasks that wait for room come before neighbours that want more.
+            self.place();
+            self.resize_on(node)?;
+        }
+        Ok(())
     }
 }

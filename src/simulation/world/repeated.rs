@@ -44,6 +44,9 @@ impl World<'_> {
         running.since = self.now;
         running.resized = false;
         running.work = Some(Work::new(factor, Pace::Iteration(speedup), self.now, running.generation));
+        if self.scenario.chains() && self.scenario.in_place && self.jobs[job].task.1 == 0 {
+            self.begin_chain(job)?;
+        }
         self.submit(job, Command::ReportStart(facts))?;
         self.jobs[job].node.into_iter().for_each(|node| self.share(node));
         Ok(())
@@ -58,9 +61,12 @@ impl World<'_> {
             sent_at: Some(self.now),
             exit_code: 0,
             ending: false,
-            free: None,
+            free: self.jobs[job].node.filter(|_| self.scenario.in_place).map(|node| self.beyond_reservation(job, node)),
         };
-        self.jobs[job].end_work(self.now);
+        let work = self.jobs[job].end_work(self.now);
+        if self.scenario.chains() {
+            return self.finish_link(job, facts, work.map_or(0.0, |work| work.used()));
+        }
         self.leave_node(job);
         self.jobs[job].stage = Stage::Idle;
         self.jobs[job].segment += 1;
@@ -69,7 +75,11 @@ impl World<'_> {
         Ok(())
     }
 
-    fn run_key(&self, job: usize) -> RunKey {
+    pub(super) fn run_key(&self, job: usize) -> RunKey {
+        if self.scenario.chains() {
+            let (task, index) = self.jobs[job].task;
+            return RunKey::Run { run: format!("simulated:{task}"), index };
+        }
         RunKey::Run { run: format!("simulated:{}", self.jobs[job].segment + 1), index: 0 }
     }
 

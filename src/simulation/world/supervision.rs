@@ -5,7 +5,7 @@ use super::{EPOCH, SimulationError, What, World};
 use crate::events::job::{Activity, JobEvent, Removal};
 use crate::qos::job::command::FrameworkFacts;
 use crate::qos::job::judge::Verdict;
-use crate::qos::job::{Command, Effect, JobState, Rejection, Reply, asks_for_a_round, awaited_report};
+use crate::qos::job::{Command, Effect, JobState, Rejection, Reply, asks_for_a_round, awaited_report, is_time_to_look};
 use crate::qos::units::{Cpus, Span, Timestamp};
 use crate::simulation::model::Kind;
 use crate::simulation::outcome::Batch;
@@ -50,7 +50,7 @@ impl World<'_> {
     }
 
     /// Performs effects in their order until one has to wait.
-    fn perform(&mut self, job: usize) -> Result<(), SimulationError> {
+    pub(super) fn perform(&mut self, job: usize) -> Result<(), SimulationError> {
         let Some(effect) = self.jobs[job].supervised.next_effect().cloned() else { return Ok(()) };
         let command = match effect {
             Effect::AwaitJob => Command::Seen(self.facts(job)),
@@ -111,7 +111,8 @@ impl World<'_> {
             return Err(self.stuck());
         }
         let command = match self.jobs[job].model.kind {
-            Kind::Repeated { .. } => Command::ReportAwaited { due },
+            Kind::Repeated { .. } if !self.looks_at(job) => Command::ReportAwaited { due },
+            Kind::Repeated { .. } => Command::Look(self.look_facts(job)),
             Kind::LongRunning { .. } => Command::Look(self.look_facts(job)),
         };
         self.submit(job, command)?;
@@ -119,6 +120,11 @@ impl World<'_> {
             self.agenda.plan(self.now + RING_AGAIN, (job, What::Alarm { due }));
         }
         Ok(())
+    }
+
+    /// The alarm is for a look at a chained job, and not for a report that is missing.
+    fn looks_at(&self, job: usize) -> bool {
+        self.jobs[job].supervised.state().is_some_and(|state| is_time_to_look(state, self.now))
     }
 
     pub(super) fn refused(&self, job: usize, rejection: Rejection) -> SimulationError {
