@@ -36,7 +36,7 @@ impl Stream {
             }
             let more =
                 tokio::time::timeout(Duration::from_secs(60), self.answer.chunk()).await.unwrap().unwrap().unwrap();
-            self.text.push_str(&std::str::from_utf8(&more).unwrap());
+            self.text.push_str(std::str::from_utf8(&more).unwrap());
         }
     }
 
