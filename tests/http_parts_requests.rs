@@ -60,7 +60,7 @@ async fn a_wrong_body_is_422_and_names_the_field() {
     for (body, field, part) in [
         ("", None, "empty"),
         ("nonsense", None, "not JSON"),
-        ("[]", None, "invalid length"),
+        ("[]", None, "an object is needed"),
         ("null", None, "null"),
         ("{}", Some("uuid"), "is missing"),
         (r#"{"uuid":7}"#, Some("uuid"), "uuid: invalid type: integer `7`"),
