@@ -173,7 +173,7 @@ fn supervisor_at(url: &str) -> SupervisorApi {
 fn chronos_at(url: &str) -> ChronosClient {
     let credentials =
         ChronosCredentials { urls: vec![url.parse().unwrap()], user: String::new(), password: SecretString::from("") };
-    let options = ChronosClientOptions { request_timeout: Duration::from_millis(400), ..Default::default() };
+    let options = ChronosClientOptions { request_timeout: Duration::from_secs(2), ..Default::default() };
     ChronosClient::new(credentials, options).unwrap()
 }
 

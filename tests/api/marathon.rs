@@ -95,7 +95,7 @@ fn a_report_that_cannot_be_right_names_its_field() {
             (with(sample(1, 1.0), json!({"kind": "end"})), "reason"),
             (with(sample(0, 1.0), json!({"kind": "start"})), "segment"),
             (with(sample(1, 1.0), json!({"kind": "start", "base_cpu_seconds": -1})), "base_cpu_seconds"),
-            (with(sample(1, 1.0), json!({"kind": "start", "execution": "e".repeat(200)})), "execution"),
+            (with(sample(1, 1.0), json!({"kind": "start", "execution": "e".repeat(600)})), "execution"),
             (with(sample(1, 1.0), json!({"segment": "one"})), "segment"),
         ] {
             let (status, problem) = app.post(&samples, wrong.clone()).await;

@@ -159,7 +159,7 @@ fn without_a_criu_that_works_the_agent_says_so_and_the_job_runs_to_its_own_end_o
     for (case, (path, reason)) in cases.into_iter().enumerate() {
         let known = || supervisor.samples("start").len();
         let begin = |steps| {
-            let mut job = Job::new(&bench, &supervisor, steps, 5_000_000, 7, 1).with("SHELL_TRAP_GRACE_SECONDS", "30");
+            let mut job = Job::new(&bench, &supervisor, steps, 5_000_000, 7, 1).with("SHELL_TRAP_GRACE_SECONDS", "60");
             job = path.into_iter().fold(job, |job, path| job.with("PATH", path));
             if case > 0 {
                 // The first one waits for a program that heeds no signal, for longer than a lease.
