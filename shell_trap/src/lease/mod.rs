@@ -26,6 +26,9 @@ pub struct Lease {
     directory: LeaseDir,
     record: Record,
     renewed_at: Duration,
+    /// It was taken at once from a process of this node that is dead, and what that one left may run on here: the validity
+    /// of its lease in milliseconds. Nobody else may take the job at once then.
+    left_here_ms: Option<u64>,
 }
 
 /// What stood there before.
@@ -37,8 +40,8 @@ pub struct Predecessor {
 
 impl Lease {
     /// Waits until the job is free and takes it. `None` when it was `asked` before to give that up: nothing is held then,
-    /// and nobody waits for longer than without it. What is taken at that very moment is given back, so whoever drops
-    /// this instead has others wait for the lease to run out.
+    /// and nobody waits for longer than without it. What is taken at that very moment is given back, as [`Lease::release`]
+    /// does, so whoever drops this instead has others wait for the lease to run out.
     ///
     /// # Errors
     /// When the shared directory fails.
@@ -84,7 +87,9 @@ impl Lease {
                     else {
                         continue;
                     };
-                    let mut lease = Lease { directory, record, renewed_at: began };
+                    let left_here_ms =
+                        newest.as_ref().filter(|newest| dead && !newest.released).map(|newest| newest.lease_ms);
+                    let mut lease = Lease { directory, record, renewed_at: began, left_here_ms };
                     let returned = match (&newest, &before) {
                         (Some(seen), Some(before)) => seen.renewals != before.renewals && !before.released,
                         _ => false,
@@ -171,12 +176,21 @@ impl Lease {
         Ok(())
     }
 
-    /// Gives it back: the next may start at once.
+    /// Nothing runs here any more of what the holder before may have left.
+    pub fn settle(&mut self) {
+        self.left_here_ms = None;
+    }
+
+    /// Gives it back: the next may start at once. Where the holder before may have left something that runs, only the next
+    /// on this node may, which finds it; others wait until that stands still.
     ///
     /// # Errors
     /// As [`Lease::renew`].
     pub async fn release(mut self) -> Result<()> {
-        self.record.released = true;
+        match self.left_here_ms {
+            None => self.record.released = true,
+            Some(left) => self.record.lease_ms = self.record.lease_ms.max(left),
+        }
         self.renew().await
     }
 }
@@ -304,6 +318,35 @@ mod tests {
         assert_eq!(third.epoch(), 3);
         assert!(clock::since_boot() > must_stand_still + GRACE);
         assert!(is_superseded(&second.renew().await.unwrap_err()));
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn what_was_taken_from_a_dead_process_of_this_node_is_given_back_to_this_node_alone() {
+        let base = tempfile::tempdir().unwrap();
+        let directory = LeaseDir::open(base.path()).unwrap();
+        let us = this_process("here", None);
+        let dead = || Holder { pid_started: 1, ..this_process("here", None) };
+        let newest = || directory.newest().unwrap().unwrap();
+        let longer = LENGTH + Duration::from_millis(200);
+        drop(Lease::take(directory.clone(), dead(), longer, GRACE, std::future::pending()).await.unwrap());
+        // Asked as soon as it is taken.
+        let asked = std::future::poll_fn(|context| {
+            context.waker().wake_by_ref();
+            if newest().epoch == 1 { std::task::Poll::Pending } else { std::task::Poll::Ready(()) }
+        });
+        assert!(Lease::take(directory.clone(), dead(), LENGTH, GRACE, asked).await.unwrap().is_none());
+        assert_eq!((newest().epoch, newest().released, newest().lease_ms), (2, false, 1200));
+        let elsewhere = Holder { node: "other".into(), ..us.clone() };
+        let wait = tokio::time::timeout(LENGTH, taken(&directory, elsewhere)).await;
+        assert!(wait.is_err(), "what the dead one left may run on");
+        let (lease, before) = taken(&directory, dead()).await;
+        assert_eq!((lease.epoch(), before.unwrap().record.epoch), (3, 2));
+        lease.release().await.unwrap();
+        assert!(!newest().released);
+        let (mut lease, _) = taken(&directory, us).await;
+        lease.settle();
+        lease.release().await.unwrap();
+        assert!(newest().released && newest().epoch == 4, "nothing is left here");
     }
 
     #[tokio::test(flavor = "current_thread")]

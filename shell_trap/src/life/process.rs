@@ -65,6 +65,8 @@ async fn live(
         let preparing = renewing(preparing, lease.as_mut(), async |_| {});
         let Some(prepared) = stop.unless(preparing).await else { return Ok(TERMINATED) };
         if let Some(finished) = prepared? {
+            // Nobody runs it again.
+            lease.iter_mut().for_each(Lease::settle);
             ending::say_again(reporter, &finished, &super::words(config, &finished.execution, finished.segment));
             tell(reporter, config.end_wait, lease, stop).await;
             return Ok(exit_code(finished.exit_code));
@@ -80,6 +82,10 @@ async fn live(
             return Err(error);
         }
     };
+    if let Some(lease) = lease {
+        // The start has ended whatever an earlier agent left here.
+        lease.settle();
+    }
     tracing::info!(limiter = job.limiter(), limit, "the job runs as a process, without checkpoints");
     if job_dir.is_none() {
         // Nothing is kept without a directory: a kill in this moment loses them.
