@@ -6,6 +6,7 @@ pub mod state;
 
 use std::fs;
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -29,6 +30,8 @@ pub struct Lease {
     /// It was taken at once from a process of this node that is dead, and what that one left may run on here: the validity
     /// of its lease in milliseconds. Nobody else may take the job at once then.
     left_here_ms: Option<u64>,
+    /// The last renewal that is written, by its number: one that nobody waited for to its end overwrites no later one.
+    written: Arc<Mutex<u64>>,
 }
 
 /// What stood there before.
@@ -89,7 +92,8 @@ impl Lease {
                     };
                     let left_here_ms =
                         newest.as_ref().filter(|newest| dead && !newest.released).map(|newest| newest.lease_ms);
-                    let mut lease = Lease { directory, record, renewed_at: began, left_here_ms };
+                    let mut lease =
+                        Lease { directory, record, renewed_at: began, left_here_ms, written: Arc::default() };
                     let returned = match (&newest, &before) {
                         (Some(seen), Some(before)) => seen.renewals != before.renewals && !before.released,
                         _ => false,
@@ -171,7 +175,17 @@ impl Lease {
         // Counted before it is done: one that nobody waited for to its end may have been seen, and the next must look new.
         self.record.renewals += 1;
         let record = self.record.clone();
-        blocking(&self.directory, move |directory| directory.renew(&record)).await?;
+        let written = self.written.clone();
+        blocking(&self.directory, move |directory| {
+            // Held for as long as the file is being written: the number is of the last that was.
+            let mut last = written.lock().unwrap_or_else(PoisonError::into_inner);
+            if *last < record.renewals {
+                directory.renew(&record)?;
+                *last = record.renewals;
+            }
+            Ok(())
+        })
+        .await?;
         self.renewed_at = began;
         Ok(())
     }
@@ -347,6 +361,36 @@ mod tests {
         lease.settle();
         lease.release().await.unwrap();
         assert!(newest().released && newest().epoch == 4, "nothing is left here");
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_renewal_that_nobody_waits_for_any_more_does_not_undo_the_giving_back() {
+        let base = tempfile::tempdir().unwrap();
+        let directory = LeaseDir::open(base.path()).unwrap();
+        let (mut lease, _) = taken(&directory, this_process("here", None)).await;
+        let written = lease.written.clone();
+        let (held, is_held) = std::sync::mpsc::channel();
+        let (let_go, wait) = std::sync::mpsc::channel::<()>();
+        // As a file server that is slow.
+        let slow = std::thread::spawn(move || {
+            let _last = written.lock().unwrap();
+            held.send(()).unwrap();
+            wait.recv().unwrap();
+        });
+        is_held.recv().unwrap();
+        assert!(tokio::time::timeout(Duration::from_millis(50), lease.renew()).await.is_err(), "it is under way");
+        let written = lease.written.clone();
+        let releasing = tokio::spawn(lease.release());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let_go.send(()).unwrap();
+        releasing.await.unwrap().unwrap();
+        slow.join().unwrap();
+        // Both threads are through with the file.
+        while Arc::strong_count(&written) > 1 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let newest = directory.newest().unwrap().unwrap();
+        assert_eq!((newest.released, newest.renewals), (true, 2));
     }
 
     #[tokio::test(flavor = "current_thread")]
