@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use nix::time::{ClockId, clock_getcpuclockid};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, SysconfVar, sysconf};
 
 /// All processes that have not ended.
 pub fn living() -> impl Iterator<Item = (i32, Stat)> {
@@ -27,6 +27,8 @@ pub struct Stat {
     pub user: u64,
     /// Ticks of CPU time in the kernel.
     pub system: u64,
+    /// Ticks of CPU time of its children that have ended and were waited for, and of theirs.
+    pub children: u64,
     /// When it was started, in ticks since boot: numbers are given again.
     pub started: u64,
     /// It has ended and waits to be collected.
@@ -48,10 +50,11 @@ impl Stat {
     fn parse(text: &str) -> Option<Self> {
         let (_, fields) = text.rsplit_once(')')?;
         let fields: Vec<&str> = fields.split_whitespace().collect();
-        let number = |place: usize| fields.get(place)?.parse().ok();
+        let number = |place: usize| fields.get(place)?.parse::<u64>().ok();
         let ended = matches!(*fields.first()?, "Z" | "X");
         let session = fields.get(3)?.parse().ok()?;
-        Some(Stat { session, user: number(11)?, system: number(12)?, started: number(19)?, ended })
+        let children = number(13)?.saturating_add(number(14)?);
+        Some(Stat { session, user: number(11)?, system: number(12)?, children, started: number(19)?, ended })
     }
 }
 
@@ -61,9 +64,33 @@ pub fn cpu_clock(pid: i32) -> Option<Duration> {
     clock_getcpuclockid(Pid::from_raw(pid)).and_then(ClockId::now).ok().map(Duration::from)
 }
 
+/// CPU time of a process's children that have ended and that it has waited for, and of theirs, in whole ticks; one that CRIU
+/// has restored begins at nothing.
+pub fn cpu_of_children(pid: i32) -> Option<Duration> {
+    let ticks = Stat::of(pid)?.children;
+    let hertz = sysconf(SysconfVar::CLK_TCK).ok().flatten().and_then(|hertz| u32::try_from(hertz).ok())?;
+    Some(Duration::from_secs_f64(ticks as f64 / f64::from(hertz.max(1))))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_work_of_children_is_counted_once_they_were_waited_for() {
+        let script = "i=0; (while [ $i -lt 300000 ]; do i=$((i+1)); done); echo over; read end";
+        let mut shell = std::process::Command::new("sh");
+        let shell = shell.args(["-c", script]).stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+        let mut shell = shell.spawn().unwrap();
+        let mut over = [0; 5];
+        std::io::Read::read_exact(shell.stdout.as_mut().unwrap(), &mut over).unwrap();
+        let pid = shell.id().cast_signed();
+        let (children, own) = (cpu_of_children(pid).unwrap(), cpu_clock(pid).unwrap());
+        drop(shell.stdin.take());
+        shell.wait().unwrap();
+        assert!(children >= Duration::from_millis(20) && children > own, "{children:?} of the children, {own:?} own");
+        assert_eq!(cpu_of_children(pid), None);
+    }
 
     #[test]
     fn a_process_s_own_clock_counts_its_work_and_nobody_has_that_of_one_that_is_gone() {
@@ -79,8 +106,11 @@ mod tests {
 
     #[test]
     fn a_name_with_brackets_and_blanks_is_no_trap_and_the_dead_are_known() {
-        let text = "7 (a) b (c) S 1 7 42 0 -1 4194304 1 2 3 4 55 66 0 0 20 0 1 0 99 0 0";
-        assert_eq!(Stat::parse(text), Some(Stat { session: 42, user: 55, system: 66, started: 99, ended: false }));
+        let text = "7 (a) b (c) S 1 7 42 0 -1 4194304 1 2 3 4 55 66 7 8 20 0 1 0 99 0 0";
+        assert_eq!(
+            Stat::parse(text),
+            Some(Stat { session: 42, user: 55, system: 66, children: 15, started: 99, ended: false })
+        );
         assert!(Stat::parse(&text.replace(") S ", ") Z ")).unwrap().ended);
         assert_eq!(Stat::parse("7 (x"), None);
     }

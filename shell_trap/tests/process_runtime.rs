@@ -228,6 +228,36 @@ fn nobody_is_told_of_an_execution_that_did_not_begin() {
     assert_eq!(supervisor.posted("/initMarathonApp").len(), 1);
 }
 
+/// Its first reports are just being written down then.
+#[test]
+fn nobody_is_told_of_an_execution_whose_task_was_asked_to_end_before_it_began() {
+    let shared = shared_directory();
+    let supervisor = Supervisor::start();
+    let url = supervisor.url();
+    let variables =
+        [("SHELL_TRAP_SUPERVISOR", url.as_str()), ("SHELL_TRAP_CHECKPOINT_DIR", shared.path().to_str().unwrap())];
+    let job = Job::new(&variables);
+    let execution = shared.path().join(job.uuid.replace('-', "")).join("execution.json");
+    for _ in 0..30 {
+        let mut agent = job.start("exec sleep 600");
+        while !execution.exists() {
+            std::thread::sleep(Duration::from_micros(50));
+            assert!(agent.try_wait().unwrap().is_none());
+        }
+        kill(pid_of(&agent), Signal::SIGTERM).unwrap();
+        assert_eq!(agent.wait().unwrap().code(), Some(143));
+        std::fs::remove_file(&execution).unwrap();
+    }
+    let mut agent = job.start("exit 7");
+    assert_eq!(agent.wait().unwrap().code(), Some(7));
+    let told = |body: &serde_json::Value| body["execution"].as_str().unwrap().to_owned();
+    let inits: Vec<String> = supervisor.posted("/initMarathonApp").iter().map(told).collect();
+    let ends: Vec<String> = supervisor.samples("end").iter().map(told).collect();
+    // Those that had begun by then have an end, too.
+    assert_eq!(inits, ends);
+    assert!(inits.len() < 31, "none was asked early enough");
+}
+
 /// Whenever in its start a task is asked to end, no other one waits for its lease.
 #[test]
 fn a_task_that_is_asked_to_end_at_any_moment_of_its_start_holds_up_nobody() {

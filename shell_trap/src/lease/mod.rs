@@ -6,6 +6,7 @@ pub mod state;
 
 use std::fs;
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -26,6 +27,11 @@ pub struct Lease {
     directory: LeaseDir,
     record: Record,
     renewed_at: Duration,
+    /// It was taken at once from a process of this node that is dead, and what that one left may run on here: the validity
+    /// of its lease in milliseconds. Nobody else may take the job at once then.
+    left_here_ms: Option<u64>,
+    /// The last renewal that is written, by its number: one that nobody waited for to its end overwrites no later one.
+    written: Arc<Mutex<u64>>,
 }
 
 /// What stood there before.
@@ -37,8 +43,8 @@ pub struct Predecessor {
 
 impl Lease {
     /// Waits until the job is free and takes it. `None` when it was `asked` before to give that up: nothing is held then,
-    /// and nobody waits for longer than without it. What is taken at that very moment is given back, so whoever drops
-    /// this instead has others wait for the lease to run out.
+    /// and nobody waits for longer than without it. What is taken at that very moment is given back, as [`Lease::release`]
+    /// does, so whoever drops this instead has others wait for the lease to run out.
     ///
     /// # Errors
     /// When the shared directory fails.
@@ -84,7 +90,10 @@ impl Lease {
                     else {
                         continue;
                     };
-                    let mut lease = Lease { directory, record, renewed_at: began };
+                    let left_here_ms =
+                        newest.as_ref().filter(|newest| dead && !newest.released).map(|newest| newest.lease_ms);
+                    let mut lease =
+                        Lease { directory, record, renewed_at: began, left_here_ms, written: Arc::default() };
                     let returned = match (&newest, &before) {
                         (Some(seen), Some(before)) => seen.renewals != before.renewals && !before.released,
                         _ => false,
@@ -166,17 +175,36 @@ impl Lease {
         // Counted before it is done: one that nobody waited for to its end may have been seen, and the next must look new.
         self.record.renewals += 1;
         let record = self.record.clone();
-        blocking(&self.directory, move |directory| directory.renew(&record)).await?;
+        let written = self.written.clone();
+        blocking(&self.directory, move |directory| {
+            // Held for as long as the file is being written: the number is of the last that was.
+            let mut last = written.lock().unwrap_or_else(PoisonError::into_inner);
+            if *last < record.renewals {
+                directory.renew(&record)?;
+                *last = record.renewals;
+            }
+            Ok(())
+        })
+        .await?;
         self.renewed_at = began;
         Ok(())
     }
 
-    /// Gives it back: the next may start at once.
+    /// Nothing runs here any more of what the holder before may have left.
+    pub fn settle(&mut self) {
+        self.left_here_ms = None;
+    }
+
+    /// Gives it back: the next may start at once. Where the holder before may have left something that runs, only the next
+    /// on this node may, which finds it; others wait until that stands still.
     ///
     /// # Errors
     /// As [`Lease::renew`].
     pub async fn release(mut self) -> Result<()> {
-        self.record.released = true;
+        match self.left_here_ms {
+            None => self.record.released = true,
+            Some(left) => self.record.lease_ms = self.record.lease_ms.max(left),
+        }
         self.renew().await
     }
 }
@@ -304,6 +332,65 @@ mod tests {
         assert_eq!(third.epoch(), 3);
         assert!(clock::since_boot() > must_stand_still + GRACE);
         assert!(is_superseded(&second.renew().await.unwrap_err()));
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn what_was_taken_from_a_dead_process_of_this_node_is_given_back_to_this_node_alone() {
+        let base = tempfile::tempdir().unwrap();
+        let directory = LeaseDir::open(base.path()).unwrap();
+        let us = this_process("here", None);
+        let dead = || Holder { pid_started: 1, ..this_process("here", None) };
+        let newest = || directory.newest().unwrap().unwrap();
+        let longer = LENGTH + Duration::from_millis(200);
+        drop(Lease::take(directory.clone(), dead(), longer, GRACE, std::future::pending()).await.unwrap());
+        // Asked as soon as it is taken.
+        let asked = std::future::poll_fn(|context| {
+            context.waker().wake_by_ref();
+            if newest().epoch == 1 { std::task::Poll::Pending } else { std::task::Poll::Ready(()) }
+        });
+        assert!(Lease::take(directory.clone(), dead(), LENGTH, GRACE, asked).await.unwrap().is_none());
+        assert_eq!((newest().epoch, newest().released, newest().lease_ms), (2, false, 1200));
+        let elsewhere = Holder { node: "other".into(), ..us.clone() };
+        let wait = tokio::time::timeout(LENGTH, taken(&directory, elsewhere)).await;
+        assert!(wait.is_err(), "what the dead one left may run on");
+        let (lease, before) = taken(&directory, dead()).await;
+        assert_eq!((lease.epoch(), before.unwrap().record.epoch), (3, 2));
+        lease.release().await.unwrap();
+        assert!(!newest().released);
+        let (mut lease, _) = taken(&directory, us).await;
+        lease.settle();
+        lease.release().await.unwrap();
+        assert!(newest().released && newest().epoch == 4, "nothing is left here");
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_renewal_that_nobody_waits_for_any_more_does_not_undo_the_giving_back() {
+        let base = tempfile::tempdir().unwrap();
+        let directory = LeaseDir::open(base.path()).unwrap();
+        let (mut lease, _) = taken(&directory, this_process("here", None)).await;
+        let written = lease.written.clone();
+        let (held, is_held) = std::sync::mpsc::channel();
+        let (let_go, wait) = std::sync::mpsc::channel::<()>();
+        // As a file server that is slow.
+        let slow = std::thread::spawn(move || {
+            let _last = written.lock().unwrap();
+            held.send(()).unwrap();
+            wait.recv().unwrap();
+        });
+        is_held.recv().unwrap();
+        assert!(tokio::time::timeout(Duration::from_millis(50), lease.renew()).await.is_err(), "it is under way");
+        let written = lease.written.clone();
+        let releasing = tokio::spawn(lease.release());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let_go.send(()).unwrap();
+        releasing.await.unwrap().unwrap();
+        slow.join().unwrap();
+        // Both threads are through with the file.
+        while Arc::strong_count(&written) > 1 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let newest = directory.newest().unwrap().unwrap();
+        assert_eq!((newest.released, newest.renewals), (true, 2));
     }
 
     #[tokio::test(flavor = "current_thread")]

@@ -17,8 +17,8 @@ use super::{FOR_EVER, Segment, TERMINATED};
 use crate::cgroup::Cgroups;
 use crate::compat::MyCgroup;
 use crate::config::Config;
+use crate::docker::Docker;
 use crate::docker::node::NodeInfo;
-use crate::docker::{Docker, SLOW};
 use crate::groups::{self, Group};
 use crate::lease::guard::{Guard, Post};
 use crate::lease::state::Holder;
@@ -146,34 +146,36 @@ async fn live(context: Context, mut lease: Lease, predecessor: Option<Predecesso
     let mut guard = match Guard::start(&post, lease.pause_at()).await {
         Ok(guard) => Some(guard),
         Err(error) => {
-            context.release(lease).await;
+            context.abandon(None, lease).await;
             return Err(error);
         }
     };
     // Only now: the guard of an agent that was killed stays until another watches what that one left.
-    guard::take_over(&context.local, context.epoch)?;
+    if let Err(error) = guard::take_over(&context.local, context.epoch) {
+        context.abandon(guard, lease).await;
+        return Err(error);
+    }
     let begun = stop.unless(guarded(context.begin(predecessor.as_ref()), &mut lease, &mut guard)).await;
     let begun = match begun.unwrap_or(Ok(Begun::Over(TERMINATED))) {
         Ok(Begun::Running(begun)) => begun,
         Ok(Begun::Finished(finished)) => {
+            // Nobody runs it again.
+            lease.settle();
             let code = context.report_again(&finished, &mut lease).await;
             dismiss(guard).await;
             context.release(lease).await;
             return Ok(code);
         }
         over => {
-            // Whatever this start has made so far; a container of an earlier one stays for the next.
-            if matches!(stop.within(Step::Removed, SLOW, context.remove_own()).await, Some(Ok(true))) {
-                dismiss(guard).await;
-                context.release(lease).await;
-            }
-            // Otherwise the guard stays, which is the only one that watches what is left here.
+            context.abandon(guard, lease).await;
             return match over? {
                 Begun::Over(code) => Ok(code),
                 _ => Ok(TERMINATED),
             };
         }
     };
+    // It is this task's own: what an earlier one left here was taken up, or removed.
+    lease.settle();
     let begin::Running { job, mut segment, execution, restored, follower } = *begun;
     let compat = context.config.mycgroup.as_deref().map(|base| MyCgroup::new(base, &job.id)).transpose()?;
     let watch = Watch { config: &context.config, reporter: &context.reporter, job: &job, compat: compat.as_ref() };

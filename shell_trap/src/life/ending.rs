@@ -26,7 +26,7 @@ pub const WRITING: Duration = Duration::from_secs(60);
 /// For telling a supervisor that is there.
 const FLUSH: Duration = Duration::from_secs(5);
 /// For the last writing of what it was not told.
-const STORING: Duration = Duration::from_secs(5);
+pub const STORING: Duration = Duration::from_secs(5);
 
 /// What has become of a job whose watch is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,6 +12,7 @@ use crate::cgroup::CpuTime;
 use crate::checkpoint::generations;
 use crate::docker::create::LABEL_JOB;
 use crate::lease::{self, Predecessor};
+use crate::report::messages::End;
 use crate::runtime::Running as _;
 use crate::runtime::docker::{ContainerJob, end_groups, kill_group, kill_tracers};
 use crate::{clock, compat, groups};
@@ -65,29 +66,25 @@ impl Context {
             }
             tracing::warn!(exit_code = state.exit_code, "the job has ended while no agent watched it");
             self.archive(&record.container, container.config.tty, record.epoch).await;
-            let used = job.cpu_time().unwrap_or_default().total.as_secs_f64() / self.config.cpu_factor;
+            self.tell_of(&record).await?;
+            let segment = self.segment_of(&record);
+            let used = job.cpu_time().unwrap_or_default();
+            let end = End { reason: "exited", generation: None, duration_ms: None, detail: None };
+            self.reporter.send(segment.words.end(segment.cpu(used), &end));
+            // On disk before the end of the job is, after which nobody looks at this segment again.
+            self.reporter.store().await;
             return Ok(Some(Found::Finished(Finished {
                 execution: record.execution,
-                segment: self.epoch,
+                segment: record.epoch,
                 finished_at: clock::unix_seconds(),
                 exit_code: state.exit_code,
-                cpu_seconds: record.base + used,
+                cpu_seconds: segment.total(used),
             })));
         }
         if !container.state.running {
             return Ok(None);
         }
-        // The last agent may have been killed before it wrote that down, or told anybody.
-        let known = self.shared(Execution::load).await?.is_some_and(|known| known == record.execution);
-        if !known {
-            self.announce(&record.execution, record.base).await?;
-        }
-        if records::told(&self.local) < record.epoch {
-            let words = super::words(&self.config, &record.execution, record.epoch);
-            let start = self.start(record.base, None);
-            let limit = super::container::segment(self, &record.execution, record.base).limit;
-            self.reporter.send(words.start(&start, limit));
-        }
+        self.tell_of(&record).await?;
         // From here on it is this epoch's: should this start be cut off, the next one finds it.
         Segment { epoch: self.epoch, ..record.clone() }.store(&self.local)?;
         self.resume(&job, container.state.pid).await.context("taking up the container of an earlier agent")?;
@@ -98,6 +95,25 @@ impl Context {
         tracing::warn!(container = %job.id, base, "the job still runs here: taken up from an agent that is gone");
         let running = self.running(job, record.execution, base, None, clock::unix_seconds()).await?;
         Ok(Some(Found::Running(Box::new(running))))
+    }
+
+    /// The last agent may have been killed before it wrote down, or told anybody, what it had begun.
+    async fn tell_of(&self, record: &Segment) -> Result<()> {
+        let known = self.shared(Execution::load).await?.is_some_and(|known| known == record.execution);
+        if !known {
+            self.announce(&record.execution, record.base).await?;
+        }
+        if records::told(&self.local) < record.epoch {
+            let segment = self.segment_of(record);
+            self.reporter.send(segment.words.start(&self.start(record.base, None), segment.limit));
+        }
+        Ok(())
+    }
+
+    /// The words and figures of an earlier agent's segment.
+    fn segment_of(&self, record: &Segment) -> super::Segment {
+        let words = super::words(&self.config, &record.execution, record.epoch);
+        super::Segment { words, ..super::container::segment(self, &record.execution, record.base) }
     }
 
     /// Is there a generation of this segment? Then its container is only waiting to be removed.

@@ -7,7 +7,7 @@ use anyhow::Result;
 use tokio::time::Instant;
 
 use super::container::take;
-use super::ending::{self, WRITING, exit_code};
+use super::ending::{self, STORING, WRITING, exit_code};
 use super::grace::{Step, Stop};
 use super::records::{Execution, Finished};
 use super::renewing::renewing;
@@ -63,23 +63,34 @@ async fn live(
     if let Some(job_dir) = job_dir {
         let preparing = prepare(reporter, job_dir.to_owned(), epoch, execution.clone(), &first);
         let preparing = renewing(preparing, lease.as_mut(), async |_| {});
-        let Some(prepared) = stop.unless(preparing).await else { return Ok(TERMINATED) };
-        if let Some(finished) = prepared? {
+        let prepared = match stop.unless(preparing).await {
+            Some(Ok(prepared)) => prepared,
+            cut_off => {
+                never_begun(reporter, stop).await;
+                return cut_off.map_or(Ok(TERMINATED), |failed| failed.map(|_| TERMINATED));
+            }
+        };
+        if let Some(finished) = prepared {
+            // Nobody runs it again.
+            lease.iter_mut().for_each(Lease::settle);
             ending::say_again(reporter, &finished, &super::words(config, &finished.execution, finished.segment));
             tell(reporter, config.end_wait, lease, stop).await;
             return Ok(exit_code(finished.exit_code));
         }
     }
     let started = ProcessJob::start(config, &config.uuid.hex(), limit * config.cpu_factor, lease.as_ref());
-    // Of an execution that has not begun nobody is told.
-    reporter.settle_announced(started.is_ok());
     let job = match started {
         Ok(job) => job,
         Err(error) => {
-            reporter.store().await;
+            never_begun(reporter, stop).await;
             return Err(error);
         }
     };
+    reporter.settle_announced(true);
+    if let Some(lease) = lease {
+        // The start has ended whatever an earlier agent left here.
+        lease.settle();
+    }
     tracing::info!(limiter = job.limiter(), limit, "the job runs as a process, without checkpoints");
     if job_dir.is_none() {
         // Nothing is kept without a directory: a kill in this moment loses them.
@@ -90,6 +101,13 @@ async fn live(
     let outcome = watch.run(&mut segment, lease.as_mut(), None, stop).await;
     let task = Task { config, reporter, job: &job, segment: &segment, execution: &execution, job_dir, stop };
     Ok(task.over(outcome, lease).await)
+}
+
+/// Of an execution that has not begun nobody is told, not even by the next task: what is being written down in this moment
+/// by work that nobody waits for any more is taken back.
+async fn never_begun(reporter: &Reporter, stop: &Stop) {
+    reporter.settle_announced(false);
+    let _ = stop.within(Step::Stored, STORING, reporter.store()).await;
 }
 
 /// What there is to do in the shared directory before the job runs; its end, if it has ended before. Else the execution's

@@ -80,12 +80,14 @@ impl Context {
     }
 
     /// The counters of a group in which a program goes on since nobody knows when, less what its processes have used by their
-    /// own clocks, which began with the restore. What CRIU does in these processes is taken for the program's: some
+    /// own clocks, which began with the restore, and their children that have ended. What CRIU does in these processes is taken for the program's: some
     /// milliseconds, and some hundredths of a second for 100 MB.
     fn without_the_program(&self, group: &str, before: CpuTime) -> CpuTime {
         let directory = self.cgroups.directory(group);
         let now = self.cgroups.cpu_time(&directory).unwrap_or_default();
-        let own: Duration = self.cgroups.all_members(&directory).into_iter().filter_map(stat::cpu_clock).sum();
+        let members = self.cgroups.all_members(&directory);
+        let used = |pid: i32| [stat::cpu_clock(pid), stat::cpu_of_children(pid)].into_iter().flatten();
+        let own: Duration = members.into_iter().flat_map(used).sum();
         let total = now.total.saturating_sub(own).max(before.total);
         CpuTime { total, user: now.user.saturating_sub(own).max(before.user).min(total) }
     }

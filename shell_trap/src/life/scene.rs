@@ -6,7 +6,7 @@ use super::Segment;
 use super::container::Context;
 use super::grace::Step;
 use super::records::{self, Execution};
-use crate::docker::DockerError;
+use crate::docker::{DockerError, SLOW};
 use crate::lease::Lease;
 use crate::lease::guard::Guard;
 use crate::report::messages::End;
@@ -64,6 +64,17 @@ impl Context {
     /// Gives the lease back: the next task may start at once.
     pub async fn release(&self, lease: Lease) {
         release(lease, &self.stop).await;
+    }
+
+    /// Nothing runs of this start: removes whatever it has made so far, and gives the lease back once nothing is left here.
+    /// A container of an earlier start stays for the next task on this node, and with it the guard, which is the only one that
+    /// watches it, and the lease, which others wait for.
+    pub async fn abandon(&self, guard: Option<Guard>, mut lease: Lease) {
+        if matches!(self.stop.within(Step::Removed, SLOW, self.remove_own()).await, Some(Ok(true))) {
+            dismiss(guard).await;
+            lease.settle();
+            self.release(lease).await;
+        }
     }
 }
 

@@ -228,3 +228,35 @@ async fn keep_all(shared: Arc<Shared>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Map;
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn an_announcement_that_nobody_waits_for_any_more_is_taken_back_once_it_is_written() {
+        let base = tempfile::tempdir().unwrap();
+        let path = outbox::of(base.path(), 1);
+        let shared = Arc::new(Shared { enabled: true, outbox: Mutex::new(Some(path.clone())), ..Shared::default() });
+        let reporter = Reporter { shared: shared.clone(), wish: watch::channel(Wish::default()).1 };
+        let announced = || vec![Message { target: Target::Init, body: Map::new() }];
+        reporter.announce(announced()).await.unwrap();
+        assert!(path.exists());
+        let (held, is_held) = std::sync::mpsc::channel();
+        let (let_go, wait) = std::sync::mpsc::channel::<()>();
+        let slow = std::thread::spawn(move || {
+            let _directory = shared.outbox();
+            held.send(()).unwrap();
+            wait.recv().unwrap();
+        });
+        is_held.recv().unwrap();
+        let dropped = tokio::time::timeout(Duration::from_millis(50), reporter.announce(announced())).await;
+        assert!(dropped.is_err(), "it is still being written");
+        reporter.settle_announced(false);
+        let_go.send(()).unwrap();
+        assert!(reporter.store().await);
+        slow.join().unwrap();
+        assert!(!path.exists());
+    }
+}
