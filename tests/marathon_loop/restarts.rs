@@ -11,7 +11,8 @@ fn a_resize_that_was_made_but_not_recorded_is_not_made_twice() {
     on_actix(async {
         for (version, method) in [(VERSIONS[0], "PUT"), (VERSIONS[1], "PATCH")] {
             let faults = Faults::default();
-            let world = World::start_behind(version, &faults, &[]).await;
+            // It gets no more than that, whenever it is looked at next.
+            let world = World::start_behind(version, &faults, &[("elasticity", "cpu_max_slave", "1.4")]).await;
             // Carried out, and never heard of: no look works any more either.
             faults.lose_answer(method, "/v2/apps", 1);
             faults.answer_after((method, "/v2/apps"), "GET", "/v2/", 503);
