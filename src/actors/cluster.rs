@@ -52,6 +52,8 @@ pub struct ClusterActor {
     measured: Option<Nodes>,
     /// Rings when the next job begins that is to start in the future.
     next_start: Option<SpawnHandle>,
+    /// All jobs are there: a round over some of them would give away what the others need.
+    begun: bool,
     /// A round is being recorded or told.
     busy: bool,
     /// The last round was computed a moment ago.
@@ -70,6 +72,11 @@ pub struct ClusterHead {
     /// What there was to share then.
     pub nodes: Option<Nodes>,
 }
+
+/// All jobs that were in the log are revived: there may be rounds from now on.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct Begin;
 
 /// Something has changed that may call for another sharing.
 #[derive(Debug, Clone, Copy, Message)]
@@ -102,6 +109,7 @@ impl ClusterActor {
             outlooks: Outlooks::default(),
             measured: None,
             next_start: None,
+            begun: false,
             busy: false,
             resting: false,
             again: false,
@@ -131,7 +139,7 @@ impl ClusterActor {
     }
 
     fn arbitrate(&mut self, ctx: &mut Context<Self>) {
-        let Some(nodes) = self.cluster.nodes else { return };
+        let Some(nodes) = self.cluster.nodes.filter(|_| self.begun) else { return };
         if self.busy || self.resting {
             self.again = true;
             return;
@@ -247,6 +255,15 @@ impl Handler<Arbitrate> for ClusterActor {
     type Result = ();
 
     fn handle(&mut self, _: Arbitrate, ctx: &mut Context<Self>) {
+        self.arbitrate(ctx);
+    }
+}
+
+impl Handler<Begin> for ClusterActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Begin, ctx: &mut Context<Self>) {
+        self.begun = true;
         self.arbitrate(ctx);
     }
 }

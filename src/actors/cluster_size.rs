@@ -28,6 +28,7 @@ impl ClusterSize {
     /// Asks at once and every minute, and tells `cluster`. During an outage the last answer stands.
     pub async fn run(self, cluster: Addr<ClusterActor>) {
         let (mut known, mut answers) = (false, true);
+        let mut believed = Believed::default();
         loop {
             let nodes = match self.mesos.agents().await {
                 Ok(agents) => nodes_of(&agents, self.node).ok_or_else(|| "it has no agent with any CPU".to_owned()),
@@ -36,7 +37,9 @@ impl ClusterSize {
             match nodes {
                 Ok(nodes) => {
                     (known, answers) = (true, true);
-                    cluster.do_send(Measured(nodes));
+                    if let Some(nodes) = believed.after(nodes) {
+                        cluster.do_send(Measured(nodes));
+                    }
                 }
                 Err(error) if answers => {
                     answers = false;
@@ -49,6 +52,31 @@ impl ClusterSize {
             }
             tokio::time::sleep(if known { EVERY } else { AT_FIRST }).await;
         }
+    }
+}
+
+/// So many answers in a row have to say that the cluster is smaller.
+const SMALLER: u32 = 3;
+
+/// What is believed of the master's answers. After an election a master knows only the agents that have registered with it again: a cluster
+/// that has become smaller is one that stays so.
+#[derive(Debug, Default)]
+struct Believed {
+    nodes: Option<Nodes>,
+    smaller: u32,
+}
+
+impl Believed {
+    /// The size to go by after the answer `nodes`; none when it is to be seen whether that stays.
+    fn after(&mut self, nodes: Nodes) -> Option<Nodes> {
+        let total = |nodes: Nodes| u64::from(nodes.count) * u64::from(nodes.cpus.milli());
+        let is_smaller = self.nodes.is_some_and(|before| total(nodes) < total(before));
+        self.smaller = if is_smaller { self.smaller + 1 } else { 0 };
+        if is_smaller && self.smaller < SMALLER {
+            return None;
+        }
+        (self.nodes, self.smaller) = (Some(nodes), 0);
+        Some(nodes)
     }
 }
 
@@ -78,6 +106,18 @@ mod tests {
             serde_json::from_str(&json).unwrap()
         };
         cpus.iter().map(agent).collect()
+    }
+
+    #[test]
+    fn a_smaller_cluster_is_believed_when_it_stays_so() {
+        let mut believed = Believed::default();
+        let mut after = |count| {
+            let nodes = Nodes { count, cpus: Cpus::from_milli(2000) };
+            believed.after(nodes).map(|nodes| nodes.count)
+        };
+        assert_eq!((after(5), after(6), after(5), after(5)), (Some(5), Some(6), None, None));
+        assert_eq!(after(6), Some(6), "it was an election");
+        assert_eq!((after(1), after(2), after(4), after(4)), (None, None, Some(4), Some(4)));
     }
 
     #[test]

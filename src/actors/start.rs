@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 
 use super::aside::Aside;
 use super::chronos::{ChronosActor, ChronosPatience};
-use super::cluster::{Arbitrate, Cluster, ClusterActor, ClusterHead};
+use super::cluster::{Begin, Cluster, ClusterActor, ClusterHead};
 use super::cluster_size::ClusterSize;
 use super::cpu::{CpuSource, Nodes, Poll};
 use super::directory::Directory;
@@ -239,6 +239,9 @@ pub async fn start(startup: Startup) -> Result<Running, StartError> {
             }
         }
     }
+    // Those commands may have settled effects that were pending before them; what they have added is in the outbox already.
+    let still: BTreeSet<_> = log.pending_outbox().await?.into_iter().map(|row| row.id).collect();
+    pending.values_mut().for_each(|rows| rows.retain(|row| still.contains(&row.id)));
     tracing::info!(jobs, effects = pending.values().map(Vec::len).sum::<usize>(), "replayed the event log");
     let mut waiting: BTreeMap<Framework, usize> = BTreeMap::new();
     for (job, added) in pending {
@@ -258,7 +261,7 @@ pub async fn start(startup: Startup) -> Result<Running, StartError> {
     }
     if let Some(cluster) = &cluster {
         // What the last round may not have told any more, the first one tells.
-        cluster.do_send(Arbitrate);
+        cluster.do_send(Begin);
     }
     let metrics = startup.metrics.map(|MetricsStartup { monasca, plan }| {
         let status = Arc::new(MetricsStatus::default());

@@ -207,6 +207,11 @@ impl Checker {
         }
         let recorded = round_of(stored)?;
         self.report.rounds += 1;
+        if stored.schema < ArbitrationRound::SCHEMA {
+            let reason = format!("made by version {} of the arbitration; this program knows its own", stored.schema);
+            self.unreadable(stored, reason);
+            return Ok(());
+        }
         match self.kept.basis(&recorded, &self.jobs) {
             Ok(Basis { states, before }) => {
                 let states: Vec<&JobState> = states.iter().collect();

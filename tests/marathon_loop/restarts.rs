@@ -27,7 +27,9 @@ fn a_resize_that_was_made_but_not_recorded_is_not_made_twice() {
             assert_eq!(world.count(&uuid, "RescaleApplied").await, 0, "{version}");
             faults.heal();
             world.wait_for_events(&uuid, "RescaleApplied", 1).await;
-            assert_eq!(faults.count(method, "/v2/apps"), 1, "{version}");
+            let resizes = world.events(&uuid, "Rescaled").await;
+            let kinds = world.app.kinds(&uuid).await;
+            assert_eq!(faults.count(method, "/v2/apps"), 1, "{version}: {resizes:?} {kinds:?}");
             assert_eq!(world.launches(), [1000, 1400], "{version}");
             assert_eq!(world.count(&uuid, "RescaleUnanswered").await, 1, "{version}");
             let job = world.wait_for_state(&uuid, "completed").await;

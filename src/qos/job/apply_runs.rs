@@ -137,7 +137,9 @@ impl JobState {
 
     /// What the agent of a repeated job has not put in force by the end of an iteration is decided anew.
     fn forget_unmade(&mut self) {
-        if self.registered.framework == Framework::Chronos && self.resizes_in_place() {
+        let had_agent = self.execution.as_ref().is_some_and(|execution| execution.segment.is_some());
+        // Whether or not it still lives: nobody else would ever apply it.
+        if self.registered.framework == Framework::Chronos && self.in_chain() && had_agent {
             self.resizing_to = None;
         }
     }

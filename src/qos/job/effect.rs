@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::state::{JobState, Work};
+use super::state::{JobState, Run, Work};
 use crate::events::job::{JobEvent, Outcome};
 use crate::qos::ids::Framework;
 use crate::qos::units::{Cpus, Timestamp};
@@ -143,9 +143,10 @@ fn react_to(state: &JobState, event: &JobEvent, settled: &mut Vec<EffectChange>,
         }
         JobEvent::IterationFinished(finished) if finished.outcome != Outcome::Surplus => {
             settled.extend([EffectKey::Start, EffectKey::LookUp].map(resolve));
-            // In a chain the next one may be under way already.
+            // In a chain the next one may be under way already. What runs may also be a repetition of the one that was counted just now.
             let next = next_start(state, finished.finished_at + state.policy.sleeping_time);
-            wanted.extend(next.filter(|_| !(state.registered.chain && matches!(state.work, Work::Running(_)))));
+            let is_next = |run: &Run| state.registered.chain && run.attempt.iteration == state.next_iteration();
+            wanted.extend(next.filter(|_| !matches!(&state.work, Work::Running(run) if is_next(run))));
         }
         JobEvent::IterationLost(lost) => {
             settled.push(resolve(EffectKey::LookUp));

@@ -8,11 +8,11 @@ use crate::qos::units::{Cpus, Span, Timestamp};
 /// The longer of the declared and the last measured duration, each scaled up when the job has less CPU now than it had then, and
 /// the deployment.
 pub fn expected_run(state: &JobState) -> Span {
-    let declared = scaled(state.registered.declared.duration, state.registered.cpus, state.cpus);
+    let declared = scaled(state.registered.declared.duration, state.registered.cpus, state.cpus_in_force());
     let measured = state.last.map_or(Span::ZERO, |last| {
         // By the container's clock, which may have been set during the run: never longer than the job was known for.
         let known_for = last.finished_at.since(state.registered_at).max(Span::ZERO);
-        scaled(last.duration.min(known_for), last.cpus, state.cpus)
+        scaled(last.duration.min(known_for), last.cpus, state.cpus_in_force())
     });
     declared.max(measured) + state.policy.deployment_time
 }

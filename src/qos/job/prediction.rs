@@ -25,7 +25,7 @@ pub fn decide_cpus_with(
     let Some(job) = asked_with(state, at, free) else { return Ok(None) };
     let policy = &state.policy;
     let rule = policy.rule()?;
-    let under_way = matches!(state.work, Work::Running(_));
+    let under_way = state.registered.chain && matches!(state.work, Work::Running(_));
     if under_way && !rule.decides_within_iterations() {
         return Ok(None);
     }

@@ -138,6 +138,7 @@ impl History {
             self.spells.clear();
         }
         if let Some(cpus) = cpus {
+            self.run_cpus = Some(cpus);
             self.spells.push(Spell { cpus, since });
         }
     }

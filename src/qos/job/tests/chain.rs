@@ -191,6 +191,47 @@ fn a_task_that_ended_without_going_on_costs_no_failure_and_its_iteration_runs_in
 }
 
 #[test]
+fn when_the_counted_run_was_repeated_meanwhile_the_next_start_waits_for_the_repetition_to_end() {
+    let mut job = running(chained("fixed", 3, 2000));
+    let gone = judged(&job, Verdict::Lost(LossReason::Vanished));
+    job.run(60, gone).unwrap();
+    job.start(80, "ct:2");
+    // The first task lives on after all, and its iteration counts.
+    job.run(140, ends(0, 40, 140, 0)).unwrap();
+    assert_eq!(job.state().done, 1);
+    let next = |effects: &[EffectChange]| {
+        effects.iter().any(|one| matches!(one, EffectChange::Add(Effect::StartIteration { iteration: 2, .. })))
+    };
+    assert!(next(&job.effects), "{:?}", job.effects);
+    assert!(job.run(150, Command::AttemptStart(idle(1, 0))).is_err(), "the repetition runs");
+    job.run(190, Command::ReportFinish(finish(90, 190, "ct:2", 0))).unwrap();
+    assert_eq!((job.state().done, &job.state().work), (1, &Work::None));
+    assert_eq!(job.run(191, Command::AttemptStart(idle(2, 0))).unwrap().0, ["StartAttempted"]);
+}
+
+#[test]
+fn a_change_in_place_that_ends_with_its_agent_holds_up_no_start() {
+    let (mut job, ..) = in_place(1600, 1000);
+    assert!(job.state().resizing_to.is_some());
+    let ended = crate::qos::job::command::SegmentEndFacts {
+        segment: 1,
+        at: at(195),
+        sent_at: None,
+        cpu: Span::from_secs(1),
+        execution: segment_facts(1, 40, 0).execution,
+        reason: crate::events::job::SegmentEnd::Killed,
+        generation: None,
+        dump: None,
+    };
+    assert_eq!(job.run(195, Command::SegmentEnd(ended)).unwrap().0, ["SegmentEnded"]);
+    let gone = judged(&job, Verdict::Lost(LossReason::Vanished));
+    job.run(260, gone).unwrap();
+    assert_eq!(job.state().resizing_to, None);
+    let facts = FrameworkFacts { cpus: job.state().cpus.unwrap(), ..idle(1, 0) };
+    assert_eq!(job.run(270, Command::AttemptStart(facts)).unwrap().0, ["StartAttempted"]);
+}
+
+#[test]
 fn a_later_link_is_no_proof_that_a_new_start_worked() {
     let mut job = running(chained("fixed", 4, 2000));
     job.run(140, ends(0, 40, 140, 0)).unwrap();
