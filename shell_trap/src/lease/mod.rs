@@ -176,16 +176,7 @@ impl Lease {
         self.record.renewals += 1;
         let record = self.record.clone();
         let written = self.written.clone();
-        blocking(&self.directory, move |directory| {
-            // Held for as long as the file is being written: the number is of the last that was.
-            let mut last = written.lock().unwrap_or_else(PoisonError::into_inner);
-            if *last < record.renewals {
-                directory.renew(&record)?;
-                *last = record.renewals;
-            }
-            Ok(())
-        })
-        .await?;
+        blocking(&self.directory, move |directory| write(directory, &written, &record)).await?;
         self.renewed_at = began;
         Ok(())
     }
@@ -207,6 +198,17 @@ impl Lease {
         }
         self.renew().await
     }
+}
+
+/// Writes a renewal, unless a later one is written.
+fn write(directory: &LeaseDir, written: &Mutex<u64>, record: &Record) -> Result<()> {
+    // Held for as long as the file is being written: the number is of the last that was.
+    let mut last = written.lock().unwrap_or_else(PoisonError::into_inner);
+    if *last < record.renewals {
+        directory.renew(record)?;
+        *last = record.renewals;
+    }
+    Ok(())
 }
 
 /// Waits until the job with this directory is free and takes it, as [`Lease::take`]; the directory is made when it is missing.
@@ -379,7 +381,7 @@ mod tests {
         });
         is_held.recv().unwrap();
         assert!(tokio::time::timeout(Duration::from_millis(50), lease.renew()).await.is_err(), "it is under way");
-        let written = lease.written.clone();
+        let (written, late) = (lease.written.clone(), lease.record.clone());
         let releasing = tokio::spawn(lease.release());
         tokio::time::sleep(Duration::from_millis(50)).await;
         let_go.send(()).unwrap();
@@ -389,8 +391,10 @@ mod tests {
         while Arc::strong_count(&written) > 1 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+        // Its thread may as well come last.
+        write(&directory, &written, &late).unwrap();
         let newest = directory.newest().unwrap().unwrap();
-        assert_eq!((newest.released, newest.renewals), (true, 2));
+        assert_eq!((late.renewals, newest.released, newest.renewals), (1, true, 2));
     }
 
     #[tokio::test(flavor = "current_thread")]

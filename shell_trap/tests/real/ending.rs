@@ -74,6 +74,45 @@ fn a_finished_job_is_reported_again_and_not_run_again() {
     assert_eq!((kinds.first(), kinds.last()), (Some(&json!("start")), Some(&json!("end"))));
 }
 
+/// What the agent leaves that is killed as soon as Docker has started the container.
+#[test]
+fn a_job_that_ended_before_its_killed_agent_could_tell_anybody_is_told_from_its_beginning() {
+    let bench = Bench::new();
+    let supervisor = Supervisor::start();
+    let node = bench.node("a", Restores::Nothing);
+    supervisor.reply(503, json!({}));
+    let job = Job::new(&bench, &supervisor, 1_000_000, 1_000_000, 7, 1).with("SHELL_TRAP_LEASE_SECONDS", "300");
+    let mut task = job.start(&node, 1.0);
+    let local = node.directory.join("run").join(job.hex());
+    eventually("the segment's note", || local.join("told").exists().then_some(()));
+    job.works(5);
+    task.signal(Signal::SIGKILL);
+    task.wait();
+    bench.enough();
+    eventually("the end of the program", || {
+        let running = node.docker(&["ps", "-q", "--filter", "status=running"]);
+        running.trim().is_empty().then_some(())
+    });
+    std::fs::remove_file(local.join("told")).unwrap();
+    std::fs::remove_file(job.directory().join("execution.json")).unwrap();
+    std::fs::remove_file(job.directory().join("outbox-0000000001.json")).unwrap();
+    supervisor.reply(200, json!({}));
+    let mut next = job.start(&node, 1.0);
+    assert_eq!(next.wait().code(), Some(7), "{}", next.log());
+    assert!(next.log().contains("the job has ended while no agent watched it"), "{}", next.log());
+    let told: Vec<_> = supervisor.requests().into_iter().map(|r| (r.path, r.body)).collect();
+    let what = |(path, body): &(String, serde_json::Value)| body["kind"].as_str().unwrap_or(path).to_owned();
+    assert_eq!(
+        told.iter().map(what).collect::<Vec<_>>(),
+        ["/initMarathonApp", "start", "end", "/endMarathonApp"],
+        "{told:?}"
+    );
+    assert!(told.iter().all(|(_, body)| body["execution"] == told[0].1["execution"]), "{told:?}");
+    assert!(told[1..].iter().all(|(_, body)| body["segment"] == 1), "{told:?}");
+    assert_eq!((&told[2].1["reason"], &told[3].1["exit_code"]), (&json!("exited"), &json!(7)), "{told:?}");
+    assert_eq!(node.containers(), Vec::<String>::new());
+}
+
 #[test]
 fn values_reach_the_program_as_they_are() {
     let bench = Bench::new();
