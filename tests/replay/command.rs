@@ -301,3 +301,27 @@ async fn an_audit_of_a_running_supervisor_tells_the_same_as_its_log() {
     });
     assert_eq!(asked.await.unwrap(), of_log);
 }
+
+#[test]
+fn a_job_of_which_nothing_was_counted_is_left_out_of_the_answer_about_all_and_said_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("events.db");
+    std::fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/schema-1.db"), &path).unwrap();
+    let log = path.to_str().unwrap();
+    let idle = "61aaf767";
+    for (question, jobs, notes) in [
+        (vec!["--policy", "predictive", "--draws", "2"], "/counterfactual/jobs", "/counterfactual/notes"),
+        (vec!["--search"], "/search", "/search_notes"),
+    ] {
+        let ask = [["replay", "--log", log].as_slice(), &question].concat();
+        let told = document(&[ask.as_slice(), &["--json"]].concat());
+        let jobs: Vec<_> =
+            told.pointer(jobs).unwrap().as_array().unwrap().iter().map(|job| job["job"].as_str().unwrap()).collect();
+        assert!(!jobs.is_empty() && !jobs.iter().any(|job| job.starts_with(idle)), "{jobs:?}");
+        let notes = told.pointer(notes).unwrap().to_string();
+        assert!(notes.contains(idle) && notes.contains("left out"), "{notes}");
+        assert!(mesos_qos(&ask).out.contains("it is left out."));
+        let alone = mesos_qos(&[ask.as_slice(), &["--job", idle]].concat());
+        assert!(alone.code == Some(1) && alone.err.contains(": there is no work to run again"), "{}", alone.err);
+    }
+}
