@@ -136,6 +136,24 @@ fn what_is_not_archived_can_still_not_be_changed() {
 }
 
 #[test]
+fn through_a_link_the_lock_and_the_archives_are_those_of_the_log_itself() {
+    let (dir, path) = data_dir();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let link = elsewhere.path().join("events.db");
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    let lines = export(&path);
+    let running = EventStore::open(dir.path(), StoreOptions::default()).unwrap();
+    assert!(matches!(compact(&link, NOW, NOW), Err(CompactError::Open(_))), "a supervisor has the log");
+    drop(running);
+    assert_eq!(compact(&link, NOW, NOW).unwrap().jobs, 6);
+    assert_eq!(archives(dir.path()).len(), 6);
+    assert_eq!(std::fs::read_dir(elsewhere.path()).unwrap().count(), 1, "only the link is beside the link");
+    for log in [&path, &link] {
+        assert!(export(log).starts_with(&lines));
+    }
+}
+
+#[test]
 fn what_somebody_still_reads_and_what_is_broken_stays() {
     let (_dir, path) = data_dir();
     compact(&path, Timestamp::from_micros(0), NOW).unwrap();

@@ -78,7 +78,9 @@ pub fn compact(path: &Path, before: Timestamp, now: Timestamp) -> Result<Compact
     if !path.is_file() {
         return Err(ReadError::NotALog(format!("{}: there is no such file", path.display())).into());
     }
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // The lock and the archives belong beside the file itself, where SQLite reads it, and not beside a link to it.
+    let path = &path.canonicalize().map_err(|error| ReadError::NotALog(format!("{}: {error}", path.display())))?;
+    let dir = path.parent().unwrap_or(Path::new("/"));
     let _lock = DirLock::acquire(dir)?;
     if let Some(fault) = verify(path, None)?.fault {
         return Err(CompactError::Broken { path: path.to_owned(), seq: fault.seq.0, reason: fault.reason });
