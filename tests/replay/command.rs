@@ -129,6 +129,11 @@ fn one_changed_byte_is_named_and_nothing_is_computed() {
             assert!(said.err.contains(&format!("event {changed_line}: the stored hash is")), "{}", said.err);
         }
     }
+    for log in [file.to_str().unwrap(), path.to_str().unwrap()] {
+        let said = mesos_qos(&["audit", "openmpLinpack1", "--database", log]);
+        assert_eq!((said.code, said.out.as_str()), (Some(1), ""), "{}", said.err);
+        assert!(said.err.contains(&format!("event {changed_line}: the stored hash is")), "{}", said.err);
+    }
     let to = dir.path().join("to.db");
     let said = mesos_qos(&["log", "import", "--from", file.to_str().unwrap(), "--log", to.to_str().unwrap()]);
     assert!(said.code == Some(1) && said.err.contains(&format!("event {changed_line}")), "{}", said.err);
