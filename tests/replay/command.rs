@@ -208,7 +208,7 @@ fn a_counterfactual_is_told_side_by_side_with_its_law_and_its_first_difference()
     let name = job["name"].as_str().unwrap();
     let one = document(&["replay", "--log", log, "--job", name, "--set", "cpu_increment=1", "--draws", "5", "--json"]);
     assert_eq!(one["counterfactual"]["jobs"][0]["name"], name);
-    assert_eq!(one["counterfactual"]["change"], "policy step");
+    assert_eq!(one["counterfactual"]["change"], "policy step with cpu_increment=1");
     let text = mesos_qos(&["replay", "--log", log, "--policy", "fixed", "--draws", "2"]).out;
     for part in ["95 %", "first otherwise after", "an iteration with a CPUs takes", "5 nodes with 2 CPU"] {
         assert!(text.contains(part), "{part}: {text}");
@@ -219,6 +219,9 @@ fn a_counterfactual_is_told_side_by_side_with_its_law_and_its_first_difference()
     for (wrong, reason) in [
         (vec!["--policy", "guess"], "predictive"),
         (vec!["--set", "cpu_incremnt=1"], "cpu_increment"),
+        (vec!["--set", "monitoring_period=5"], "elasticity.monitoring_period = 5"),
+        (vec!["--set", "cluster_cpus=10", "--alone"], "elasticity.cluster_cpus = 10"),
+        (vec!["--job", name, "--set", "cluster_cpus=10"], "for itself"),
         (vec!["--job", "nobody", "--policy", "step"], "no job is called"),
         (vec!["--search", "--policy", "step"], "cannot be used with"),
     ] {

@@ -124,7 +124,7 @@ fn compare(args: &ReplayArgs, jobs: &[JobHistory]) -> anyhow::Result<Comparison>
             if args.policy.is_none() && recorded.clone().any(|other| other.policy.which() != first.policy.which()) {
                 bail!("the jobs have different policies: name the one that the settings are for by --policy");
             }
-            let changed = changed_policy(first, args.policy, &args.set)?;
+            let changed = changed_policy(first, args.policy, &args.set, jobs.len() > 1 && !args.alone)?;
             (Change::Policy(changed.settings), changed.cluster)
         }
     };
@@ -135,7 +135,11 @@ fn compare(args: &ReplayArgs, jobs: &[JobHistory]) -> anyhow::Result<Comparison>
         (_, None) => Sharing::Seen,
     };
     let options = Options { draws: args.draws, sharing };
-    Ok(counterfactual(jobs, &change, &options)?)
+    let mut comparison = counterfactual(jobs, &change, &options)?;
+    for (nth, (key, value)) in args.set.iter().enumerate() {
+        comparison.change.push_str(&format!("{}{key}={value}", if nth == 0 { " with " } else { ", " }));
+    }
+    Ok(comparison)
 }
 
 /// The jobs that are meant and have begun to work.
