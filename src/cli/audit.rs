@@ -8,7 +8,7 @@ use chrono::DateTime;
 use clap::Args;
 
 use super::remote::{Remote, RemoteArgs, printable};
-use super::replay::read;
+use super::replay::{check, read};
 use super::which_job::{find, pick};
 use crate::api::view::{Instant, JobView, Page};
 use crate::events::envelope::StoredEvent;
@@ -44,6 +44,7 @@ pub async fn run(args: AuditArgs, mut out: impl Write, say: &(dyn Fn(&str) + Sen
     let history = match &args.database {
         Some(path) => {
             let source = LogSource::open(path)?;
+            check::whole(&source)?;
             let job = find(&source, &args.job)?;
             let events = read(&source, Replay::Stream(job.into()))?;
             histories(&events)?.pop()

@@ -5,6 +5,7 @@ mod import;
 
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -79,14 +80,20 @@ struct LogFile {
     path: PathBuf,
 }
 
+/// The exit code of a verification that finds the chain whole, and an archive missing or changed.
+const NO_ARCHIVE: u8 = 3;
+
 /// Runs `mesos-qos log`; what it prints goes to `out`.
 ///
 /// # Errors
 /// When the log cannot be read, is not whole, or the backup cannot be written.
-pub fn run(args: LogArgs, out: impl Write) -> anyhow::Result<()> {
+pub fn run(args: LogArgs, out: impl Write) -> anyhow::Result<ExitCode> {
     let mut out = BufWriter::new(out);
+    let mut code = ExitCode::SUCCESS;
     let done = match args.command {
-        LogCommand::Verify { log, expect_head, json } => run_verify(&log, expect_head, json, &mut out),
+        LogCommand::Verify { log, expect_head, json } => {
+            run_verify(&log, expect_head, json, &mut out).map(|found| code = found)
+        }
         LogCommand::Export { log, job } => run_export(&log, job, &mut out),
         LogCommand::Compact { log, older_than } => compact::run(&log.path, older_than, &mut out),
         LogCommand::Import { to, from } => run_import(&from, &to, &mut out),
@@ -94,12 +101,12 @@ pub fn run(args: LogArgs, out: impl Write) -> anyhow::Result<()> {
     };
     match done.and_then(|()| Ok(out.flush()?)) {
         // `| head` has seen enough.
-        Err(error) if is_broken_pipe(&error) => Ok(()),
-        done => done,
+        Err(error) if is_broken_pipe(&error) => Ok(code),
+        done => done.map(|()| code),
     }
 }
 
-fn run_verify(log: &LogFile, expect: Option<EventHash>, json: bool, out: &mut impl Write) -> anyhow::Result<()> {
+fn run_verify(log: &LogFile, expect: Option<EventHash>, json: bool, out: &mut impl Write) -> anyhow::Result<ExitCode> {
     let source = LogSource::open(&log.path)?;
     let report = source.verify(expect)?;
     let file_faults = match &source {
@@ -117,7 +124,7 @@ fn run_verify(log: &LogFile, expect: Option<EventHash>, json: bool, out: &mut im
     }
     for (path, problem) in &archives {
         out.flush()?;
-        eprintln!("warning: the archive {} {problem}: audit and replay of its job need it", path.display());
+        eprintln!("error: the archive {} {problem}: audit and replay of its job need it", path.display());
     }
     let in_the_file = file_faults.first().map(|fault| format!("SQLite finds: {fault}"));
     if let Some(reason) = what_is_wrong(&report).or(in_the_file) {
@@ -128,7 +135,7 @@ fn run_verify(log: &LogFile, expect: Option<EventHash>, json: bool, out: &mut im
         writeln!(out, "{} events, the chain is whole", report.head.seq)?;
         writeln!(out, "head {}", report.head.hash)?;
     }
-    Ok(())
+    Ok(if archives.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(NO_ARCHIVE) })
 }
 
 /// What `--json` prints.

@@ -1,7 +1,7 @@
 //! The command line: one file a subcommand.
 //!
 //! Every command ends with 0 when it did what it was asked to, 1 when that failed, 2 when it was asked wrongly, which includes
-//! settings that cannot hold. Results go to standard output, everything else to standard error.
+//! settings that cannot hold; `log verify` with 3 when only an archive is missing or changed. Results go to standard output, everything else to standard error.
 
 pub mod audit;
 pub mod cancel;
@@ -94,7 +94,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Audit(args) => block_on(audit::run(args, out, &say)),
         Command::Simulate(args) => simulate::run(&args, out.lock()),
         Command::Cancel(args) => block_on(cancel::run(args, out, &say)),
-        Command::Log(args) => log::run(args, out.lock()),
+        Command::Log(args) => return log::run(args, out.lock()),
         Command::Monasca(args) => monasca::run(args, out.lock(), &say),
         Command::Completions(args) => completions::run(&args, Cli::command(), out.lock()),
         Command::Man(args) => man::run(&args, Cli::command(), out.lock()),

@@ -47,12 +47,13 @@ impl Default for Options {
 
 /// What would have become of the jobs of `history` under `change`: their recorded work, run again.
 ///
-/// All jobs get the change. Pure and deterministic; the amount of work is bounded by [`MOST_STEPS`].
+/// All jobs get the change. A job of which there is nothing to run again is left out, and a note says so. Pure and deterministic; the amount of
+/// work is bounded by [`MOST_STEPS`].
 ///
 /// # Errors
-/// When there is nothing to run again, a version is not known here, or there is more than can be computed.
+/// When of no job there is anything to run again, a version is not known here, or there is more than can be computed.
 pub fn counterfactual(history: &[JobHistory], change: &Change, options: &Options) -> Result<Comparison, ReplayError> {
-    let subjects = history.iter().map(|job| Subject::of(job, change)).collect::<Result<Vec<_>, _>>()?;
+    let (subjects, mut left_out) = what_there_is(history.iter().map(|job| Subject::of(job, change)))?;
     let nodes = shared_nodes(&subjects, options.sharing)?;
     let aim = match options.sharing {
         Sharing::Nodes(_, aim) => aim,
@@ -81,22 +82,47 @@ pub fn counterfactual(history: &[JobHistory], change: &Change, options: &Options
         }
     }
     let drawn = same.into_iter().zip(fresh);
-    let jobs = subjects
+    let compared = subjects
         .iter()
         .zip(likeliest)
         .zip(drawn)
         .map(|((subject, run), (same, fresh))| subject.compare(run, &same, &fresh));
+    let (jobs, never_ending) = what_there_is(compared)?;
+    left_out.extend(never_ending);
+    let mut notes = notes::of(&subjects, nodes.is_some());
+    notes.extend(left_out);
     Ok(Comparison {
         change: change.to_string(),
-        jobs: jobs.collect::<Result<_, _>>()?,
+        jobs,
         cluster: nodes.map(|nodes| SharedCluster {
             nodes: nodes.count,
             node_cpus: nodes.cpus.as_f64(),
             arbitrated: aim.is_some(),
         }),
         draws,
-        notes: notes::of(&subjects, nodes.is_some()),
+        notes,
     })
+}
+
+/// The answers about those jobs of which there is something to run again, and notes of the others.
+///
+/// # Errors
+/// When there is none, or one fails for another reason.
+pub fn what_there_is<T>(
+    answers: impl IntoIterator<Item = Result<T, ReplayError>>,
+) -> Result<(Vec<T>, Vec<String>), ReplayError> {
+    let (mut there, mut left_out) = (Vec::new(), Vec::new());
+    for answer in answers {
+        match answer {
+            Ok(one) => there.push(one),
+            Err(error @ ReplayError::Nothing { .. }) => left_out.push(error),
+            Err(error) => return Err(error),
+        }
+    }
+    if there.is_empty() && !left_out.is_empty() {
+        return Err(left_out.swap_remove(0));
+    }
+    Ok((there, left_out.iter().map(|error| format!("{error}: it is left out")).collect()))
 }
 
 /// A job with what is known of its work.

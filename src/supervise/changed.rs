@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use super::rules::{cluster, defaults};
-use crate::config::{ConfigError, CpuLimits, ENV_PREFIX, Layers, Settings};
+use crate::config::{ConfigError, CpuLimits, ENV_PREFIX, Layers, Problem, Settings, Source};
 use crate::qos::arbitration::{Aim, Nodes};
 use crate::qos::policy::{Policy, PolicyChoice, PolicyName, PolicySettings};
 use crate::qos::units::{Cpus, Span};
@@ -18,14 +18,16 @@ pub struct ChangedPolicy {
 }
 
 /// `recorded` with another policy, or with other settings (keys of the section elasticity). What is not named stays as it is recorded, as far
-/// as the policy that is asked for has it, and is else a default. Nothing else is read: no file, no environment.
+/// as the policy that is asked for has it, and is else a default. Nothing else is read: no file, no environment. Of jobs
+/// that share nodes (`shared`) the cluster may be set, too.
 ///
 /// # Errors
-/// When a key does not exist or has a value that it cannot have.
+/// When a key does not exist, has a value that it cannot have, or would change nothing of a recorded job.
 pub fn changed_policy(
     recorded: &PolicySettings,
     policy: Option<PolicyName>,
     set: &[(String, String)],
+    shared: bool,
 ) -> Result<ChangedPolicy, ConfigError> {
     let name = policy.unwrap_or(recorded.policy.which());
     let mut keys = recorded_keys(recorded);
@@ -37,9 +39,43 @@ pub fn changed_policy(
     let layers = Layers::collect(Vec::new(), variables, None).map_err(|problem| ConfigError(vec![problem]))?;
     let settings = Settings::from_layers(&layers)?;
     let chosen = defaults(&settings).policies.settings(PolicyChoice::default());
-    let shared = cluster(&settings);
-    let cluster = shared.nodes.map(|nodes| (nodes, shared.aim));
+    let of_cluster = cluster(&settings);
+    let cluster = of_cluster.nodes.map(|nodes| (nodes, of_cluster.aim));
+    refuse_idle(&chosen, set, shared, cluster.is_some())?;
     Ok(ChangedPolicy { settings: chosen, cluster })
+}
+
+/// Refuses settings that nothing in a rerun reads: who asks for one would take an unchanged answer for its effect.
+fn refuse_idle(
+    chosen: &PolicySettings,
+    set: &[(String, String)],
+    shared: bool,
+    has_cluster: bool,
+) -> Result<(), ConfigError> {
+    let own: Vec<&str> = recorded_keys(chosen).into_iter().map(|(key, _)| key).collect();
+    let why_idle = |key: &str| match key {
+        "policy" | "max_rescales" | "dry_run" => None,
+        "cluster_cpus" | "node_cpus" | "arbitration" if !shared => Some(
+            "does nothing here: each job is run again for itself, with the waits for a node that it had".to_owned(),
+        ),
+        // The nodes are as large as the most CPU, where nobody says otherwise.
+        "cluster_cpus" | "node_cpus" | "arbitration" | "cpu_max_slave" if has_cluster => None,
+        "node_cpus" | "arbitration" => Some("does nothing without cluster_cpus".to_owned()),
+        key if own.contains(&key) => None,
+        _ => Some(format!(
+            "does nothing here: of the policy {} can be set {}, max_rescales and dry_run",
+            chosen.policy.name(),
+            own.iter().filter(|key| **key != "max_rescales").copied().collect::<Vec<_>>().join(", ")
+        )),
+    };
+    let problem = |(key, value): &(String, String)| {
+        let key = key.to_lowercase();
+        let expected = why_idle(&key)?;
+        let origin = Source::Env(format!("{ENV_PREFIX}ELASTICITY_{}", key.to_uppercase()));
+        Some(Problem::Invalid { key: format!("elasticity.{key}"), found: value.clone(), origin, expected })
+    };
+    let problems: Vec<Problem> = set.iter().filter_map(problem).collect();
+    if problems.is_empty() { Ok(()) } else { Err(ConfigError(problems)) }
 }
 
 /// The keys that say what is recorded.
@@ -105,7 +141,7 @@ mod tests {
             policies.predictive.soft = true;
             policies.step.cpu_max = Cpus::from_milli(1700);
             let recorded = policies.settings(PolicyChoice::default());
-            assert_eq!(changed_policy(&recorded, None, &[]).unwrap().settings, recorded, "{name:?}");
+            assert_eq!(changed_policy(&recorded, None, &[], false).unwrap().settings, recorded, "{name:?}");
         }
     }
 
@@ -113,11 +149,38 @@ mod tests {
     fn a_setting_is_read_as_the_configuration_reads_it() {
         let recorded = Policies::defaults(PolicyName::Step).settings(PolicyChoice::default());
         let set = |key: &str, value: &str| [(key.to_owned(), value.to_owned())];
-        let changed = changed_policy(&recorded, Some(PolicyName::Predictive), &set("cluster_cpus", "10")).unwrap();
+        let changed =
+            changed_policy(&recorded, Some(PolicyName::Predictive), &set("cluster_cpus", "10"), true).unwrap();
         assert_eq!(changed.settings.policy.which(), PolicyName::Predictive);
         assert_eq!(changed.cluster.map(|(nodes, _)| (nodes.count, nodes.cpus.milli())), Some((5, 2000)));
-        let wrong = changed_policy(&recorded, None, &set("cpu_incremnt", "1")).unwrap_err();
+        let wrong = changed_policy(&recorded, None, &set("cpu_incremnt", "1"), true).unwrap_err();
         assert!(wrong.to_string().to_lowercase().contains("cpu_increment"), "{wrong}");
-        assert!(changed_policy(&recorded, None, &set("cpu_max_slave", "-1")).is_err());
+        assert!(changed_policy(&recorded, None, &set("cpu_max_slave", "-1"), true).is_err());
+    }
+
+    #[test]
+    fn what_would_change_nothing_is_refused_by_its_key() {
+        let recorded = Policies::defaults(PolicyName::Step).settings(PolicyChoice::default());
+        let ask = |policy, key: &str, value: &str, shared| {
+            changed_policy(&recorded, policy, &[(key.to_owned(), value.to_owned())], shared)
+        };
+        for (key, value) in [
+            ("monitoring_period", "10"),
+            ("rescale", "in-place"),
+            ("ticks_per_second", "50"),
+            ("mesos_master", "http://127.0.0.1:5050"),
+            ("predictive_grid", "0.2"),
+            ("node_cpus", "4"),
+        ] {
+            let refused = ask(None, key, value, true).unwrap_err().to_string();
+            assert!(refused.contains(&format!("elasticity.{key}")) && refused.contains("does nothing"), "{refused}");
+        }
+        let alone = ask(None, "cluster_cpus", "10", false).unwrap_err().to_string();
+        assert!(alone.contains("elasticity.cluster_cpus") && alone.contains("for itself"), "{alone}");
+        assert!(ask(Some(PolicyName::Fixed), "cpu_increment", "1", false).is_err(), "another policy's");
+        assert!(ask(Some(PolicyName::Predictive), "predictive_grid", "0.2", false).is_ok());
+        for key in ["sleeping_time", "deployment_time", "max_rescales", "cpu_increment"] {
+            assert!(ask(None, key, "1", false).is_ok(), "{key}");
+        }
     }
 }

@@ -129,6 +129,11 @@ fn one_changed_byte_is_named_and_nothing_is_computed() {
             assert!(said.err.contains(&format!("event {changed_line}: the stored hash is")), "{}", said.err);
         }
     }
+    for log in [file.to_str().unwrap(), path.to_str().unwrap()] {
+        let said = mesos_qos(&["audit", "openmpLinpack1", "--database", log]);
+        assert_eq!((said.code, said.out.as_str()), (Some(1), ""), "{}", said.err);
+        assert!(said.err.contains(&format!("event {changed_line}: the stored hash is")), "{}", said.err);
+    }
     let to = dir.path().join("to.db");
     let said = mesos_qos(&["log", "import", "--from", file.to_str().unwrap(), "--log", to.to_str().unwrap()]);
     assert!(said.code == Some(1) && said.err.contains(&format!("event {changed_line}")), "{}", said.err);
@@ -203,7 +208,7 @@ fn a_counterfactual_is_told_side_by_side_with_its_law_and_its_first_difference()
     let name = job["name"].as_str().unwrap();
     let one = document(&["replay", "--log", log, "--job", name, "--set", "cpu_increment=1", "--draws", "5", "--json"]);
     assert_eq!(one["counterfactual"]["jobs"][0]["name"], name);
-    assert_eq!(one["counterfactual"]["change"], "policy step");
+    assert_eq!(one["counterfactual"]["change"], "policy step with cpu_increment=1");
     let text = mesos_qos(&["replay", "--log", log, "--policy", "fixed", "--draws", "2"]).out;
     for part in ["95 %", "first otherwise after", "an iteration with a CPUs takes", "5 nodes with 2 CPU"] {
         assert!(text.contains(part), "{part}: {text}");
@@ -214,6 +219,9 @@ fn a_counterfactual_is_told_side_by_side_with_its_law_and_its_first_difference()
     for (wrong, reason) in [
         (vec!["--policy", "guess"], "predictive"),
         (vec!["--set", "cpu_incremnt=1"], "cpu_increment"),
+        (vec!["--set", "monitoring_period=5"], "elasticity.monitoring_period = 5"),
+        (vec!["--set", "cluster_cpus=10", "--alone"], "elasticity.cluster_cpus = 10"),
+        (vec!["--job", name, "--set", "cluster_cpus=10"], "for itself"),
         (vec!["--job", "nobody", "--policy", "step"], "no job is called"),
         (vec!["--search", "--policy", "step"], "cannot be used with"),
     ] {
@@ -300,4 +308,28 @@ async fn an_audit_of_a_running_supervisor_tells_the_same_as_its_log() {
         document(&["audit", &uuid, "--supervisor", &url, "--token-file", &token, "--json"])
     });
     assert_eq!(asked.await.unwrap(), of_log);
+}
+
+#[test]
+fn a_job_of_which_nothing_was_counted_is_left_out_of_the_answer_about_all_and_said_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("events.db");
+    std::fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/schema-1.db"), &path).unwrap();
+    let log = path.to_str().unwrap();
+    let idle = "61aaf767";
+    for (question, jobs, notes) in [
+        (vec!["--policy", "predictive", "--draws", "2"], "/counterfactual/jobs", "/counterfactual/notes"),
+        (vec!["--search"], "/search", "/search_notes"),
+    ] {
+        let ask = [["replay", "--log", log].as_slice(), &question].concat();
+        let told = document(&[ask.as_slice(), &["--json"]].concat());
+        let jobs: Vec<_> =
+            told.pointer(jobs).unwrap().as_array().unwrap().iter().map(|job| job["job"].as_str().unwrap()).collect();
+        assert!(!jobs.is_empty() && !jobs.iter().any(|job| job.starts_with(idle)), "{jobs:?}");
+        let notes = told.pointer(notes).unwrap().to_string();
+        assert!(notes.contains(idle) && notes.contains("left out"), "{notes}");
+        assert!(mesos_qos(&ask).out.contains("it is left out."));
+        let alone = mesos_qos(&[ask.as_slice(), &["--job", idle]].concat());
+        assert!(alone.code == Some(1) && alone.err.contains(": there is no work to run again"), "{}", alone.err);
+    }
 }

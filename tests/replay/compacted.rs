@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use mesos_qos::events::chain::EventHash;
 use mesos_qos::events::envelope::{StreamId, Version};
 use mesos_qos::events::store::{
-    CompactError, EventStore, OfflineLog, StoreOptions, archive_faults, compact, integrity, verify,
+    CompactError, Compaction, EventStore, OfflineLog, StoreOptions, archive_faults, compact, integrity, verify,
 };
 use mesos_qos::qos::units::Timestamp;
 
@@ -86,7 +86,8 @@ fn a_missing_or_changed_archive_is_named_by_whoever_needs_it_and_breaks_no_chain
             Some(changed) => std::fs::write(&file, changed).unwrap(),
         }
         let verified = mesos_qos(&["log", "verify", "--log", db]);
-        assert_eq!(verified.code, Some(0), "{}", verified.err);
+        assert_eq!(verified.code, Some(3), "the chain is whole and an archive is not: {}", verified.err);
+        assert!(verified.out.contains("the chain is whole"), "{}", verified.out);
         for said in [
             verified,
             mesos_qos(&["replay", "--log", db]),
@@ -100,6 +101,47 @@ fn a_missing_or_changed_archive_is_named_by_whoever_needs_it_and_breaks_no_chain
     }
     std::fs::write(&file, kept).unwrap();
     assert_eq!(mesos_qos(&["replay", "--log", db]).code, Some(0));
+    assert_eq!(mesos_qos(&["log", "verify", "--log", db]).code, Some(0));
+}
+
+#[test]
+fn data_that_went_without_a_compaction_is_a_fault_of_the_log() {
+    let (_dir, path) = data_dir();
+    let db = path.to_str().unwrap();
+    compact(&path, NOW, NOW).unwrap();
+    let raw = rusqlite::Connection::open(&path).unwrap();
+    // The digest is right and the chain with it, but no event names such an archive.
+    raw.execute("UPDATE archived SET archive = zeroblob(32) WHERE seq = 9", []).unwrap();
+    let fault = verify(&path, None).unwrap().fault.unwrap();
+    assert_eq!((fault.seq.0, fault.reason.contains("no Compacted event")), (9, true), "{}", fault.reason);
+    for command in [vec!["log", "verify", "--log", db], vec!["replay", "--log", db]] {
+        let said = mesos_qos(&command);
+        assert!(said.code == Some(1) && said.err.contains("event 9: it has no data"), "{}", said.err);
+    }
+    raw.execute_batch(
+        "DROP TRIGGER events_are_never_deleted; DELETE FROM events WHERE seq = (SELECT max(seq) FROM events)",
+    )
+    .unwrap();
+    assert_eq!(verify(&path, None).unwrap().fault.unwrap().seq.0, 1, "the compaction itself was cut off");
+}
+
+#[test]
+fn space_that_an_ended_compaction_left_is_given_back_by_the_next() {
+    let (_dir, path) = data_dir();
+    let raw = rusqlite::Connection::open(&path).unwrap();
+    raw.execute_batch("CREATE TABLE much (data BLOB); INSERT INTO much VALUES (zeroblob(200000)); DROP TABLE much")
+        .unwrap();
+    let free = || raw.query_row("PRAGMA freelist_count", [], |row| row.get::<_, i64>(0)).unwrap();
+    assert!(free() > 40);
+    assert_eq!(compact(&path, Timestamp::from_micros(0), NOW).unwrap().jobs, 0);
+    assert_eq!(free(), 0);
+}
+
+#[test]
+fn an_error_after_the_archiving_says_what_is_archived() {
+    let done = Compaction { jobs: 2, events: 30, still_read: 0 };
+    let error = CompactError::Space { done, error: rusqlite::Error::InvalidQuery }.to_string();
+    assert!(error.contains("30 events of 2 jobs are archived") && error.contains("compact it once more"), "{error}");
 }
 
 #[tokio::test]
@@ -133,6 +175,24 @@ fn what_is_not_archived_can_still_not_be_changed() {
         assert!(raw.execute(&format!("UPDATE events SET {change} WHERE seq = 3"), []).is_err(), "{change}");
     }
     assert!(raw.execute("DELETE FROM events WHERE seq = 3", []).is_err());
+}
+
+#[test]
+fn through_a_link_the_lock_and_the_archives_are_those_of_the_log_itself() {
+    let (dir, path) = data_dir();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let link = elsewhere.path().join("events.db");
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    let lines = export(&path);
+    let running = EventStore::open(dir.path(), StoreOptions::default()).unwrap();
+    assert!(matches!(compact(&link, NOW, NOW), Err(CompactError::Open(_))), "a supervisor has the log");
+    drop(running);
+    assert_eq!(compact(&link, NOW, NOW).unwrap().jobs, 6);
+    assert_eq!(archives(dir.path()).len(), 6);
+    assert_eq!(std::fs::read_dir(elsewhere.path()).unwrap().count(), 1, "only the link is beside the link");
+    for log in [&path, &link] {
+        assert!(export(log).starts_with(&lines));
+    }
 }
 
 #[test]

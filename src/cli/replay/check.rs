@@ -34,7 +34,7 @@ fn refuse_broken(source: &LogSource, report: &VerifyReport) -> anyhow::Result<()
     match &report.fault {
         None => Ok(()),
         Some(fault) => bail!(
-            "{} is not what was written, and nothing of it is computed again: event {}: {}",
+            "{} is not what was written, and nothing of it is told or computed again: event {}: {}",
             source.path().display(),
             fault.seq,
             fault.reason

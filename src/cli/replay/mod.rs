@@ -21,6 +21,7 @@ use crate::qos::policy::PolicyName;
 use crate::qos::units::Cpus;
 use crate::replay::{
     Change, CheckReport, Comparison, JobHistory, Options, SearchResult, Sharing, counterfactual, histories, search,
+    what_there_is,
 };
 use crate::supervise::changed_policy;
 
@@ -69,6 +70,9 @@ struct Document {
     counterfactual: Option<Comparison>,
     #[serde(skip_serializing_if = "Option::is_none")]
     search: Option<Vec<SearchResult>>,
+    /// What was left out of the search.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    search_notes: Vec<String>,
 }
 
 /// Runs the command; what it prints goes to `out`.
@@ -78,13 +82,15 @@ struct Document {
 pub fn run(args: &ReplayArgs, mut out: impl Write) -> anyhow::Result<ExitCode> {
     let source = LogSource::open(&args.log)?;
     let wants_change = args.policy.is_some() || !args.set.is_empty() || args.cpus.is_some() || args.search;
-    let mut document = Document { check: CheckReport::default(), counterfactual: None, search: None };
+    let mut document =
+        Document { check: CheckReport::default(), counterfactual: None, search: None, search_notes: Vec::new() };
     if wants_change {
         check::whole(&source)?;
         let jobs = jobs(&source, &args.job)?;
         document.check.events = jobs.iter().map(|job| job.events().len() as u64).sum();
         if args.search {
-            document.search = Some(jobs.iter().map(|job| search(job, None)).collect::<Result<_, _>>()?);
+            let (found, left_out) = what_there_is(jobs.iter().map(|job| search(job, None)))?;
+            (document.search, document.search_notes) = (Some(found), left_out);
         } else {
             document.counterfactual = Some(compare(args, &jobs)?);
         }
@@ -118,7 +124,7 @@ fn compare(args: &ReplayArgs, jobs: &[JobHistory]) -> anyhow::Result<Comparison>
             if args.policy.is_none() && recorded.clone().any(|other| other.policy.which() != first.policy.which()) {
                 bail!("the jobs have different policies: name the one that the settings are for by --policy");
             }
-            let changed = changed_policy(first, args.policy, &args.set)?;
+            let changed = changed_policy(first, args.policy, &args.set, jobs.len() > 1 && !args.alone)?;
             (Change::Policy(changed.settings), changed.cluster)
         }
     };
@@ -129,7 +135,11 @@ fn compare(args: &ReplayArgs, jobs: &[JobHistory]) -> anyhow::Result<Comparison>
         (_, None) => Sharing::Seen,
     };
     let options = Options { draws: args.draws, sharing };
-    Ok(counterfactual(jobs, &change, &options)?)
+    let mut comparison = counterfactual(jobs, &change, &options)?;
+    for (nth, (key, value)) in args.set.iter().enumerate() {
+        comparison.change.push_str(&format!("{}{key}={value}", if nth == 0 { " with " } else { ", " }));
+    }
+    Ok(comparison)
 }
 
 /// The jobs that are meant and have begun to work.

@@ -13,7 +13,8 @@ pub fn show(document: &Document, out: &mut impl Write) -> anyhow::Result<()> {
         return compared(comparison, out);
     }
     if let Some(results) = &document.search {
-        return results.iter().try_for_each(|result| searched(result, out));
+        results.iter().try_for_each(|result| searched(result, out))?;
+        return document.search_notes.iter().try_for_each(|note| Ok(writeln!(out, "{note}.")?));
     }
     checked(&document.check, out)
 }

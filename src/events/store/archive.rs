@@ -82,7 +82,7 @@ pub(super) fn faults(conn: &Connection) -> rusqlite::Result<Vec<(PathBuf, String
     Ok(archives.iter().filter_map(fault).collect())
 }
 
-/// Writes `events` into an archive beside the database `database`, on disk when this returns.
+/// Writes `events` into an archive beside the database `database`. When this returns it is on disk, and was read back and compared.
 pub(super) fn write(database: &Path, events: &[StoredEvent]) -> io::Result<Sum> {
     let mut text = Vec::new();
     for event in events {
@@ -95,13 +95,28 @@ pub(super) fn write(database: &Path, events: &[StoredEvent]) -> io::Result<Sum> 
         Err(error) if !dir.is_dir() => return Err(error),
         _ => {}
     }
+    // Also when it was there: whoever made it may have been ended before this.
+    File::open(dir.parent().unwrap_or(Path::new("/")))?.sync_all()?;
     let (path, part) = (file(&dir, &sum), dir.join("part"));
     let mut new = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
     new.write_all(&text)?;
     new.sync_all()?;
     fs::rename(&part, &path)?;
     File::open(&dir)?.sync_all()?;
+    holds(&fs::read(&path)?, events).map_err(io::Error::other)?;
     Ok(sum)
+}
+
+/// Whether the archive `text` holds exactly `events`: the log lets go of their data only then.
+fn holds(text: &[u8], events: &[StoredEvent]) -> Result<(), String> {
+    let mut lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    for event in events {
+        let kept = lines.next().and_then(|line| serde_json::from_slice::<StoredEvent>(line).ok());
+        if kept.as_ref() != Some(event) {
+            return Err(format!("event {} is read back otherwise than it was written", event.seq));
+        }
+    }
+    if lines.next().is_some() { Err("more is read back than was written".to_owned()) } else { Ok(()) }
 }
 
 fn directory(database: &Path) -> PathBuf {
@@ -110,4 +125,42 @@ fn directory(database: &Path) -> PathBuf {
 
 fn file(dir: &Path, sum: &Sum) -> PathBuf {
     dir.join(format!("{}.jsonl", hex::encode(sum)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::chain::EventHash;
+    use crate::events::envelope::{Seq, StreamId, Version};
+    use crate::qos::units::Timestamp;
+
+    fn event(seq: i64, data: &str) -> StoredEvent {
+        StoredEvent {
+            seq: Seq(seq),
+            stream: StreamId::Cluster,
+            version: Version(1),
+            kind: "Noted".into(),
+            schema: 1,
+            at: Timestamp::from_micros(1),
+            data: data.as_bytes().to_vec(),
+            hash: EventHash::GENESIS,
+        }
+    }
+
+    #[test]
+    fn what_is_read_back_otherwise_is_no_archive() {
+        let dir = tempfile::tempdir().unwrap();
+        let database = dir.path().join("events.db");
+        let good = [event(1, "{\"a\": 1}"), event(2, "[]")];
+        let sum = write(&database, &good).unwrap();
+        let text = fs::read(file(&directory(&database), &sum)).unwrap();
+        assert_eq!(holds(&text, &good), Ok(()));
+        assert!(holds(&text, &good[..1]).unwrap_err().contains("more"));
+        assert!(holds(&text[..text.len() / 2], &good).unwrap_err().contains("event 2"));
+        // JSON that is no line, or that a line does not keep byte for byte.
+        for data in ["{\"a\":\n1}", " {} "] {
+            let refused = write(&database, &[event(1, "{}"), event(2, data)]).unwrap_err().to_string();
+            assert!(refused.contains("event 2 is read back otherwise"), "{refused}");
+        }
+    }
 }

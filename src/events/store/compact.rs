@@ -59,6 +59,14 @@ pub enum CompactError {
         /// What the system said.
         error: std::io::Error,
     },
+    /// Everything is archived, and the file is as large as before.
+    #[error("{events} events of {jobs} jobs are archived, but the file cannot give back their space: {error}; compact it once more", events = done.events, jobs = done.jobs)]
+    Space {
+        /// What is archived.
+        done: Compaction,
+        /// What SQLite said.
+        error: rusqlite::Error,
+    },
     /// The database cannot be written.
     #[error("the event log cannot be written: {0}")]
     Storage(String),
@@ -78,7 +86,9 @@ pub fn compact(path: &Path, before: Timestamp, now: Timestamp) -> Result<Compact
     if !path.is_file() {
         return Err(ReadError::NotALog(format!("{}: there is no such file", path.display())).into());
     }
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // The lock and the archives belong beside the file itself, where SQLite reads it, and not beside a link to it.
+    let path = &path.canonicalize().map_err(|error| ReadError::NotALog(format!("{}: {error}", path.display())))?;
+    let dir = path.parent().unwrap_or(Path::new("/"));
     let _lock = DirLock::acquire(dir)?;
     if let Some(fault) = verify(path, None)?.fault {
         return Err(CompactError::Broken { path: path.to_owned(), seq: fault.seq.0, reason: fault.reason });
@@ -89,10 +99,17 @@ pub fn compact(path: &Path, before: Timestamp, now: Timestamp) -> Result<Compact
     for part in jobs.chunks(AT_ONCE) {
         some(&mut conn, path, part, now, &mut done)?;
     }
-    if done.jobs > 0 {
+    give_back(&conn, done.jobs > 0).map_err(|error| CompactError::Space { done, error })?;
+    Ok(done)
+}
+
+/// Gives free pages back to the file system, also those of a compaction that was ended before it came to this.
+fn give_back(conn: &Connection, archived: bool) -> rusqlite::Result<()> {
+    let free: i64 = conn.query_row("PRAGMA freelist_count", [], |row| row.get(0))?;
+    if archived || free > 0 {
         conn.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE);")?;
     }
-    Ok(done)
+    Ok(())
 }
 
 /// The streams of the jobs that were over before `before`, and how many others are still read by somebody.

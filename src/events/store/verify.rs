@@ -1,13 +1,15 @@
 //! Proves that a log is whole: the chain from its first event to its last.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use rusqlite::types::ValueRef;
 use serde::Serialize;
 
 use crate::events::chain::{ChainFault, ChainWalk, EventHash, Head};
-use crate::events::envelope::Seq;
-use crate::events::store::archive;
+use crate::events::cluster::Compacted;
+use crate::events::envelope::{Seq, StoredEvent, StreamId};
+use crate::events::store::archive::{self, Sum};
 use crate::events::store::offline::OfflineLog;
 use crate::events::store::read::ReadError;
 use crate::events::store::rows::{EVENT_COLUMNS, blank_event, read_event};
@@ -68,6 +70,7 @@ pub fn verify(path: &Path, expect_head: Option<EventHash>) -> Result<VerifyRepor
     let mut found = expect_head.filter(|hash| *hash == EventHash::GENESIS).map(|_| Seq::START);
     let mut fault = None;
     let mut event = blank_event();
+    let mut archived = Archived::default();
     // No index, no trust in the order of anything: the table itself, by its key.
     let mut query = log.conn.prepare(&format!("SELECT {EVENT_COLUMNS} FROM events ORDER BY seq"))?;
     let mut rows = query.query([])?;
@@ -80,12 +83,15 @@ pub fn verify(path: &Path, expect_head: Option<EventHash>) -> Result<VerifyRepor
                 let step = match read_event(row, &mut event) {
                     // Its data is in an archive, and its digest here.
                     Ok(()) if event.data.is_empty() => match archive::place(&log.conn, &event) {
-                        Ok(Some((digest, _))) => walk.step_by_digest(&event, &digest),
+                        Ok(Some((digest, archive))) => {
+                            archived.without_data(&event, archive);
+                            walk.step_by_digest(&event, &digest)
+                        }
                         Ok(None) | Err(_) => {
                             Err(ChainFault::Malformed("it has no data, and is not archived".to_owned()))
                         }
                     },
-                    Ok(()) => walk.step(&event),
+                    Ok(()) => walk.step(&event).and_then(|()| archived.names(&event)),
                     Err(error) => Err(ChainFault::Malformed(error.to_string())),
                 };
                 step.map_err(|reason| (seq, reason))
@@ -102,6 +108,48 @@ pub fn verify(path: &Path, expect_head: Option<EventHash>) -> Result<VerifyRepor
             found = Some(event.seq);
         }
     }
+    let fault = fault.or_else(|| archived.fault());
     let expected_head = expect_head.map(|hash| ExpectedHead { hash, found });
     Ok(VerifyReport { head: walk.head(), fault, expected_head })
+}
+
+/// Events without data, until a `Compacted` event after them names their archive: it is what the chain says of the archives, and what makes the
+/// table of their places more than a claim.
+#[derive(Debug, Default)]
+struct Archived {
+    /// By stream and archive, the first event that has no data.
+    open: BTreeMap<(StreamId, Sum), Seq>,
+    named: BTreeSet<(StreamId, Sum)>,
+}
+
+impl Archived {
+    fn without_data(&mut self, event: &StoredEvent, archive: Sum) {
+        let place = (event.stream, archive);
+        self.open.entry(place).or_insert(event.seq);
+        // A compaction comes after all that it took.
+        self.named.remove(&place);
+    }
+
+    fn names(&mut self, event: &StoredEvent) -> Result<(), ChainFault> {
+        if event.stream != StreamId::Cluster || event.kind != Compacted::KIND {
+            return Ok(());
+        }
+        let malformed = |reason: String| ChainFault::Malformed(format!("its data is no {}: {reason}", Compacted::KIND));
+        let compacted: Compacted = serde_json::from_slice(&event.data).map_err(|error| malformed(error.to_string()))?;
+        for of_job in compacted.jobs {
+            let mut sum = Sum::default();
+            hex::decode_to_slice(&of_job.archive, &mut sum).map_err(|error| malformed(error.to_string()))?;
+            self.named.insert((of_job.job.into(), sum));
+        }
+        Ok(())
+    }
+
+    fn fault(&self) -> Option<Fault> {
+        let unnamed = self.open.iter().filter(|(place, _)| !self.named.contains(place));
+        let seq = unnamed.map(|(_, seq)| *seq).min()?;
+        Some(Fault {
+            seq,
+            reason: format!("it has no data, and no {} event after it names its archive", Compacted::KIND),
+        })
+    }
 }

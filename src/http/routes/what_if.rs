@@ -172,7 +172,7 @@ impl Asked {
         }
         let set: Vec<(String, String)> = self.set.clone().into_iter().collect();
         let changed =
-            changed_policy(recorded, self.policy, &set).map_err(|error| Problem::invalid_field("set", error))?;
+            changed_policy(recorded, self.policy, &set, false).map_err(|error| Problem::invalid_field("set", error))?;
         Ok(Change::Policy(changed.settings))
     }
 }
