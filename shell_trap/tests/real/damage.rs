@@ -153,7 +153,7 @@ fn a_node_that_cannot_restore_says_so_and_throws_no_work_away() {
     assert_eq!(task.wait().code(), Some(0), "{}", task.log());
     bench.not_enough();
     // A job without checkpoints runs on such a node, and ends when it is asked to.
-    let other = Job::new(&bench, &supervisor, 1_000_000, 5_000_000, 0, 1).with("SHELL_TRAP_GRACE_SECONDS", "10");
+    let other = Job::new(&bench, &supervisor, 1_000_000, 5_000_000, 0, 1).with("SHELL_TRAP_GRACE_SECONDS", "30");
     let mut task = other.start(&unable, 1.0);
     let start = other.started(&mut task, 2);
     assert_eq!(start["checkpoints"], false);
