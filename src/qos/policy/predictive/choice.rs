@@ -46,21 +46,22 @@ pub fn candidates(policy: &Predictive) -> impl Iterator<Item = Cpus> {
 /// The least CPU that is likely enough to end by `target`.
 pub fn least(policy: &Predictive, forecast: &impl Forecast, target: Timestamp) -> Option<Cpus> {
     let confidence = share(policy.confidence);
-    let mut rising = candidates(policy).skip_while(|cpus| forecast.chance(*cpus, target) < confidence).peekable();
-    let enough = *rising.peek()?;
+    let mut rising = candidates(policy).skip_while(|cpus| forecast.chance(*cpus, target) < confidence);
+    let enough = rising.next()?;
     // Where less than one CPU would do, twice the CPU takes half the time: more of it costs nothing and makes the job surer.
     let cost = |cpus: Cpus| cpus.as_f64() * forecast.left(cpus).seconds();
     let most = cost(enough) * FREE;
-    Some(
-        rising
-            .take_while(|cpus| cost(*cpus) <= most)
-            .find(|cpus| forecast.chance(*cpus, target) >= SURE)
-            .unwrap_or(enough),
-    )
+    let (mut chosen, mut free) = (enough, rising.take_while(|cpus| cost(*cpus) <= most));
+    while forecast.chance(chosen, target) < SURE
+        && let Some(more) = free.next()
+    {
+        chosen = more;
+    }
+    Some(chosen)
 }
 
 /// A CPU that costs so many times as much costs the same.
-const FREE: f64 = 1.1;
+const FREE: f64 = 1.03;
 
 /// The probability that is worth having for nothing.
 const SURE: f64 = 0.9995;

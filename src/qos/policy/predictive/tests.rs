@@ -106,7 +106,7 @@ fn the_least_cpu_that_keeps_the_deadline_is_chosen() {
     let less = answer.wish.cpus.saturating_sub(policy.cpu_grid);
     let cost = |cpus: Cpus| cpus.as_f64() * forecast.left(cpus).seconds();
     // Below one CPU less costs no less: there it is as sure as it can be for the same.
-    let free = cost(answer.wish.cpus) <= cost(less) * 1.1 && answer.wish.cpus <= cpus(1.0);
+    let free = cost(answer.wish.cpus) <= cost(less) * 1.03 && answer.wish.cpus <= cpus(1.0);
     assert!(forecast.chance(less, target) < confidence || free, "{answer:?}");
     assert!(answer.wish.cpus < cpus(2.0) && answer.wish.performance == Performance::OverPerformant, "{answer:?}");
 }
