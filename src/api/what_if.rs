@@ -54,10 +54,10 @@ pub struct WhatIf {
     pub recorded: OutcomeView,
     /// Under the change, as it is most likely.
     pub replayed: OutcomeView,
-    /// The finish under the change lies in this range with a probability of 95 %.
-    pub finish: IntervalView,
-    /// The probability that another run of the job, under the change, is on time.
-    pub chance_on_time: f64,
+    /// The finish under the change lies in this range with a probability of 95 %; none of a job so long that too little of it can be drawn.
+    pub finish: Option<IntervalView>,
+    /// The probability that another run of the job, under the change, is on time; none as above.
+    pub chance_on_time: Option<f64>,
     /// Where the CPU is first another.
     pub first_divergence: Option<DivergenceView>,
     /// How the duration depends on the CPU, as the job's own history says: one sentence.

@@ -7,6 +7,9 @@ use super::law::Law;
 use super::outcome::Outcome;
 use crate::qos::ids::{Framework, JobId};
 
+/// Of fewer draws none is expected in the 2.5 % on either side, and what would be called a range of 95 % is only the range of the draws.
+pub const LEAST_DRAWS: u32 = 40;
+
 /// What was and what would have been.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Comparison {
@@ -41,12 +44,13 @@ pub struct JobComparison {
     pub recorded: Outcome,
     /// Under the change, with the law as it was fitted.
     pub replayed: Outcome,
-    /// Where the finish lies with a probability of 95 %, were the same iterations met by the same luck.
-    pub finish: Interval,
+    /// Where the finish lies with a probability of 95 %, were the same iterations met by the same luck; none of fewer draws than [`LEAST_DRAWS`],
+    /// as the two below.
+    pub finish: Option<Interval>,
     /// The same for another run of the same job, whose iterations have luck of their own.
-    pub finish_another_run: Interval,
+    pub finish_another_run: Option<Interval>,
     /// The share of the draws of another run that are on time.
-    pub chance_on_time: f64,
+    pub chance_on_time: Option<f64>,
     /// Where the CPU is first another.
     pub first_divergence: Option<Divergence>,
     /// Iterations, or CPU-seconds, that were not recorded and are predicted.

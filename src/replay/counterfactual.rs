@@ -1,7 +1,7 @@
 //! What would have been.
 
 use super::change::Change;
-use super::comparison::{Comparison, Interval, JobComparison, SharedCluster};
+use super::comparison::{Comparison, Interval, JobComparison, LEAST_DRAWS, SharedCluster};
 use super::divergence::{DecisionView, first_divergence};
 use super::error::ReplayError;
 use super::facts::{LongRunningFacts, RepeatedFacts, seen_nodes, without_waits};
@@ -91,6 +91,14 @@ pub fn counterfactual(history: &[JobHistory], change: &Change, options: &Options
     left_out.extend(never_ending);
     let mut notes = notes::of(&subjects, nodes.is_some());
     notes.extend(left_out);
+    if draws < LEAST_DRAWS {
+        let why = if draws < options.draws {
+            "more are too much work for jobs of this length"
+        } else {
+            "no more were asked for"
+        };
+        notes.push(format!("no range of 95 % and no chance is given: those need {LEAST_DRAWS} draws, and {why}"));
+    }
     Ok(Comparison {
         change: change.to_string(),
         jobs,
@@ -278,6 +286,8 @@ impl<'a> Subject<'a> {
         let first = first_divergence((submitted, forced), &recorded_decisions, &replayed_decisions, upto);
         let unfinished = || ReplayError::Nothing { job: self.history.job(), reason: "it would never have ended" };
         let finishes = |outcomes: &[Outcome]| Interval::of(outcomes.iter().filter_map(|one| one.finish_s).collect());
+        let (finish, another_run) = (finishes(same).ok_or_else(unfinished)?, finishes(fresh).ok_or_else(unfinished)?);
+        let enough = fresh.len() >= LEAST_DRAWS as usize;
         let on_time = fresh.iter().filter(|one| one.on_time == Some(true)).count();
         Ok(JobComparison {
             job: self.history.job(),
@@ -288,9 +298,9 @@ impl<'a> Subject<'a> {
             recorded_policy: registered.policy.policy.name().to_owned(),
             recorded: self.recorded(),
             replayed: run.outcome,
-            finish: finishes(same).ok_or_else(unfinished)?.and(run.outcome.finish_s),
-            finish_another_run: finishes(fresh).ok_or_else(unfinished)?,
-            chance_on_time: on_time as f64 / fresh.len().max(1) as f64,
+            finish: enough.then_some(finish.and(run.outcome.finish_s)),
+            finish_another_run: enough.then_some(another_run),
+            chance_on_time: enough.then_some(on_time as f64 / fresh.len().max(1) as f64),
             first_divergence: first,
             predicted_work: run.predicted,
             recorded_decisions,

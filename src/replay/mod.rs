@@ -26,7 +26,7 @@ mod world;
 
 pub use change::Change;
 pub use check::{CheckReport, Checker, Unreadable};
-pub use comparison::{Comparison, Interval, JobComparison, SharedCluster};
+pub use comparison::{Comparison, Interval, JobComparison, LEAST_DRAWS, SharedCluster};
 pub use counterfactual::{Options, Sharing, counterfactual, what_there_is};
 pub use difference::Difference;
 pub use divergence::{DecisionView, Divergence};

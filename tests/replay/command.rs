@@ -188,7 +188,7 @@ fn a_counterfactual_is_told_side_by_side_with_its_law_and_its_first_difference()
     let dir = tempfile::tempdir().unwrap();
     let path = log(dir.path(), "i", "step");
     let log = path.to_str().unwrap();
-    let all = document(&["replay", "--log", log, "--policy", "predictive", "--draws", "5", "--json"]);
+    let all = document(&["replay", "--log", log, "--policy", "predictive", "--draws", "40", "--json"]);
     let told = &all["counterfactual"];
     assert_eq!(told["jobs"].as_array().unwrap().len(), 6);
     assert_eq!((told["cluster"]["nodes"].as_u64(), told["cluster"]["node_cpus"].as_f64()), (Some(5), Some(2.0)));

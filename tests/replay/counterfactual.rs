@@ -45,12 +45,13 @@ fn coverage(scenario: &Scenario, sharing: Sharing, seeds: RangeInclusive<u64>, d
         for job in &told.jobs {
             let real = really.jobs.iter().find(|one| one.name == job.name).unwrap();
             all += 1;
-            inside += usize::from(job.finish.contains(real.finished_s));
-            off += (job.finish.median_s - real.finished_s).abs() / real.finished_s;
-            if !job.finish.contains(real.finished_s) {
+            let finish = job.finish.unwrap();
+            inside += usize::from(finish.contains(real.finished_s));
+            off += (finish.median_s - real.finished_s).abs() / real.finished_s;
+            if !finish.contains(real.finished_s) {
                 println!(
                     "seed {seed} {}: really {:.0}, told {:?}, likeliest {:?}",
-                    job.name, real.finished_s, job.finish, job.replayed.finish_s
+                    job.name, real.finished_s, finish, job.replayed.finish_s
                 );
             }
         }
@@ -119,4 +120,17 @@ fn what_cannot_be_run_again_is_named() {
     newer.version = 9;
     let told = counterfactual(&jobs, &Change::Policy(newer), &Options::default());
     assert!(matches!(told, Err(ReplayError::Version { .. })), "{told:?}");
+}
+
+#[test]
+fn of_few_draws_there_is_no_range_of_95_percent_and_no_chance_and_it_says_why() {
+    let (_, jobs) = run(&Scenario::published(Case::One), &candidate(PolicyName::Step), 2);
+    let ask =
+        |draws| counterfactual(&jobs[..1], &under(PolicyName::Predictive), &options(draws, Sharing::Alone)).unwrap();
+    let few = ask(39);
+    assert_eq!((few.jobs[0].finish, few.jobs[0].finish_another_run, few.jobs[0].chance_on_time), (None, None, None));
+    assert!(few.notes.iter().any(|note| note.contains("need 40 draws")), "{:?}", few.notes);
+    let enough = ask(40);
+    assert!(enough.jobs[0].finish.is_some() && enough.jobs[0].chance_on_time.is_some());
+    assert!(!enough.notes.iter().any(|note| note.contains("draws")), "{:?}", enough.notes);
 }

@@ -56,10 +56,13 @@ fn compared(comparison: &Comparison, out: &mut impl Write) -> anyhow::Result<()>
             format!("{:.0} s", job.deadline_s),
             finish(was),
             finish(would),
-            range(&job.finish),
-            range(&job.finish_another_run),
+            range(job.finish.as_ref()),
+            range(job.finish_another_run.as_ref()),
             on_time(was).to_owned(),
-            format!("{} ({:.0} %)", on_time(would), job.chance_on_time * 100.0),
+            job.chance_on_time.map_or_else(
+                || on_time(would).to_owned(),
+                |chance| format!("{} ({:.0} %)", on_time(would), chance * 100.0),
+            ),
             format!("{:.0}", was.cpu_seconds),
             format!("{:.0}", would.cpu_seconds),
             was.rescales.to_string(),
@@ -105,8 +108,8 @@ fn on_time(outcome: &Outcome) -> &'static str {
     }
 }
 
-fn range(interval: &Interval) -> String {
-    format!("{:.0}-{:.0} s", interval.low_s, interval.high_s)
+fn range(interval: Option<&Interval>) -> String {
+    interval.map_or_else(|| "-".to_owned(), |known| format!("{:.0}-{:.0} s", known.low_s, known.high_s))
 }
 
 fn law(law: &Law) -> String {

@@ -231,14 +231,14 @@ fn view(comparison: Comparison) -> Result<WhatIf, Problem> {
         law.spread * 100.0,
         law.observations
     );
-    let interval = job.finish_another_run;
+    let finish = job.finish_another_run;
     Ok(WhatIf {
         change,
         deadline_s: job.deadline_s,
         recorded_policy: job.recorded_policy,
         recorded: outcome(&job.recorded),
         replayed: outcome(&job.replayed),
-        finish: IntervalView { low_s: interval.low_s, median_s: interval.median_s, high_s: interval.high_s },
+        finish: finish.map(|one| IntervalView { low_s: one.low_s, median_s: one.median_s, high_s: one.high_s }),
         chance_on_time: job.chance_on_time,
         first_divergence: job.first_divergence.map(|parting| DivergenceView {
             after: parting.after,

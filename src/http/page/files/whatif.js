@@ -55,8 +55,9 @@ function answer(found) {
     h("p", { class: "story" }, verdict(found)),
     comparison(found),
     parting(found),
-    h("p", { class: "soft" }, "How sure: with a probability of 95 % it ends " + span(found.finish.low_s) + " to " + span(found.finish.high_s)
-      + " after its start; another run of it is on time with " + percent(found.chance_on_time) + ". " + found.model + "."),
+    h("p", { class: "soft" }, (found.finish === null ? "How sure that is cannot be told of so long a job. "
+      : "How sure: with a probability of 95 % it ends " + span(found.finish.low_s) + " to " + span(found.finish.high_s)
+      + " after its start; another run of it is on time with " + percent(found.chance_on_time) + ". ") + found.model + "."),
     found.decisions.length ? h("details", {}, h("summary", {}, "The " + plural(found.decisions.length, "decision") + " that it would have made"),
       table("Decisions under the change", ["After", "At", "CPU before", "CPU after", "Why"],
         found.decisions.map(one => [one.after, span(one.at_s), cpus(one.from), cpus(one.to), one.reason]))) : null,
