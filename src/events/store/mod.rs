@@ -20,6 +20,7 @@ mod insert;
 mod integrity;
 mod lock;
 mod log;
+mod margins;
 mod offline;
 mod options;
 mod read;
@@ -46,6 +47,7 @@ pub use append::{Append, AppendError, Appended, Cursor, NewEffect, NewReply, Out
 pub use compact::{CompactError, Compaction, compact};
 pub use integrity::integrity;
 pub use log::EventLog;
+pub use margins::{MarginPlace, NoPlace};
 pub use offline::{BackupError, OfflineLog};
 pub use options::{OpenError, StoreOptions};
 pub use read::{JobFilter, ReadError};
