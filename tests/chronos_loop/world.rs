@@ -122,7 +122,7 @@ impl World {
             if reached(&job) {
                 return job;
             }
-            assert!(began.elapsed() < Duration::from_secs(60), "still {job}\n{:?}", self.app.kinds(uuid).await);
+            assert!(began.elapsed() < Duration::from_secs(180), "still {job}\n{:?}", self.app.kinds(uuid).await);
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -131,7 +131,7 @@ impl World {
     pub async fn wait_until_settled(&self, uuid: &str) {
         let began = Instant::now();
         while self.app.supervising.supervisor.state(uuid.parse().unwrap()).is_some() {
-            assert!(began.elapsed() < Duration::from_secs(60), "{uuid} never leaves memory");
+            assert!(began.elapsed() < Duration::from_secs(180), "{uuid} never leaves memory");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }

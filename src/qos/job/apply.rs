@@ -235,6 +235,8 @@ impl JobState {
             self.ended_at = Some(at);
             self.taking_back = false;
             self.work = Work::None;
+            // Whoever has reported the last iteration is told to end.
+            self.answering = None;
             // A request for another CPU may be under way at this moment.
             self.unanswered |= self.resizing_to.take().is_some();
         }

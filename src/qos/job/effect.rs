@@ -142,10 +142,13 @@ fn react_to(state: &JobState, event: &JobEvent, settled: &mut Vec<EffectChange>,
             settled.extend(state.registered.chain.then(|| resolve(EffectKey::LookUp)));
         }
         JobEvent::IterationFinished(finished) if finished.outcome != Outcome::Surplus => {
-            settled.extend([EffectKey::Start, EffectKey::LookUp].map(resolve));
+            settled.push(resolve(EffectKey::Start));
             // In a chain the next one may be under way already. What runs may also be a repetition of the one that was counted just now.
             let next = next_start(state, finished.finished_at + state.policy.sleeping_time);
             let is_next = |run: &Run| state.registered.chain && run.attempt.iteration == state.next_iteration();
+            // A late report of an earlier run says nothing of the one that is looked for.
+            let looked_for = matches!(&state.work, Work::Running(run) if is_next(run) && run.looking_up);
+            settled.extend((!looked_for).then(|| resolve(EffectKey::LookUp)));
             wanted.extend(next.filter(|_| !matches!(&state.work, Work::Running(run) if is_next(run))));
         }
         JobEvent::IterationLost(lost) => {

@@ -5,7 +5,7 @@ use super::*;
 use crate::events::job::{ChainNext, LossReason};
 use crate::qos::job::command::{LookFacts, SampleFacts};
 use crate::qos::job::judge::Verdict;
-use crate::qos::job::{Effect, Work, report_due};
+use crate::qos::job::{Effect, EffectKey, Work, report_due};
 use crate::qos::policy::Policies;
 
 /// The job that is chained, decided about by `policy`: `iterations` of 100 s at one CPU, within `deadline`.
@@ -340,4 +340,27 @@ fn in_the_middle_of_an_iteration_that_takes_too_long_the_cpu_is_raised_in_place(
         Reply::exit()
     );
     assert_eq!(job.state().history.iterations.len(), measured);
+}
+
+/// A run that was given up for lost reports its failure while the one in its place is looked for.
+#[test]
+fn a_late_failure_of_an_earlier_run_does_not_end_the_search_for_the_present_one() {
+    let mut job = running(chained("fixed", 3, 2000));
+    let overdue = |job: &mut Job| {
+        let due = report_due(job.state()).unwrap();
+        let seconds = due.since(T0).seconds() as i64 + 1;
+        assert_eq!(job.run(seconds, Command::ReportAwaited { due }).unwrap().0, ["Overdue"]);
+        seconds
+    };
+    let seconds = overdue(&mut job);
+    let lost = judged(&job, Verdict::Lost(LossReason::Vanished));
+    job.run(seconds, lost).unwrap();
+    job.run(seconds + 1, Command::AttemptStart(idle(0, 0))).unwrap();
+    job.run(seconds + 2, Command::ReportStart(start(seconds + 2, "ct:2"))).unwrap();
+    let seconds = overdue(&mut job);
+    assert_eq!(job.run(seconds + 1, ends(0, 40, 100, 7)).unwrap().0, ["IterationFinished"]);
+    assert!(!job.effects.contains(&EffectChange::Resolve(EffectKey::LookUp)), "{:?}", job.effects);
+    let active = judged(&job, Verdict::Active(Activity::Running));
+    assert_eq!(job.run(seconds + 2, active).unwrap().0, ["LookedUp"]);
+    assert!(report_due(job.state()).is_some(), "and its report is waited for");
 }
