@@ -33,6 +33,10 @@ pub struct Contender {
     pub least: Cpus,
     /// The most that it gets when it gives way and nothing can be won by more.
     pub modest: Cpus,
+    /// Its iterations run in one task, which keeps its node.
+    pub chained: bool,
+    /// It can share a node by turns: its task ends with each iteration, or gets another CPU while it runs.
+    pub takes_turns: bool,
     /// What it gains, by rising CPU.
     pub prospects: Vec<Prospect>,
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::prediction::asked_about;
 use super::state::{JobState, Work};
+use crate::events::job::RescaleMode;
 use crate::qos::arbitration::{Contender, Prospect};
 use crate::qos::ids::{Framework, JobId};
 use crate::qos::policy::{Forecast, IterationForecast, Policy, Predictive};
@@ -12,12 +13,12 @@ use crate::qos::units::{Cpus, Span, Timestamp};
 /// What of the submitted CPU is kept for a job that gives way under soft limits, in millionths.
 const SOFT_SHARE: u32 = 300_000;
 
-/// What a job waits for a node in the mean, as a share of its iteration on one CPU, where not every task always finds room: every fifth or so
-/// waits for half of another's.
-const WAIT: f64 = 0.1;
+/// What a job waits for a node in the mean, as a share of its iteration on one CPU, where not every task always finds room: as if it began
+/// when two fifths of another's iteration are left.
+const WAIT: f64 = 0.2;
 
 /// The same where one task in six has to wait until another has ended.
-const QUEUE: f64 = 0.15;
+const QUEUE: f64 = 0.3;
 
 /// What is known of each job from the rounds before: forecasting them all anew, when one has changed, would be nearly all of the work.
 ///
@@ -75,8 +76,14 @@ fn seen(state: &JobState, policy: &Predictive, forecast: &IterationForecast) -> 
         return None;
     }
     let by = state.registered.t0 + state.registered.declared.deadline.per_million(policy.target);
-    let waiting = forecast.clone().waiting_for_nodes(WAIT);
-    let queueing = forecast.clone().waiting_for_nodes(QUEUE);
+    let chained = state.registered.chain;
+    let waits = |share: f64| match (chained, state.in_chain()) {
+        (false, _) => forecast.clone().without_waits().waiting_for_nodes(share),
+        // One task for all iterations waits once, and one that runs does not.
+        (true, false) => forecast.clone().after_a_wait_for_a_node(share),
+        (true, true) => forecast.clone(),
+    };
+    let (waiting, queueing) = (waits(WAIT), waits(QUEUE));
     let (undisturbed, most) = (forecast.clone().without_waits(), policy.cpu_max);
     let prospect = |cpus| Prospect {
         cpus,
@@ -96,6 +103,10 @@ fn seen(state: &JobState, policy: &Predictive, forecast: &IterationForecast) -> 
         // With soft limits it also gets what its neighbours leave: less has to be kept for it.
         modest: if policy.soft { submitted.per_million(SOFT_SHARE) } else { submitted }
             .clamp(policy.cpu_min, policy.cpu_max),
+        chained,
+        takes_turns: !chained
+            || state.resizes_in_place()
+            || state.registered.supervision.rescale == RescaleMode::InPlace,
         prospects: policy.sizes().map(prospect).collect(),
     })
 }

@@ -46,11 +46,13 @@ pub fn candidates(policy: &Predictive) -> impl Iterator<Item = Cpus> {
 /// The least CPU that is likely enough to end by `target`.
 pub fn least(policy: &Predictive, forecast: &impl Forecast, target: Timestamp) -> Option<Cpus> {
     let confidence = share(policy.confidence);
-    let mut rising = candidates(policy).skip_while(|cpus| forecast.chance(*cpus, target) < confidence);
-    let enough = rising.next()?;
-    // Where less than one CPU would do, twice the CPU takes half the time: more of it costs nothing and makes the job surer.
+    let enough = candidates(policy).find(|cpus| forecast.chance(*cpus, target) >= confidence)?;
+    // Where less than one CPU would do, twice the CPU takes half the time: more of it costs nothing and makes the job surer. What the
+    // dearest of all that is no more than enough costs, rises with it: a later deadline never brings more.
     let cost = |cpus: Cpus| cpus.as_f64() * forecast.left(cpus).seconds();
-    let most = cost(enough) * FREE;
+    let (up_to_enough, more) = (candidates(policy).take_while(|cpus| *cpus <= enough), candidates(policy));
+    let most = up_to_enough.map(cost).fold(0.0, f64::max) * FREE;
+    let rising = more.skip_while(|cpus| *cpus <= enough);
     let (mut chosen, mut free) = (enough, rising.take_while(|cpus| cost(*cpus) <= most));
     while forecast.chance(chosen, target) < SURE
         && let Some(more) = free.next()

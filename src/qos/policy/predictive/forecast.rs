@@ -125,6 +125,12 @@ impl IterationForecast {
         IterationForecast { gap: self.gap + wait, ..self }
     }
 
+    /// The same job when it waits for a node once, for this share of an iteration on one CPU.
+    pub fn after_a_wait_for_a_node(self, share: f64) -> Self {
+        let wait = span(self.fitted.speed.whole() * share);
+        IterationForecast { at: self.at + wait, ..self }
+    }
+
     /// The same job as it is at `at` at the earliest.
     pub fn starting_from(self, at: Timestamp) -> Self {
         IterationForecast { at: self.at.max(at), ..self }

@@ -57,7 +57,7 @@ impl Default for Predictive {
             cpu_max: Cpus::from_milli(2000),
             cpu_grid: Cpus::from_milli(50),
             target: 1_000_000,
-            confidence: 990_000,
+            confidence: 993_000,
             enough: 970_000,
             least_reduction: Cpus::from_milli(100),
             stragglers: 40_000,
