@@ -23,7 +23,7 @@ const LOGS: [(&str, &str, [u64; 3]); 5] = [
     ("schema-2-chronos.db", "38de007d66e870d3771a4aac6915ae0769983ffbd425ac3d6c234b330cc92af1", [25, 0, 0]),
     ("schema-2-marathon.db", "881b090078c08876028a75b4211279a58ed5f53df280a17f48463a745cf357f1", [3, 0, 0]),
     ("schema-4-chained.db", "d4b9dc925bd488872602ae2c06e29bacbe2bad1ea6552087070a87b8be62431b", [52, 52, 0]),
-    ("schema-4-rounds.db", "562cdd0382a21965f0d972b62573da497b21970a163acac79ec8562ca376a92e", [39, 5, 13]),
+    ("schema-4-rounds.db", "e5a3d582c137aebd9802f54cd6a2340bbb0e4df736197af7c73c1c32efcf91d0", [55, 5, 19]),
 ];
 
 fn golden() -> PathBuf {
