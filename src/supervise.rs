@@ -18,7 +18,7 @@ use crate::actors::{self, MetricsStartup, Running, Startup, Supervisor};
 use crate::clock::Clock;
 use crate::config::{AuthMode, Settings};
 use crate::events::store::{EventLog, StoreOptions};
-use crate::http::auth::{Gate, Sessions};
+use crate::http::auth::{Gate, Hosts, Sessions};
 use crate::http::limits::Limits;
 use crate::http::routes::Frameworks;
 use crate::http::server::{ServerParts, serve};
@@ -145,5 +145,9 @@ fn gate(settings: &Settings, clock: Arc<dyn Clock>) -> Result<(Gate, PathBuf), T
         tracing::info!(path = %token_file.display(), "the operator token");
     }
     let sessions = Sessions::load(data_dir, clock);
-    Ok((Gate::new(settings.auth.mode, key, operator, scrape).with_sessions(sessions), token_file))
+    let gate = Gate::new(settings.auth.mode, key, operator, scrape)
+        .with_sessions(sessions)
+        .with_hosts(Hosts::new(settings.auth.hosts.iter().cloned()))
+        .trusting_forwarded_proto(settings.auth.trust_forwarded_proto);
+    Ok((gate, token_file))
 }

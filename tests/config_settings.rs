@@ -131,6 +131,7 @@ fn values_that_do_not_go_together_are_refused() {
         ("[marathon]\nconnect_timeout = 20", "must not be above marathon.request_timeout = 10"),
         ("[chronos]\nrequest_timeout = 1", "must not be above chronos.request_timeout = 1"),
         ("[auth]\nmode = \"off\"", "only for a loopback address"),
+        ("[auth]\nhosts = \"qos.example:443\"", "expected names of hosts without ports"),
     ] {
         let error = load(file, &[], vec![]).unwrap_err();
         assert!(error.contains(expected), "{file}: {error}");

@@ -5,6 +5,7 @@
 //! - [`Supervisor`] is the handle that HTTP and the command line use; [`start`] opens the log, replays it and starts the actors
 //! - `job`: one actor per job; a command goes in, `qos::job::decide` answers, the events go to disk, then the answer goes out
 //! - `deadline`: the alarm of a job's deadline
+//! - `listing`: jobs as operators see them, one or many
 //! - `sample`: measurements of long-running jobs, on their way to the next look
 //! - `registry`: makes and retires the job actors; `directory` finds them
 //! - `outbox`: hands the effects that wait on disk to their performers, one at a time per job
@@ -30,6 +31,7 @@ mod effect_times;
 mod figures;
 mod follow;
 mod job;
+mod listing;
 mod marathon;
 mod metrics;
 mod outbox;
@@ -52,6 +54,7 @@ pub use cluster::Cluster;
 pub use cluster_size::ClusterSize;
 pub use cpu::{ContainerMetric, CpuSource, MesosSource, MonascaSource, PrometheusSource};
 pub use figures::Figures;
+pub use listing::Listed;
 pub use marathon::MarathonPatience;
 pub use metrics::{MetricsPlan, MetricsStatus};
 pub use performer::FrameworkStatus;

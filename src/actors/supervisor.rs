@@ -16,13 +16,12 @@ use super::registry::{Register, Registry};
 use super::sample::{Sample, allocation};
 use super::start::COMMANDS_UNDER_WAY;
 use super::submit::{Answer, Receipt, Submit, SubmitError};
-use super::view::job_view;
 use super::webhook::WebhookStatus;
 use crate::api::agent::AllocationReply;
 use crate::api::register::{AdmissionReply, AdmissionView, RegisterRequest};
-use crate::api::view::{Instant, JobView};
+use crate::api::view::Instant;
 use crate::clock::Clock;
-use crate::events::store::{EventLog, JobCursor, JobFilter, ReadError};
+use crate::events::store::{EventLog, ReadError};
 use crate::qos::ids::{Framework, JobId};
 use crate::qos::job::command::SampleFacts;
 use crate::qos::job::registration::{Defaults, InvalidField, least_deadline, validate};
@@ -204,37 +203,6 @@ impl Supervisor {
     /// The latest committed states of all living jobs.
     pub fn states(&self) -> Vec<Arc<JobState>> {
         self.directory.states()
-    }
-
-    /// A job as operators see it, living or finished.
-    ///
-    /// # Errors
-    /// When the log cannot be read.
-    pub async fn view(&self, job: JobId) -> Result<Option<JobView>, ReadError> {
-        if let Some(state) = self.state(job) {
-            return Ok(Some(job_view(&state)));
-        }
-        let row = self.log.job_row(job).await?;
-        Ok(row.and_then(|row| row.view).and_then(|view| serde_json::from_str(&view).ok()))
-    }
-
-    /// Jobs in the order of their registration, living and finished.
-    ///
-    /// # Errors
-    /// When the log cannot be read.
-    pub async fn list(
-        &self,
-        filter: JobFilter,
-        after: Option<JobCursor>,
-        limit: usize,
-    ) -> Result<Vec<(JobCursor, JobView)>, ReadError> {
-        let rows = self.log.job_rows(filter, after, limit).await?;
-        let views = rows.into_iter().filter_map(|(cursor, row)| {
-            let living = self.state(row.uuid).map(|state| job_view(&state));
-            let view = living.or_else(|| serde_json::from_str(row.view.as_deref()?).ok())?;
-            Some((cursor, view))
-        });
-        Ok(views.collect())
     }
 
     /// The event log, for reading.

@@ -51,11 +51,14 @@ pub fn job_view(state: &JobState) -> JobView {
         last_finished_at: state.last.map(|last| last.finished_at.into()),
         last_duration_seconds: state.last.map(|last| last.duration.seconds()),
         margin_seconds: margin.map(Span::seconds),
+        expected_margin_seconds: expected_margin(state).map(Span::seconds),
         failures_in_row: state.failures_in_row,
         overdue: overdue(state),
         surplus_runs: Some(state.surplus_runs).filter(|runs| *runs > 0),
         reason,
         flags: state.flags.iter().copied().map(Flag::as_str).map(str::to_owned).collect(),
+        chain: registered.chain,
+        in_place: state.resizes_in_place(),
         policy: state.policy.policy.name().to_owned(),
         dry_run: state.policy.dry_run,
         recommended_cpus: state.recommended().map(Cpus::as_f64),
@@ -70,6 +73,33 @@ pub fn finished_at(state: &JobState) -> Option<Timestamp> {
         Some(Ending::Completed { finished_at, .. }) => Some(*finished_at),
         _ => None,
     }
+}
+
+/// How long before its deadline a job has ended, or is expected to; negative means late. None while nobody knows, or when it never ended by
+/// itself.
+pub fn margin(state: &JobState) -> Option<Span> {
+    match state.ending() {
+        Some(Ending::Completed { margin, .. }) => Some(*margin),
+        Some(_) => None,
+        None => expected_margin(state),
+    }
+}
+
+/// Of a living job: by its latest prediction. A long-running job is not predicted: what is left of its declaration is reckoned at the CPU that
+/// it has.
+fn expected_margin(state: &JobState) -> Option<Span> {
+    if state.ending().is_some() {
+        return None;
+    }
+    if let Some(decision) = &state.decision {
+        return Some(state.deadline_at().since(decision.prediction));
+    }
+    let execution = state.execution.as_ref().filter(|_| state.is_long_running())?;
+    execution.progress?;
+    let cpus = state.cpus_in_force()?.as_f64();
+    let left = (state.registered.declared.duration - execution.cpu_current()).seconds().max(0.0);
+    let takes = Span::try_from_seconds(left / cpus).ok()?;
+    Some(state.deadline_at().since(execution.looked_at + takes))
 }
 
 fn overdue(state: &JobState) -> Option<OverdueView> {

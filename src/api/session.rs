@@ -27,6 +27,8 @@ pub struct SessionView {
     pub login_required: bool,
     /// When the session of this browser ends; null without one.
     pub ends_at: Option<Instant>,
+    /// For operators, the last event in the log. Who reads anything now, and then has events streamed `after` this one, misses none.
+    pub seq: Option<i64>,
     /// The supervisor's time.
     pub now: Instant,
     /// The supervisor's version.

@@ -17,6 +17,31 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// Hand it back as `after` to get the next page; null on the last one.
     pub next: Option<String>,
+    /// Jobs of this page that cannot be shown, and why. Left out when there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<UnreadableJob>,
+}
+
+impl<T> Page<T> {
+    /// A page on which everything can be shown.
+    pub fn new(items: Vec<T>, next: Option<String>) -> Self {
+        Page { items, next, unreadable: Vec::new() }
+    }
+}
+
+/// A job that is registered, and whose events cannot be read or understood.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct UnreadableJob {
+    /// The job.
+    pub uuid: JobId,
+    /// The job's name in its framework.
+    pub name: String,
+    /// Which framework runs it.
+    pub framework: Framework,
+    /// Its state, as it was written last.
+    pub state: String,
+    /// What is wrong, and what to do.
+    pub problem: String,
 }
 
 /// Where a job is in its life.
@@ -152,6 +177,10 @@ pub struct JobView {
     /// Seconds between the finish and the deadline; negative means late.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub margin_seconds: Option<f64>,
+    /// Of a job that is not over: seconds between the finish that is expected and the deadline; negative means late. For Marathon it is reckoned
+    /// from the CPU time that is left, at the CPU that the job has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_margin_seconds: Option<f64>,
     /// Failed iterations since the last good one.
     pub failures_in_row: u32,
     /// The report that is overdue, while one is.
@@ -165,6 +194,12 @@ pub struct JobView {
     pub reason: Option<String>,
     /// What people should know about it, such as `report_lost` or `clock_skew`.
     pub flags: Vec<String>,
+    /// Several of its iterations may run in one task, one after the other (Chronos).
+    #[serde(default)]
+    pub chain: bool,
+    /// Its CPU is changed while it runs, by its agent; otherwise between two tasks.
+    #[serde(default)]
+    pub in_place: bool,
     /// The policy that decides for it.
     pub policy: String,
     /// The policy only recommends: nothing follows from its decisions.

@@ -36,9 +36,12 @@ pub async fn run(args: JobsArgs, mut out: impl Write, say: &(dyn Fn(&str) + Send
     let remote = args.remote.open(say)?;
     let filters = [("state", args.state), ("framework", args.framework)];
     let filters: Vec<_> = filters.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
-    let items = all(&remote, &filters).await?;
+    let Page { items, unreadable, .. } = all(&remote, &filters).await?;
+    for job in &unreadable {
+        say(&format!("{} ({}) cannot be shown: {}", job.name, job.uuid, job.problem));
+    }
     if args.json {
-        serde_json::to_writer(&mut out, &Page { items, next: None })?;
+        serde_json::to_writer(&mut out, &Page { items, next: None, unreadable })?;
         writeln!(out)?;
     } else if items.is_empty() {
         writeln!(out, "no jobs")?;
@@ -48,8 +51,9 @@ pub async fn run(args: JobsArgs, mut out: impl Write, say: &(dyn Fn(&str) + Send
     Ok(())
 }
 
-async fn all(remote: &Remote, filters: &[(&str, String)]) -> anyhow::Result<Vec<JobView>> {
-    let mut jobs = Vec::new();
+/// All pages as one.
+async fn all(remote: &Remote, filters: &[(&str, String)]) -> anyhow::Result<Page<JobView>> {
+    let mut jobs = Page::new(Vec::new(), None);
     let mut after: Option<String> = None;
     loop {
         let mut query = filters.to_vec();
@@ -57,8 +61,9 @@ async fn all(remote: &Remote, filters: &[(&str, String)]) -> anyhow::Result<Vec<
         query.extend(after.take().map(|after| ("after", after)));
         let page: Page<JobView> = remote.get(&["jobs"], &query).await?;
         // A page that brings nothing and yet names a next one would never end.
-        let brought = !page.items.is_empty();
-        jobs.extend(page.items);
+        let brought = !page.items.is_empty() || !page.unreadable.is_empty();
+        jobs.items.extend(page.items);
+        jobs.unreadable.extend(page.unreadable);
         match page.next {
             Some(next) if brought => after = Some(next),
             _ => return Ok(jobs),

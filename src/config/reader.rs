@@ -133,6 +133,21 @@ impl Section<'_, '_> {
             .unwrap_or_else(|| default.to_owned())
     }
 
+    /// Names of hosts, without ports, with commas between them.
+    pub fn names(&mut self, key: &'static str) -> Vec<String> {
+        let expected =
+            || "expected names of hosts without ports, with commas between them, such as \"qos.example, qos\"".into();
+        let is_name = |name: &str| {
+            !name.is_empty()
+                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
+        };
+        let parse = |raw: &Raw| {
+            let names: Vec<String> = raw.text()?.split(',').map(|name| name.trim().to_owned()).collect();
+            names.iter().all(|name| is_name(name)).then_some(names)
+        };
+        self.read(key, expected, parse).unwrap_or_default()
+    }
+
     /// A path that may be absent.
     pub fn optional_path(&mut self, key: &'static str) -> Option<PathBuf> {
         self.read(key, || "expected a path as a string".into(), |raw| raw.text().map(PathBuf::from))

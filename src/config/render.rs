@@ -20,6 +20,11 @@ pub fn optional_cpus<S: Serializer>(cpus: &Option<Cpus>, serializer: S) -> Resul
     cpus.map(Cpus::as_f64).serialize(serializer)
 }
 
+/// Names, as they are written.
+pub fn names<S: Serializer>(names: &[String], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&names.join(", "))
+}
+
 /// A URL without the user and password that it may carry.
 pub fn url<S: Serializer>(url: &Option<Url>, serializer: S) -> Result<S::Ok, S::Error> {
     url.as_ref().map(without_user_info).serialize(serializer)

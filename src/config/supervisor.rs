@@ -115,6 +115,11 @@ pub struct AuthSettings {
     pub scrape_token_file: Option<PathBuf>,
     /// Accept mode `off` on an address that other machines reach.
     pub force_off: bool,
+    /// With mode `off`, the names by which the supervisor is asked for, beside its addresses and `localhost`.
+    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "render::names")]
+    pub hosts: Vec<String>,
+    /// Believe `X-Forwarded-Proto`: a proxy in front sets it, and nobody else can reach the supervisor.
+    pub trust_forwarded_proto: bool,
 }
 
 impl AuthSettings {
@@ -125,6 +130,8 @@ impl AuthSettings {
             token_file: s.optional_path("token_file"),
             scrape_token_file: s.optional_path("scrape_token_file"),
             force_off: s.boolean("force_off", false),
+            hosts: s.names("hosts"),
+            trust_forwarded_proto: s.boolean("trust_forwarded_proto", false),
         }
     }
 }

@@ -96,7 +96,8 @@ impl Snapshot {
     pub async fn take(supervisor: &Supervisor, plans: &[JobPlan], start: Timestamp) -> Result<Snapshot, ReadError> {
         let views = supervisor.list(JobFilter::default(), None, ALL_JOBS).await?;
         let place = |name: &str| plans.iter().position(|plan| plan.name == name);
-        let mut jobs: Vec<JobNow> = views.iter().map(|(_, view)| job_now(supervisor, view, start)).collect();
+        let views = views.iter().filter_map(|(_, listed)| listed.view());
+        let mut jobs: Vec<JobNow> = views.map(|view| job_now(supervisor, view, start)).collect();
         jobs.sort_by_key(|job| place(&job.name));
         let elapsed = supervisor.clock().now().since(start).to_std();
         Ok(Snapshot { elapsed, jobs, quiet: supervisor.states().is_empty() })

@@ -17,8 +17,8 @@ use crate::api::view::Instant;
 use crate::clock::Clock;
 use crate::events::envelope::{Seq, StoredEvent};
 use crate::events::store::{EventLog, ReadError};
+use crate::http::auth::HeldSession;
 use crate::qos::ids::JobId;
-use crate::qos::units::Timestamp;
 
 /// Watchers at the same time.
 pub const MOST_WATCHERS: usize = 64;
@@ -67,8 +67,8 @@ pub struct Watched {
     pub job: Option<JobId>,
     /// Events after this one; none for those from now on.
     pub after: Option<Seq>,
-    /// When the watch ends in any case: with the session that it was opened by.
-    pub until: Option<Timestamp>,
+    /// The session that it was opened by: with it the watch ends in any case.
+    pub session: Option<HeldSession>,
 }
 
 /// The body of an answer that goes on.
@@ -87,7 +87,7 @@ impl Feed {
         let readers = Arc::clone(&self.readers);
         actix_rt::spawn(async move {
             let _slot = slot;
-            let Err(error) = follow(&watched, &readers, &page).await;
+            let Err(error) = follow(watched, &readers, &page).await;
             tracing::debug!(%error, "a watch of the event log has ended");
         });
         Some(Box::pin(futures_util::stream::unfold(pages, async |mut pages| Some((Ok(pages.recv().await?), pages)))))
@@ -114,7 +114,9 @@ enum Ended {
     Read(#[from] ReadError),
 }
 
-async fn follow(watched: &Watched, readers: &Semaphore, pages: &mpsc::Sender<Bytes>) -> Result<Infallible, Ended> {
+async fn follow(mut watched: Watched, readers: &Semaphore, pages: &mpsc::Sender<Bytes>) -> Result<Infallible, Ended> {
+    let mut session = watched.session.take();
+    let watched = &watched;
     let mut head = watched.log.watch_head();
     let present = head.borrow_and_update().seq;
     // A place beyond the end is of another log: what was before it is not known here.
@@ -123,7 +125,7 @@ async fn follow(watched: &Watched, readers: &Semaphore, pages: &mpsc::Sender<Byt
     let greeting = if is_other { "reset" } else { "begin" };
     send(pages, told(watched, greeting, at)).await?;
     loop {
-        if watched.until.is_some_and(|until| until <= watched.clock.now()) {
+        if session.as_ref().is_some_and(HeldSession::is_over) {
             send(pages, told(watched, "over", at)).await?;
             return Err(Ended::Over);
         }
@@ -139,6 +141,7 @@ async fn follow(watched: &Watched, readers: &Semaphore, pages: &mpsc::Sender<Byt
         }
         let changed = tokio::select! {
             () = pages.closed() => return Err(Ended::Gone),
+            () = ended(&mut session) => continue,
             changed = tokio::time::timeout(HEART_BEAT, head.changed()) => changed,
         };
         match changed {
@@ -146,6 +149,14 @@ async fn follow(watched: &Watched, readers: &Semaphore, pages: &mpsc::Sender<Byt
             Ok(Err(_)) => return Err(ReadError::Closed.into()),
             Err(_) => send(pages, told(watched, "heart-beat", at)).await?,
         }
+    }
+}
+
+/// Waits until a session has ended, which may be this one.
+async fn ended(session: &mut Option<HeldSession>) {
+    match session {
+        Some(session) => session.changed().await,
+        None => std::future::pending().await,
     }
 }
 
@@ -181,9 +192,9 @@ fn pieces_of(events: &[StoredEvent], job: Option<JobId>) -> Vec<Bytes> {
     pieces
 }
 
-/// A message that is no event of the log: where in it the watch is, and what time it is here. Its id spares one who comes back reading all
-/// of the log for the few events of one job.
+/// A message that is no event of the log: where in it the watch is, where its end is, and what time it is here. Its id spares one who comes
+/// back reading all of the log for the few events of one job.
 fn told(watched: &Watched, what: &str, at: Seq) -> Bytes {
-    let now = Instant::from(watched.clock.now());
-    format!("event: {what}\nid: {at}\ndata: {{\"seq\":{at},\"now\":\"{now}\"}}\n\n").into()
+    let (now, head) = (Instant::from(watched.clock.now()), watched.log.stats().head.seq);
+    format!("event: {what}\nid: {at}\ndata: {{\"seq\":{at},\"head\":{head},\"now\":\"{now}\"}}\n\n").into()
 }

@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::http::header::CACHE_CONTROL;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::{Modify, OpenApi, ToResponse};
+use utoipa::{IntoResponses, Modify, OpenApi, ToResponse};
 
 use super::auth::Gate;
 use super::problem::Problem;
@@ -34,13 +34,37 @@ problems! {
     Overloaded = "Too much at once, or the event log cannot be written: try again after `Retry-After` seconds";
 }
 
+/// Declares which of them several routes give.
+macro_rules! refusals {
+    ($($(#[$about:meta])+ $name:ident: $($response:ident = $status:literal),+;)+) => {
+        $($(#[$about])+
+        #[derive(IntoResponses)]
+        pub enum $name {
+            $(#[doc = stringify!($response)]
+            #[response(status = $status)]
+            $response(#[ref_response] $response),)+
+        })+
+    };
+}
+
+refusals! {
+    /// Of a route that takes a body.
+    BodyRefused: Unauthorized = 401, Forbidden = 403, TooSlow = 408, TooLarge = 413, WrongType = 415, Invalid = 422;
+    /// Of a route that takes a body about a job, and records it.
+    ReportRefused: Unauthorized = 401, Forbidden = 403, NotFound = 404, TooSlow = 408, Conflict = 409, TooLarge = 413, WrongType = 415,
+        Invalid = 422, Overloaded = 503;
+    /// Of a route that lists something of a job.
+    ReadRefused: Unauthorized = 401, NotFound = 404, Invalid = 422, Overloaded = 503;
+}
+
 /// The whole interface.
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "mesos-qos",
         description = "The supervisor's interface. Instants are RFC 3339 in UTC and durations are seconds, unless a field says otherwise; \
-            in the data of events they are microseconds, and CPUs are thousandths of one. Every error is `application/problem+json`.",
+            in the data of events they are microseconds, and CPUs are thousandths of one. Every error is `application/problem+json`. Where \
+            authentication is off, a request for a name that is none of the supervisor's is answered with 421.",
     ),
     paths(
         documents::front_page, documents::openapi, health::alive, health::ready, metrics::scrape,

@@ -8,7 +8,7 @@ use actix_web::middleware::from_fn;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 
-use super::auth::Gate;
+use super::auth::{Gate, only_our_names};
 use super::extract::{path_config, query_config};
 use super::feed::Feed;
 use super::limits::{Limited, Limits, give_up_on_silence};
@@ -66,6 +66,7 @@ pub fn serve(parts: ServerParts) -> io::Result<(Server, SocketAddr)> {
             .app_data(replays.clone())
             .app_data(path_config())
             .app_data(query_config())
+            .wrap(from_fn(only_our_names))
             .wrap(from_fn(complete))
             .wrap(from_fn(observe))
             .configure(configure)

@@ -4,6 +4,7 @@ use crate::events::envelope::Seq;
 use crate::events::upcast::UpcastError;
 use crate::qos::ids::JobId;
 use crate::qos::job::{RecomputeError, Rejection};
+use crate::qos::units::Cpus;
 
 /// Why the past cannot be computed again. Never a difference: that is a finding.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -58,6 +59,21 @@ pub enum ReplayError {
         what: String,
         /// The bound.
         most: u64,
+    },
+    /// A long-running job that would not end for so long that its run is given up.
+    #[error(
+        "job {job} is given up after {looks} looks: with {cpus} CPU it would have done {:.2} % of its work by then. Ask for more CPU",
+        done * 100.0
+    )]
+    TooSlow {
+        /// The job.
+        job: JobId,
+        /// The CPU that it had last.
+        cpus: Cpus,
+        /// How many looks at it there were.
+        looks: u64,
+        /// The share of its work that was done.
+        done: f64,
     },
     /// A task asks for more than any node has.
     #[error("job {job} asks for {cpus} CPU, and no node has more than {node}")]

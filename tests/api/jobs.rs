@@ -1,5 +1,5 @@
 use reqwest::{Method, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::helpers::*;
 
@@ -109,5 +109,37 @@ fn a_chronos_that_is_away_shows_and_stops_nothing() {
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
         panic!("a dead Chronos never shows in /readyz");
+    });
+}
+
+#[test]
+fn a_job_says_how_its_cpu_is_changed() {
+    on_actix(async {
+        let how = async |app: &TestApp, body: Value| {
+            let (status, reply) = app.post("/initTask", body.clone()).await;
+            assert_eq!(status, 200, "{reply}");
+            let job = app.job(body["uuid"].as_str().unwrap()).await;
+            (job["chain"].as_bool().unwrap(), job["in_place"].as_bool().unwrap())
+        };
+        let marathon = || {
+            json!({"uuid": new_uuid(), "name": format!("/app-{}", new_uuid()), "framework": "marathon", "job_duration": 400, "deadline": 480,
+            "desv_deadline": 0.1, "cpus": 1, "arguments_version": 1})
+        };
+        let chained = || {
+            let mut body = registration(&new_uuid(), &format!("chained-{}", new_uuid()));
+            body["chain"] = true.into();
+            body
+        };
+        let app = TestApp::start().await;
+        assert_eq!(how(&app, registration(&new_uuid(), "plain")).await, (false, false));
+        assert_eq!(how(&app, chained()).await, (true, false));
+        assert_eq!(how(&app, marathon()).await, (false, false));
+        let app = TestApp::start_with(&[("elasticity", "rescale", "in-place")]).await;
+        assert_eq!(how(&app, marathon()).await, (false, true));
+        let (_, document) = app.get("/openapi.json").await;
+        let fields = &document["components"]["schemas"]["JobView"]["properties"];
+        for field in ["chain", "in_place", "expected_margin_seconds"] {
+            assert!(fields[field]["description"].is_string(), "{field}: {fields}");
+        }
     });
 }

@@ -5,9 +5,11 @@
 mod auth;
 mod filters;
 mod helpers;
+mod hosts;
 mod interface;
 mod jobs;
 mod marathon;
+mod margins;
 mod odd_registrations;
 mod original_defects;
 mod register;

@@ -85,6 +85,95 @@ fn the_log_is_followed_from_now_on_and_taken_up_where_it_was_left() {
 }
 
 #[test]
+fn who_asks_for_the_place_reads_and_then_watches_from_there_misses_nothing_and_is_told_where_the_log_ends() {
+    on_actix(async {
+        let app = TestApp::start().await;
+        let before = app.registered("before").await;
+        let (_, session) = app.get("/api/v1/session").await;
+        let place = session["seq"].as_i64().unwrap();
+        let (_, read) = app.get(&format!("/api/v1/jobs/{before}/events")).await;
+        // Between the read and the stream something happens, to this job and to another.
+        app.send(reqwest::Method::DELETE, &format!("/api/v1/jobs/{before}"), Some(&app.operator), None).await;
+        let other = app.registered("other").await;
+        let mut stream = Stream::open(&app, &format!("?after={place}"), None).await;
+        let (name, at, data) = stream.next().await;
+        assert_eq!((name.as_str(), at, data["seq"].as_i64()), ("begin", place, Some(place)));
+        assert_eq!(data["head"].as_i64(), app.get("/api/v1/session").await.1["seq"].as_i64());
+        let mut versions: Vec<u64> =
+            read["items"].as_array().unwrap().iter().map(|event| event["version"].as_u64().unwrap()).collect();
+        loop {
+            let (name, _, event) = stream.next().await;
+            if name.is_empty() && event["job"] == before.as_str() {
+                versions.push(event["version"].as_u64().unwrap());
+            } else if name.is_empty() && event["job"] == other.as_str() {
+                break;
+            }
+        }
+        let all = app.job(&before).await["version"].as_u64().unwrap();
+        assert_eq!(versions, (1..=all).collect::<Vec<_>>(), "each once, and none is missing");
+        let (_, nobody) = answer(app.send(reqwest::Method::GET, "/api/v1/session", None, None).await).await;
+        assert_eq!(nobody["seq"], Value::Null, "strangers learn nothing of the log");
+    });
+}
+
+#[test]
+fn a_logout_ends_the_streams_of_its_session_at_once_and_no_others() {
+    on_actix(async {
+        let app = TestApp::start().await;
+        let log_in = async || {
+            let body = serde_json::json!({"token": app.operator});
+            let answer = app.send(reqwest::Method::POST, "/api/v1/session", None, Some(body)).await;
+            answer.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned()
+        };
+        let watch = async |cookie: &str| {
+            let answer =
+                app.client.get(format!("{}/api/v1/events", app.url)).header("cookie", cookie).send().await.unwrap();
+            assert_eq!(answer.status(), 200);
+            Stream { answer, text: String::new() }
+        };
+        let (mine, others) = (log_in().await, log_in().await);
+        let (mut first, mut second, mut other) = (watch(&mine).await, watch(&mine).await, watch(&others).await);
+        let mut token = Stream::open(&app, "", None).await;
+        for stream in [&mut first, &mut second, &mut other, &mut token] {
+            assert_eq!(stream.next().await.0, "begin");
+        }
+        let out =
+            app.client.delete(format!("{}/api/v1/session", app.url)).header("cookie", &mine).send().await.unwrap();
+        assert_eq!(out.status(), 204);
+        for stream in [&mut first, &mut second] {
+            while stream.next().await.0 != "over" {}
+            let rest = tokio::time::timeout(Duration::from_secs(60), stream.answer.chunk()).await.unwrap();
+            assert!(rest.unwrap().is_none(), "closed");
+        }
+        let uuid = app.registered("after").await;
+        assert_eq!(other.event().await.1, uuid);
+        assert_eq!(token.event().await.1, uuid);
+    });
+}
+
+#[test]
+fn another_operator_token_ends_every_session_and_every_stream_of_them() {
+    on_actix(async {
+        let app = TestApp::start().await;
+        let body = serde_json::json!({"token": app.operator});
+        let login = app.send(reqwest::Method::POST, "/api/v1/session", None, Some(body)).await;
+        let cookie = login.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+        let url = app.url.clone();
+        let request = app.client.get(format!("{url}/api/v1/events")).header("cookie", &cookie);
+        let mut stream = Stream { answer: request.send().await.unwrap(), text: String::new() };
+        assert_eq!(stream.next().await.0, "begin");
+        // As it is replaced: stop, delete it, start.
+        let data = app.stop().await;
+        let ended = async { while let Ok(Some(_)) = stream.answer.chunk().await {} };
+        tokio::time::timeout(Duration::from_secs(60), ended).await.expect("the stream has ended");
+        std::fs::remove_file(data.path().join("data/operator.token")).unwrap();
+        let app = TestApp::start_in(data, &[]).await;
+        let again = app.client.get(format!("{}/api/v1/events", app.url)).header("cookie", &cookie);
+        assert_eq!(again.send().await.unwrap().status(), 401);
+    });
+}
+
+#[test]
 fn a_place_that_is_not_in_this_log_is_told_and_a_heart_beats_while_nothing_happens() {
     on_actix(async {
         let app = TestApp::start().await;

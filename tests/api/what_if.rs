@@ -65,3 +65,36 @@ fn what_cannot_be_computed_is_refused_with_the_field() {
         assert_eq!(answer.status(), 405);
     });
 }
+
+#[test]
+fn so_little_cpu_that_it_would_take_ages_is_refused_by_its_field_with_what_is_enough() {
+    on_actix(async {
+        let (app, uuid) = finished().await;
+        let ask = async |body: serde_json::Value| app.post(&format!("/api/v1/jobs/{uuid}/what-if"), body).await;
+        let (status, problem) = ask(json!({"cpus": 0.001})).await;
+        assert_eq!((status.as_u16(), problem["field"].as_str()), (422, Some("cpus")), "{problem}");
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains("with 0.001 CPU") && detail.contains("looks"), "{detail}");
+        let enough: f64 = detail.split("at least ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
+        let (status, found) = ask(json!({"cpus": enough})).await;
+        assert_eq!(status, 200, "what is said to be enough is: {found}");
+        let (status, problem) =
+            ask(json!({"set": {"cpu_max_slave": "0.001", "cpu_min_slave": "0.001", "cpu_decrement": "1"}})).await;
+        assert_eq!((status.as_u16(), problem["field"].as_str()), (422, Some("set")), "{problem}");
+    });
+}
+
+#[test]
+fn of_several_at_once_each_is_answered_or_told_when_to_come_back() {
+    on_actix(async {
+        let (app, uuid) = finished().await;
+        let path = format!("/api/v1/jobs/{uuid}/what-if");
+        let ask = || app.send(Method::POST, &path, Some(&app.operator), Some(json!({"policy": "fixed"})));
+        let answers = futures_util::future::join_all((0..12).map(|_| ask())).await;
+        let answered = answers.iter().filter(|answer| answer.status() == 200).count();
+        assert!(answered > 0);
+        for answer in answers.iter().filter(|answer| answer.status() != 200) {
+            assert_eq!((answer.status().as_u16(), answer.headers()["retry-after"].to_str().unwrap()), (503, "5"));
+        }
+    });
+}

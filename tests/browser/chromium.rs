@@ -28,6 +28,8 @@ pub struct Browser {
     pub complaints: Vec<String>,
     /// Addresses that were asked for.
     pub requests: Vec<String>,
+    /// Requests that are held back.
+    held: Vec<Value>,
 }
 
 impl Drop for Browser {
@@ -74,7 +76,8 @@ impl Browser {
         let url = address(profile.path()).await;
         let (socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
         let (session, complaints, requests) = (String::new(), Vec::new(), Vec::new());
-        let mut browser = Browser { process, _profile: profile, socket, session, next: 0, complaints, requests };
+        let held = Vec::new();
+        let mut browser = Browser { process, _profile: profile, socket, session, next: 0, complaints, requests, held };
         let target = browser.call("Target.createTarget", json!({"url": "about:blank"})).await;
         let attached = json!({"targetId": target["targetId"], "flatten": true});
         browser.session =
@@ -102,10 +105,37 @@ impl Browser {
                     assert!(message["error"].is_null(), "{method}: {}", message["error"]);
                     return message["result"].take();
                 }
+                if message["method"] == "Fetch.requestPaused" {
+                    self.held.push(message["params"]["requestId"].take());
+                    continue;
+                }
                 note(&message, &mut self.complaints, &mut self.requests);
             }
         };
         tokio::time::timeout(PATIENCE, answer).await.unwrap_or_else(|_| panic!("Chromium does not answer {method}"))
+    }
+
+    /// Holds back every request for an address like this from now on, before it is sent.
+    pub async fn hold(&mut self, pattern: &str) {
+        self.call("Fetch.enable", json!({"patterns": [{"urlPattern": pattern}]})).await;
+    }
+
+    /// Waits until a request is held back.
+    pub async fn holds_one(&mut self) {
+        let began = Instant::now();
+        while self.held.is_empty() {
+            assert!(began.elapsed() < PATIENCE, "nothing was asked for that is held back");
+            self.value("1").await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Sends what is held back, and holds nothing back any more.
+    pub async fn let_go(&mut self) {
+        for request in std::mem::take(&mut self.held) {
+            self.call("Fetch.continueRequest", json!({"requestId": request})).await;
+        }
+        self.call("Fetch.disable", json!({})).await;
     }
 
     /// Opens an address.

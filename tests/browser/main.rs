@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod chromium;
+mod events;
+mod long_running;
 mod many;
 mod reading;
 mod running;

@@ -51,3 +51,42 @@ fn a_list_of_ten_thousand_jobs_is_searched_narrowed_and_paged() {
         browser.is_content(&world.url);
     });
 }
+
+#[test]
+fn ten_thousand_jobs_are_ordered_by_their_margin_by_a_click_or_a_key_and_paged_in_that_order() {
+    run(async {
+        let mut world = World::alone().await;
+        let like = world.register("first").await;
+        let like = world.get(&format!("/api/v1/jobs/{like}")).await;
+        world.stop();
+        many_jobs(&world.data(), MANY, &like);
+        world.start_again().await;
+        let mut browser = Browser::start().await;
+        log_in(&mut browser, &world).await;
+        browser.sees("1–50 of 10,001").await;
+        browser.click("th[data-head=margin] button").await;
+        browser.sees("1–50 of 10,001, the latest against its deadline first").await;
+        let sorted = "document.querySelector('th[data-head=margin]').getAttribute('aria-sort')";
+        assert_eq!(browser.value(sorted).await, "ascending");
+        let first = "document.querySelector('tr[data-job] td:nth-child(3) span').textContent";
+        assert_eq!(browser.value(first).await, "16 min 39 s late", "the least of those that have one");
+        let uuids = "[...document.querySelectorAll('tr[data-job]')].map(row => row.dataset.job)";
+        let page = browser.value(uuids).await;
+        browser.click(".pager button:last-child").await;
+        browser.sees("51–100 of 10,001").await;
+        let next = browser.value(uuids).await;
+        let again = |one: &serde_json::Value| page.as_array().unwrap().contains(one);
+        assert!(!next.as_array().unwrap().iter().any(again), "none twice");
+        browser.click(".pager button:first-child").await;
+        browser.sees("1–50 of 10,001").await;
+        assert_eq!(browser.value(uuids).await, page, "and back to the same");
+        browser.screenshot("ten-thousand-by-margin").await;
+        // The other way round, by keyboard; those without a margin stay last.
+        browser.value("document.querySelector('th[data-head=margin] button').focus()").await;
+        browser.press("Enter").await;
+        browser.sees("the earliest against its deadline first").await;
+        assert_eq!(browser.value(sorted).await, "descending");
+        assert!(browser.value(first).await.as_str().unwrap().ends_with("early"));
+        browser.is_content(&world.url);
+    });
+}

@@ -44,6 +44,22 @@ fn an_operator_logs_in_with_the_token_a_wrong_one_is_refused_visibly_and_logging
 }
 
 #[test]
+fn a_session_that_is_ended_elsewhere_is_over_in_every_page_at_once() {
+    run(async {
+        let (world, mut browser) = (World::alone().await, Browser::start().await);
+        world.register("secret").await;
+        log_in(&mut browser, &world).await;
+        browser.sees("secret").await;
+        let cookies = browser.call("Network.getCookies", json!({})).await;
+        let cookie = &cookies["cookies"][0];
+        world.log_out(&format!("{}={}", cookie["name"].as_str().unwrap(), cookie["value"].as_str().unwrap())).await;
+        browser.sees("The session is over: log in again.").await;
+        assert!(!browser.text().await.contains("secret"), "nothing of it is to be seen any more");
+        browser.is_content(&world.url);
+    });
+}
+
+#[test]
 fn when_the_supervisor_is_gone_the_page_says_so_and_comes_back_by_itself_without_a_login() {
     run(async {
         let (mut world, mut browser) = (World::alone().await, Browser::start().await);

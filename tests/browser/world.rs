@@ -11,6 +11,9 @@ use serde_json::{Value, json};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The credentials of Marathon, where there is one.
+const MARATHON: &str = "marathon.json";
+
 /// A program that ends with its test.
 struct Running(Child);
 
@@ -49,10 +52,23 @@ impl World {
 
     /// The same, on a log that holds six running jobs of the published case I.
     pub async fn case_one() -> Self {
+        Self::with_log("schema-2-chronos.db").await
+    }
+
+    /// The same, on one of the golden logs.
+    pub async fn with_log(name: &str) -> Self {
         let (dir, credentials) = without_chronos();
         std::fs::create_dir(dir.path().join("data")).unwrap();
-        let log = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/schema-2-chronos.db");
+        let log = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
         std::fs::copy(log, dir.path().join("data/events.db")).unwrap();
+        Self::start(dir, credentials, None).await
+    }
+
+    /// With a Marathon that does not answer, either. Jobs there are resized in place, and looked at every second.
+    pub async fn for_long_running() -> Self {
+        let (dir, credentials) = without_chronos();
+        let url = format!("http://127.0.0.1:{}", free_port());
+        write_private(&dir.path().join(MARATHON), &json!({"url": url, "user": "u", "password": "p"}));
         Self::start(dir, credentials, None).await
     }
 
@@ -135,6 +151,12 @@ impl World {
         asked.send().await.unwrap().status().as_u16()
     }
 
+    /// Ends the session of this cookie.
+    pub async fn log_out(&self, cookie: &str) {
+        let asked = self.client.delete(format!("{}/api/v1/session", self.url)).header("cookie", cookie);
+        assert_eq!(asked.send().await.unwrap().status(), 204);
+    }
+
     /// Posts as the operator.
     pub async fn post(&self, path: &str, body: Value) -> Value {
         let asked = self.client.post(format!("{}{path}", self.url)).bearer_auth(&self.token).json(&body);
@@ -142,6 +164,12 @@ impl World {
         let (status, body) = (answer.status(), answer.json().await.unwrap());
         assert_eq!(status, 200, "{path}: {body}");
         body
+    }
+
+    /// Ends a job as an operator does.
+    pub async fn cancel(&self, uuid: &str) {
+        let asked = self.client.delete(format!("{}/api/v1/jobs/{uuid}", self.url)).bearer_auth(&self.token);
+        assert_eq!(asked.send().await.unwrap().status(), 202);
     }
 
     /// Registers a batch job of four iterations of 400 s, and returns its uuid.
@@ -179,8 +207,15 @@ fn without_chronos() -> (tempfile::TempDir, PathBuf) {
 
 fn spawn(dir: &Path, port: u16, credentials: &Path) -> Running {
     let log = std::fs::OpenOptions::new().create(true).append(true).open(dir.join("supervisor.log")).unwrap();
-    let child = Command::new(env!("CARGO_BIN_EXE_mesos-qos"))
-        .args(["supervisor", "-i", "127.0.0.1", "-p", &port.to_string(), "-c"])
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mesos-qos"));
+    let marathon = dir.join(MARATHON);
+    if marathon.exists() {
+        command.arg("supervisor").arg("-m").arg(marathon);
+    } else {
+        command.arg("supervisor");
+    }
+    let child = command
+        .args(["-i", "127.0.0.1", "-p", &port.to_string(), "-c"])
         .arg(credentials)
         .arg("--data-dir")
         .arg(dir.join("data"))
@@ -191,6 +226,8 @@ fn spawn(dir: &Path, port: u16, credentials: &Path) -> Running {
         .env("MESOS_QOS_ELASTICITY_POLICY", "step")
         .env("MESOS_QOS_ELASTICITY_DEPLOYMENT_TIME", "0.2")
         .env("MESOS_QOS_ELASTICITY_CPU_MAX_SLAVE", "2")
+        .env("MESOS_QOS_ELASTICITY_MONITORING_PERIOD", "1")
+        .env("MESOS_QOS_ELASTICITY_RESCALE", "in-place")
         .stdin(Stdio::null())
         .stdout(log.try_clone().unwrap())
         .stderr(log)
@@ -215,19 +252,69 @@ pub fn many_jobs(data: &Path, count: u32, like: &Value) {
     let all = database.transaction().unwrap();
     for number in 0..count {
         let uuid = uuid::Uuid::from_u128(0x5eed_0000_0000_4000_8000_0000_0000_0000 + u128::from(number));
-        let late = number % 10 == 0;
+        // Seconds; all different, and in another order than the registrations.
+        let margin = i64::from(number * 13 % count) - i64::from(count / 10);
         let name = format!("batch-{number:05}");
         let mut view = like.clone();
         view["uuid"] = uuid.to_string().into();
         view["name"] = name.clone().into();
         view["state"] = if number % 7 == 0 { "failed" } else { "completed" }.into();
-        view["on_time"] = (!late).into();
         view["remaining"] = 0.into();
-        view["finished_at"] = view["deadline_at"].clone();
+        if view["state"] == "completed" {
+            view["finished_at"] = view["deadline_at"].clone();
+            view["margin_seconds"] = margin.into();
+            view["on_time"] = (margin >= 0).into();
+        }
         let state = view["state"].as_str().unwrap().to_owned();
         let sql = "INSERT INTO jobs (uuid, framework, name, state, active, registered_at, finished_at, version, view) \
                    VALUES (?, 'chronos', ?, ?, 0, ?, 0, 1, ?)";
         all.execute(sql, (uuid.as_bytes().as_slice(), name, state, i64::from(number), view.to_string())).unwrap();
     }
     all.commit().unwrap();
+}
+
+/// Gives a job so many events that a supervisor which does not run will find; returns how many of them are decisions.
+pub fn long_history(data: &Path, uuid: &str, like: &Value, events: i64) -> i64 {
+    const PERIOD: i64 = 1_000_000;
+    let job = uuid::Uuid::parse_str(uuid).unwrap();
+    let mut database = rusqlite::Connection::open(data.join("events.db")).unwrap();
+    let all = database.transaction().unwrap();
+    let first = "SELECT at, data FROM events WHERE stream = ? AND version = 1";
+    let (at, registered): (i64, String) =
+        all.query_row(first, [job.as_bytes().as_slice()], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    let registered: Value = serde_json::from_str(&registered).unwrap();
+    let seq: i64 = all.query_row("SELECT max(seq) FROM events", [], |row| row.get(0)).unwrap();
+    let (mut decisions, mut cpus) = (0, 1000);
+    for version in 2..=events {
+        let (iteration, at) = (version / 2, at + version * PERIOD);
+        let (kind, data) = if version % 2 == 0 {
+            let run = json!({"run": {"run": format!("task-{iteration}"), "index": 0}});
+            let finished = json!({"iteration": iteration, "key": run, "hostname": "node1", "started_at": at - PERIOD, "finished_at": at,
+                "reported_finished_at": at, "received_at": at, "duration": PERIOD + version % 7 * 50_000, "exit_code": 0, "outcome": "counted",
+                "clock_skew": false});
+            ("IterationFinished", finished)
+        } else {
+            decisions += 1;
+            let to = if version % 1001 == 0 { 2500 - cpus } else { cpus };
+            let decided = json!({"inputs": {"event": version - 1, "at": at, "remaining": 10}, "policy": registered["policy"], "fold": 2,
+                "prediction": at + 60 * PERIOD, "bounds": {"lower": at, "upper": at + 90 * PERIOD}, "performance": "ON_PLAN",
+                "from": cpus, "to": to, "reason": "for the test"});
+            cpus = to;
+            ("Decided", decided)
+        };
+        let sql = "INSERT INTO events (seq, stream, version, kind, schema, at, data, hash) VALUES (?, ?, ?, ?, 1, ?, ?, randomblob(32))";
+        let place = (seq + version - 1, job.as_bytes().as_slice(), version);
+        all.execute(sql, (place.0, place.1, place.2, kind, at, data.to_string())).unwrap();
+    }
+    let mut view = like.clone();
+    view["state"] = "cancelled".into();
+    view["reason"] = "by the test".into();
+    view["version"] = events.into();
+    view["iterations"] = (events / 2).into();
+    // One that is over is not replayed at the start.
+    let sql = "UPDATE jobs SET active = 0, state = 'cancelled', version = ?, view = ? WHERE uuid = ?";
+    all.execute(sql, (events, view.to_string(), job.as_bytes().as_slice())).unwrap();
+    all.execute("DELETE FROM outbox", []).unwrap();
+    all.commit().unwrap();
+    decisions
 }

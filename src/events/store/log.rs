@@ -9,6 +9,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use crate::events::chain::Head;
 use crate::events::envelope::{Seq, StoredEvent, StreamId, Version};
 use crate::events::store::append::{Append, AppendError, Appended};
+use crate::events::store::margins::{self, MarginPlace};
 use crate::events::store::read::{self, JobFilter, ReadError};
 use crate::events::store::readers::Readers;
 use crate::events::store::replay::{self, Replay};
@@ -143,6 +144,17 @@ impl EventLog {
         limit: usize,
     ) -> Result<Vec<(JobCursor, JobRow)>, ReadError> {
         self.readers.run(move |conn| select::jobs(conn, &filter, after, limit)).await
+    }
+
+    /// Up to `limit` jobs that are over beyond the one at `after`, in the order of their margins: the least first, or the largest with
+    /// [`JobFilter::newest_first`].
+    pub async fn jobs_by_margin(
+        &self,
+        filter: JobFilter,
+        after: Option<MarginPlace>,
+        limit: usize,
+    ) -> Result<Vec<(MarginPlace, JobRow)>, ReadError> {
+        self.readers.run(move |conn| margins::jobs_by_margin(conn, &filter, after, limit)).await
     }
 
     /// Calls `each` with every event of `scope`, on the calling thread and in one consistent snapshot, until it fails.

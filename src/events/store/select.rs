@@ -27,7 +27,7 @@ pub struct EventFilter {
 
 /// Conditions and the values that they compare with.
 #[derive(Default)]
-struct Conditions {
+pub(super) struct Conditions {
     text: Vec<String>,
     values: Vec<Value>,
 }
@@ -38,10 +38,32 @@ impl Conditions {
         self.values.push(value.into());
     }
 
-    fn limit(mut self, limit: usize) -> (String, Vec<Value>) {
-        let text = if self.text.is_empty() { "1".to_owned() } else { self.text.join(" AND ") };
-        self.values.push(sql_limit(limit).into());
-        (text, self.values)
+    /// The jobs that the filter lets through.
+    pub(super) fn narrow(&mut self, filter: &JobFilter) {
+        if let Some(state) = &filter.state {
+            self.add("state = ?", state.clone());
+        }
+        if let Some(framework) = filter.framework {
+            self.add("framework = ?", Framework::as_str(framework).to_owned());
+        }
+        if let Some(active) = filter.active {
+            self.add("active = ?", i64::from(active));
+        }
+        if let Some(search) = &filter.search {
+            self.add("(name LIKE ? ESCAPE '\\' OR hex(uuid) LIKE ? ESCAPE '\\')", format!("%{}%", escaped(search)));
+            self.values.push(format!("{}%", escaped(&search.replace('-', ""))).into());
+        }
+    }
+
+    /// All of them as one, and what they compare with.
+    pub(super) fn done(self) -> (String, Vec<Value>) {
+        (if self.text.is_empty() { "1".to_owned() } else { self.text.join(" AND ") }, self.values)
+    }
+
+    fn limit(self, limit: usize) -> (String, Vec<Value>) {
+        let (text, mut values) = self.done();
+        values.push(sql_limit(limit).into());
+        (text, values)
     }
 }
 
@@ -84,19 +106,7 @@ pub(super) fn jobs(
     if let Some(after) = after {
         conditions.add(beyond, after);
     }
-    if let Some(state) = &filter.state {
-        conditions.add("state = ?", state.clone());
-    }
-    if let Some(framework) = filter.framework {
-        conditions.add("framework = ?", Framework::as_str(framework).to_owned());
-    }
-    if let Some(active) = filter.active {
-        conditions.add("active = ?", i64::from(active));
-    }
-    if let Some(search) = &filter.search {
-        conditions.add("(name LIKE ? ESCAPE '\\' OR hex(uuid) LIKE ? ESCAPE '\\')", format!("%{}%", escaped(search)));
-        conditions.values.push(format!("{}%", escaped(&search.replace('-', ""))).into());
-    }
+    conditions.narrow(filter);
     let (text, values) = conditions.limit(limit);
     let sql = format!("SELECT {JOB_COLUMNS} FROM jobs WHERE {text} ORDER BY position {order} LIMIT ?");
     collect(conn.prepare_cached(&sql)?.query(params_from_iter(values))?, job_row)

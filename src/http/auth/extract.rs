@@ -16,7 +16,7 @@ use crate::http::problem::Problem;
 use crate::qos::ids::JobId;
 use crate::qos::units::Timestamp;
 
-use super::{Access, AuthError, Caller, Gate};
+use super::{Access, AuthError, AuthMode, Caller, Gate, HeldSession};
 
 impl Gate {
     /// As [`Gate::authorise`], with the token of `request`. For routes whose path names the job.
@@ -42,6 +42,14 @@ impl Gate {
     /// When the session ends whose cookie came with `request`; none without one.
     pub fn session(&self, request: &HttpRequest) -> Option<Timestamp> {
         self.session_ends_at(request.cookie(&self.cookie_name())?.value())
+    }
+
+    /// The session that opened what `request` asks for; none where a token did, or nobody needs one.
+    pub fn held_session(&self, request: &HttpRequest) -> Option<HeldSession> {
+        if bearer(request).is_some() || self.mode() == AuthMode::Off {
+            return None;
+        }
+        self.hold_session(request.cookie(&self.cookie_name())?.value())
     }
 }
 

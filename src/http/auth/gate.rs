@@ -1,10 +1,12 @@
 //! The decision itself: mode, access and token in, caller or refusal out.
 
+use std::sync::Arc;
+
 use crate::http::problem::Problem;
 use crate::token::{CallbackKey, StoredToken};
 
-use super::session::{Sessions, cookie_name};
-use super::{Access, AuthMode, Caller};
+use super::session::{HeldSession, Sessions, cookie_name};
+use super::{Access, AuthMode, Caller, Hosts};
 use crate::qos::units::Timestamp;
 
 /// Why a request is turned away.
@@ -39,19 +41,43 @@ pub struct Gate {
     key: CallbackKey,
     operator: StoredToken,
     scrape: Option<StoredToken>,
-    sessions: Option<Sessions>,
+    sessions: Option<Arc<Sessions>>,
+    hosts: Hosts,
+    trust_forwarded_proto: bool,
 }
 
 impl Gate {
     /// A gate for all routes.
     pub fn new(mode: AuthMode, key: CallbackKey, operator: StoredToken, scrape: Option<StoredToken>) -> Self {
-        Gate { mode, key, operator, scrape, sessions: None }
+        Gate { mode, key, operator, scrape, sessions: None, hosts: Hosts::default(), trust_forwarded_proto: false }
     }
 
     /// The same gate, through which browsers come with sessions, too.
     #[must_use]
     pub fn with_sessions(self, sessions: Sessions) -> Self {
-        Gate { sessions: Some(sessions), ..self }
+        Gate { sessions: Some(Arc::new(sessions)), ..self }
+    }
+
+    /// The same gate, which answers to these names, too, where nobody needs a token.
+    #[must_use]
+    pub fn with_hosts(self, hosts: Hosts) -> Self {
+        Gate { hosts, ..self }
+    }
+
+    /// The same gate, behind a proxy that says by `X-Forwarded-Proto` how it was asked.
+    #[must_use]
+    pub fn trusting_forwarded_proto(self, trust_forwarded_proto: bool) -> Self {
+        Gate { trust_forwarded_proto, ..self }
+    }
+
+    /// The names that are answered where nobody needs a token.
+    pub fn hosts(&self) -> &Hosts {
+        &self.hosts
+    }
+
+    /// Whether `X-Forwarded-Proto` is the word of our own proxy.
+    pub fn trusts_forwarded_proto(&self) -> bool {
+        self.trust_forwarded_proto
     }
 
     /// Begins a session for whoever knows the operator token: its secret, and when it ends.
@@ -75,6 +101,11 @@ impl Gate {
     /// When the session of this secret ends; none when there is no such session.
     pub fn session_ends_at(&self, secret: &str) -> Option<Timestamp> {
         self.sessions.as_ref()?.ends_at(&self.operator, secret)
+    }
+
+    /// Holds the session of this secret for what it opens; none when there is no such session.
+    pub fn hold_session(&self, secret: &str) -> Option<HeldSession> {
+        self.sessions.as_ref()?.hold(&self.operator, secret)
     }
 
     /// The name of the cookie with a session's secret.

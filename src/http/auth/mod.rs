@@ -13,10 +13,11 @@
 //! takes tokens is an error and not a visit by anyone.
 //!
 //! A browser's session ([`Sessions`]) opens what the operator token opens. It comes in a cookie, which the browser sends by itself: what
-//! changes something must then come from a page of this very address (`Origin`).
+//! changes something must then come from a page of this very address (`Origin`). With mode `off` only our own names are answered ([`Hosts`]).
 
 mod extract;
 mod gate;
+mod hosts;
 mod session;
 
 use crate::qos::ids::JobId;
@@ -24,7 +25,8 @@ use crate::qos::ids::JobId;
 pub use crate::config::AuthMode;
 pub use extract::{AboutJob, Checked, OperatorAccess, PublicAccess, ScrapeAccess, is_foreign};
 pub use gate::{AuthError, Gate};
-pub use session::{SESSION_LASTS, SESSIONS_FILE, Sessions, cookie};
+pub use hosts::{Hosts, only_our_names};
+pub use session::{HeldSession, SESSION_LASTS, SESSIONS_FILE, Sessions, cookie};
 
 /// What a route asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use actix_web::cookie::time::Duration as CookieAge;
 use actix_web::cookie::{Cookie, SameSite};
+use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::qos::units::{Span, Timestamp};
@@ -33,6 +34,30 @@ pub struct Sessions {
     file: PathBuf,
     clock: Arc<dyn Clock>,
     living: Mutex<BTreeMap<Digest, Timestamp>>,
+    /// Told whenever one has ended before its time.
+    ended: watch::Sender<()>,
+}
+
+/// A session, for as long as what it has opened goes on.
+pub struct HeldSession {
+    sessions: Arc<Sessions>,
+    digest: Digest,
+    ended: watch::Receiver<()>,
+}
+
+impl HeldSession {
+    /// Whether it has ended: by a logout, by its time, or because it made room for another.
+    pub fn is_over(&self) -> bool {
+        self.sessions.living().get(&self.digest).is_none_or(|ends_at| *ends_at <= self.sessions.clock.now())
+    }
+
+    /// Waits until some session has ended before its time.
+    pub async fn changed(&mut self) {
+        if self.ended.changed().await.is_err() {
+            // Nobody can end one any more; what it has opened is ended otherwise.
+            std::future::pending::<()>().await;
+        }
+    }
 }
 
 impl Sessions {
@@ -46,7 +71,7 @@ impl Sessions {
             }),
             Err(_) => BTreeMap::new(),
         };
-        Sessions { file, clock, living: Mutex::new(living) }
+        Sessions { file, clock, living: Mutex::new(living), ended: watch::Sender::new(()) }
     }
 
     /// Begins a session: its secret, in hexadecimal digits, and when it ends.
@@ -60,6 +85,7 @@ impl Sessions {
                 break;
             };
             living.remove(&first);
+            self.ended.send_replace(());
         }
         living.insert(operator.bind(&secret), ends_at);
         self.write(&living);
@@ -78,7 +104,15 @@ impl Sessions {
         let mut living = self.living();
         if living.remove(&digest).is_some() {
             self.write(&living);
+            self.ended.send_replace(());
         }
+    }
+
+    /// Holds the session of this secret; none when there is no such session, or it is over.
+    pub fn hold(self: &Arc<Self>, operator: &StoredToken, secret: &str) -> Option<HeldSession> {
+        let (digest, ended) = (digest(operator, secret)?, self.ended.subscribe());
+        let held = HeldSession { sessions: Arc::clone(self), digest, ended };
+        (!held.is_over()).then_some(held)
     }
 
     fn living(&self) -> MutexGuard<'_, BTreeMap<Digest, Timestamp>> {
@@ -174,6 +208,33 @@ mod tests {
         assert_eq!(again.ends_at(&operator, &other), None);
         clock.advance(SESSION_LASTS);
         assert_eq!(again.ends_at(&operator, &secret), None, "over");
+    }
+
+    #[test]
+    fn what_a_session_holds_open_learns_that_it_is_over_by_logout_eviction_or_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = ManualClock::at(Timestamp::from_micros(1_800_000_000_000_000));
+        let operator = stored(dir.path());
+        let sessions = Arc::new(Sessions::load(dir.path(), Arc::new(clock.clone())));
+        let (out, evicted) = (sessions.begin(&operator).0, sessions.begin(&operator).0);
+        let mut held = sessions.hold(&operator, &out).unwrap();
+        assert!(!held.is_over());
+        sessions.end(&operator, &out);
+        assert!(held.is_over());
+        futures_util::future::FutureExt::now_or_never(held.changed()).unwrap();
+        assert!(sessions.hold(&operator, &out).is_none());
+
+        let held = sessions.hold(&operator, &evicted).unwrap();
+        for _ in 0..MOST_SESSIONS {
+            clock.advance(Span::from_secs(1));
+            sessions.begin(&operator);
+        }
+        assert!(held.is_over(), "it made room");
+
+        let (late, _) = sessions.begin(&operator);
+        let held = sessions.hold(&operator, &late).unwrap();
+        clock.advance(SESSION_LASTS);
+        assert!(held.is_over(), "its time is over");
     }
 
     #[test]

@@ -27,15 +27,7 @@ const TEXT_LIMIT: usize = 512;
 #[utoipa::path(post, path = "/initMarathonApp", tag = "reports", security(("job" = []), ("operator" = [])),
     request_body = MarathonStartReport, responses(
     (status = 200, description = "It is in the log", body = ReportReply),
-    (status = 401, response = crate::http::openapi::Unauthorized),
-    (status = 403, response = crate::http::openapi::Forbidden),
-    (status = 404, response = crate::http::openapi::NotFound),
-    (status = 408, response = crate::http::openapi::TooSlow),
-    (status = 409, response = crate::http::openapi::Conflict),
-    (status = 413, response = crate::http::openapi::TooLarge),
-    (status = 415, response = crate::http::openapi::WrongType),
-    (status = 422, response = crate::http::openapi::Invalid),
-    (status = 503, response = crate::http::openapi::Overloaded),
+    crate::http::openapi::ReportRefused,
 ))]
 pub async fn marathon_start(
     supervisor: Data<Supervisor>,
@@ -55,15 +47,7 @@ pub async fn marathon_start(
 #[utoipa::path(post, path = "/endMarathonApp", tag = "reports", security(("job" = []), ("operator" = [])),
     request_body = MarathonEndReport, responses(
     (status = 200, description = "It is in the log", body = ReportReply),
-    (status = 401, response = crate::http::openapi::Unauthorized),
-    (status = 403, response = crate::http::openapi::Forbidden),
-    (status = 404, response = crate::http::openapi::NotFound),
-    (status = 408, response = crate::http::openapi::TooSlow),
-    (status = 409, response = crate::http::openapi::Conflict),
-    (status = 413, response = crate::http::openapi::TooLarge),
-    (status = 415, response = crate::http::openapi::WrongType),
-    (status = 422, response = crate::http::openapi::Invalid),
-    (status = 503, response = crate::http::openapi::Overloaded),
+    crate::http::openapi::ReportRefused,
 ))]
 pub async fn marathon_end(
     supervisor: Data<Supervisor>,
@@ -84,15 +68,7 @@ pub async fn marathon_end(
 #[utoipa::path(post, path = "/api/v1/jobs/{uuid}/cpu-samples", tag = "reports", security(("job" = []), ("operator" = [])),
     params(("uuid" = JobId, Path, description = "The job")), request_body = CpuReport, responses(
     (status = 200, description = "The CPU that the job is to have", body = AllocationReply),
-    (status = 401, response = crate::http::openapi::Unauthorized),
-    (status = 403, response = crate::http::openapi::Forbidden),
-    (status = 404, response = crate::http::openapi::NotFound),
-    (status = 408, response = crate::http::openapi::TooSlow),
-    (status = 409, response = crate::http::openapi::Conflict),
-    (status = 413, response = crate::http::openapi::TooLarge),
-    (status = 415, response = crate::http::openapi::WrongType),
-    (status = 422, response = crate::http::openapi::Invalid),
-    (status = 503, response = crate::http::openapi::Overloaded),
+    crate::http::openapi::ReportRefused,
 ))]
 pub async fn cpu_report(
     request: HttpRequest,

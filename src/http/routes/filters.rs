@@ -4,7 +4,7 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::api::view::{Instant, JobState};
-use crate::events::store::{EventFilter, JobFilter};
+use crate::events::store::{EventFilter, JobFilter, MarginPlace, NoPlace};
 use crate::http::problem::Problem;
 use crate::qos::ids::Framework;
 
@@ -32,6 +32,18 @@ pub enum Order {
     Desc,
 }
 
+/// By what jobs are ordered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(rename_all = "lowercase")]
+pub enum Sort {
+    /// Their registration.
+    #[default]
+    Registered,
+    /// How long before their deadline they have ended, or are expected to.
+    Margin,
+}
+
 /// Which jobs.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -48,15 +60,19 @@ pub struct ListQuery {
     /// Only jobs whose name contains this text, or whose uuid begins with it.
     #[param(max_length = 200)]
     search: Option<String>,
-    /// `desc`: the newest registration first.
+    /// By what they are ordered: their registration, or their margin.
+    #[serde(default)]
+    #[param(inline, required = false)]
+    sort: Sort,
+    /// `desc`: the newest registration first, or the largest margin; `asc`: the oldest, or the job that is latest.
     #[serde(default)]
     #[param(inline, required = false)]
     order: Order,
     /// So many at most; 100 when it is left out.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
-    /// `next` of the page before.
-    #[param(pattern = "^[0-9]{1,18}$")]
+    /// `next` of the page before, in the same order.
+    #[param(pattern = "^([0-9]{1,18}|(none|-?[0-9]{1,18})\\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$")]
     after: Option<String>,
 }
 
@@ -105,9 +121,20 @@ impl ListQuery {
         limit(self.limit)
     }
 
-    /// Beyond which place.
+    /// By what they are ordered.
+    pub fn sort(&self) -> Sort {
+        self.sort
+    }
+
+    /// Beyond which place, in the order of registration.
     pub fn after(&self) -> Result<Option<i64>, Problem> {
         self.after.as_deref().map(cursor).transpose()
+    }
+
+    /// Beyond which place, in the order of margins.
+    pub fn after_margin(&self) -> Result<Option<MarginPlace>, Problem> {
+        let wrong = |_: NoPlace| Problem::invalid_field("after", "is not the `next` of a page with sort=margin");
+        self.after.as_deref().map(str::parse).transpose().map_err(wrong)
     }
 }
 

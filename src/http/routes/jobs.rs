@@ -1,14 +1,17 @@
 //! `/api/v1/jobs`: what operators read and end.
 
+use std::fmt::Display;
+
 use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
 use actix_web::web::{Data, Json, Path, Query};
 
-use super::filters::{EventQuery, ListQuery};
+use super::filters::{EventQuery, ListQuery, Sort};
 use super::respond::unknown;
-use crate::actors::Supervisor;
+use crate::actors::{Listed, Supervisor};
 use crate::api::event::Event;
 use crate::api::report::WithdrawRequest;
-use crate::api::view::{JobView, Page};
+use crate::api::view::{JobView, Page, UnreadableJob};
 use crate::events::envelope::StoredEvent;
 use crate::events::store::EventFilter;
 use crate::http::auth::OperatorAccess;
@@ -22,7 +25,8 @@ const DECISIONS: [&str; 2] = ["Decided", "ProgressDecided"];
 
 /// All jobs, living and over
 ///
-/// In the order of their registration, or the newest first.
+/// In the order of their registration, or of their margins (`sort=margin`): how long before its deadline a job has ended, or is expected to.
+/// Pages go on after a job, so that none is skipped or repeated whose margin stays as it is; without a margin a job comes last.
 #[utoipa::path(get, path = "/api/v1/jobs", tag = "jobs", params(ListQuery), responses(
     (status = 200, description = "A page of them", body = Page<JobView>),
     (status = 401, response = crate::http::openapi::Unauthorized),
@@ -34,13 +38,25 @@ pub async fn list(
     supervisor: Data<Supervisor>,
     query: Query<ListQuery>,
 ) -> Result<Json<Page<JobView>>, Problem> {
-    let limit = query.limit()?;
+    let (limit, filter) = (query.limit()?, query.filter()?);
     // One more than asked for shows whether there is another page.
-    let mut items = supervisor.list(query.filter()?, query.after()?, limit + 1).await?;
-    let more = items.len() > limit;
-    items.truncate(limit);
-    let next = items.last().filter(|_| more).map(|(cursor, _)| cursor.to_string());
-    Ok(Json(Page { items: items.into_iter().map(|(_, view)| view).collect(), next }))
+    match query.sort() {
+        Sort::Registered => page(supervisor.list(filter, query.after()?, limit + 1).await?, limit),
+        Sort::Margin => page(supervisor.list_by_margin(filter, query.after_margin()?, limit + 1).await?, limit),
+    }
+}
+
+fn page<Place: Display>(mut listed: Vec<(Place, Listed)>, limit: usize) -> Result<Json<Page<JobView>>, Problem> {
+    let more = listed.len() > limit;
+    listed.truncate(limit);
+    let mut page = Page::new(Vec::new(), listed.last().filter(|_| more).map(|(place, _)| place.to_string()));
+    for (_, one) in listed {
+        match one {
+            Listed::Job(view) => page.items.push(*view),
+            Listed::Unreadable(job) => page.unreadable.push(job),
+        }
+    }
+    Ok(Json(page))
 }
 
 /// One job, now
@@ -62,10 +78,7 @@ pub async fn one(
 #[utoipa::path(get, path = "/api/v1/jobs/{uuid}/events", tag = "events",
     params(("uuid" = JobId, Path, description = "The job"), EventQuery), responses(
     (status = 200, description = "A page of its events", body = Page<Event>),
-    (status = 401, response = crate::http::openapi::Unauthorized),
-    (status = 404, response = crate::http::openapi::NotFound),
-    (status = 422, response = crate::http::openapi::Invalid),
-    (status = 503, response = crate::http::openapi::Overloaded),
+    crate::http::openapi::ReadRefused,
 ))]
 pub async fn events(
     _operator: OperatorAccess,
@@ -82,10 +95,7 @@ pub async fn events(
 #[utoipa::path(get, path = "/api/v1/jobs/{uuid}/decisions", tag = "events",
     params(("uuid" = JobId, Path, description = "The job"), EventQuery), responses(
     (status = 200, description = "A page of them", body = Page<Event>),
-    (status = 401, response = crate::http::openapi::Unauthorized),
-    (status = 404, response = crate::http::openapi::NotFound),
-    (status = 422, response = crate::http::openapi::Invalid),
-    (status = 503, response = crate::http::openapi::Overloaded),
+    crate::http::openapi::ReadRefused,
 ))]
 pub async fn decisions(
     _operator: OperatorAccess,
@@ -101,7 +111,7 @@ pub async fn decisions(
     filter.kinds.retain(|kind| DECISIONS.contains(&kind.as_str()));
     if filter.kinds.is_empty() {
         let known = supervisor.view(*job).await?.is_some();
-        return if known { Ok(Json(Page { items: Vec::new(), next: None })) } else { Err(unknown(*job)) };
+        return if known { Ok(Json(Page::new(Vec::new(), None))) } else { Err(unknown(*job)) };
     }
     page_of_events(&supervisor, *job, filter, query.limit()?).await
 }
@@ -132,15 +142,7 @@ pub async fn cancel(
 #[utoipa::path(post, path = "/api/v1/jobs/{uuid}/withdraw", tag = "launcher",
     params(("uuid" = JobId, Path, description = "The job")), request_body = WithdrawRequest, responses(
     (status = 200, description = "The job, which is over", body = JobView),
-    (status = 401, response = crate::http::openapi::Unauthorized),
-    (status = 403, response = crate::http::openapi::Forbidden),
-    (status = 404, response = crate::http::openapi::NotFound),
-    (status = 408, response = crate::http::openapi::TooSlow),
-    (status = 409, response = crate::http::openapi::Conflict),
-    (status = 413, response = crate::http::openapi::TooLarge),
-    (status = 415, response = crate::http::openapi::WrongType),
-    (status = 422, response = crate::http::openapi::Invalid),
-    (status = 503, response = crate::http::openapi::Overloaded),
+    crate::http::openapi::ReportRefused,
 ))]
 pub async fn withdraw(
     _operator: OperatorAccess,
@@ -155,7 +157,14 @@ pub async fn withdraw(
 }
 
 async fn view(supervisor: &Supervisor, job: JobId) -> Result<JobView, Problem> {
-    supervisor.view(job).await?.ok_or_else(|| unknown(job))
+    match supervisor.view(job).await? {
+        Some(Listed::Job(view)) => Ok(*view),
+        Some(Listed::Unreadable(UnreadableJob { uuid, name, problem, .. })) => {
+            let text = format!("job {uuid} ({name}) cannot be shown: {problem}");
+            Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, text))
+        }
+        None => Err(unknown(job)),
+    }
 }
 
 async fn page_of_events(
@@ -171,5 +180,5 @@ async fn page_of_events(
     let more = items.len() > limit;
     items.truncate(limit);
     let next = items.last().filter(|_| more).map(|event| event.version.to_string());
-    Ok(Json(Page { items, next }))
+    Ok(Json(Page::new(items, next)))
 }

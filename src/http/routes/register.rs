@@ -15,13 +15,8 @@ use crate::qos::job::Reply;
 /// Register a job, before it is submitted to its framework
 #[utoipa::path(post, path = "/initTask", tag = "launcher", request_body = RegisterRequest, responses(
     (status = 200, description = "It is in the log", body = RegisterReply),
-    (status = 401, response = crate::http::openapi::Unauthorized),
-    (status = 403, response = crate::http::openapi::Forbidden),
-    (status = 408, response = crate::http::openapi::TooSlow),
+    crate::http::openapi::BodyRefused,
     (status = 409, response = crate::http::openapi::Conflict),
-    (status = 413, response = crate::http::openapi::TooLarge),
-    (status = 415, response = crate::http::openapi::WrongType),
-    (status = 422, response = crate::http::openapi::Invalid),
     (status = 503, response = crate::http::openapi::Overloaded),
 ))]
 pub async fn register(
@@ -48,12 +43,7 @@ pub async fn register(
 /// Nothing is registered.
 #[utoipa::path(post, path = "/api/v1/admission", tag = "launcher", request_body = RegisterRequest, responses(
     (status = 200, description = "Whether the deadline could be kept", body = AdmissionReply),
-    (status = 401, response = crate::http::openapi::Unauthorized),
-    (status = 403, response = crate::http::openapi::Forbidden),
-    (status = 408, response = crate::http::openapi::TooSlow),
-    (status = 413, response = crate::http::openapi::TooLarge),
-    (status = 415, response = crate::http::openapi::WrongType),
-    (status = 422, response = crate::http::openapi::Invalid),
+    crate::http::openapi::BodyRefused,
 ))]
 pub async fn admission(
     supervisor: Data<Supervisor>,

@@ -21,15 +21,7 @@ const HOSTNAME_LIMIT: usize = 255;
 /// An iteration begins
 #[utoipa::path(post, path = "/startTask", tag = "reports", security(("job" = []), ("operator" = [])), request_body = StartReport, responses(
     (status = 200, description = "It is in the log", body = ReportReply),
-    (status = 401, response = crate::http::openapi::Unauthorized),
-    (status = 403, response = crate::http::openapi::Forbidden),
-    (status = 404, response = crate::http::openapi::NotFound),
-    (status = 408, response = crate::http::openapi::TooSlow),
-    (status = 409, response = crate::http::openapi::Conflict),
-    (status = 413, response = crate::http::openapi::TooLarge),
-    (status = 415, response = crate::http::openapi::WrongType),
-    (status = 422, response = crate::http::openapi::Invalid),
-    (status = 503, response = crate::http::openapi::Overloaded),
+    crate::http::openapi::ReportRefused,
 ))]
 pub async fn start(supervisor: Data<Supervisor>, report: Checked<StartReport>) -> Result<Json<ReportReply>, Problem> {
     let report = report.body;
@@ -45,15 +37,7 @@ pub async fn start(supervisor: Data<Supervisor>, report: Checked<StartReport>) -
 /// An iteration has ended
 #[utoipa::path(post, path = "/updateTask", tag = "reports", security(("job" = []), ("operator" = [])), request_body = FinishReport, responses(
     (status = 200, description = "It is in the log", body = ReportReply),
-    (status = 401, response = crate::http::openapi::Unauthorized),
-    (status = 403, response = crate::http::openapi::Forbidden),
-    (status = 404, response = crate::http::openapi::NotFound),
-    (status = 408, response = crate::http::openapi::TooSlow),
-    (status = 409, response = crate::http::openapi::Conflict),
-    (status = 413, response = crate::http::openapi::TooLarge),
-    (status = 415, response = crate::http::openapi::WrongType),
-    (status = 422, response = crate::http::openapi::Invalid),
-    (status = 503, response = crate::http::openapi::Overloaded),
+    crate::http::openapi::ReportRefused,
 ))]
 pub async fn finish(supervisor: Data<Supervisor>, report: Checked<FinishReport>) -> Result<Json<ReportReply>, Problem> {
     let report = report.body;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use actix_web::http::StatusCode;
 use sha2::{Digest, Sha256};
 
 use crate::actors::{Receipt, RegisterError, SubmitError};
@@ -46,6 +47,10 @@ impl From<RegisterError> for Problem {
 impl From<ReadError> for Problem {
     fn from(error: ReadError) -> Self {
         tracing::error!(%error, "the event log cannot be read");
+        // What is damaged or missing does not come back by waiting. Only operators ask for what is read.
+        if matches!(error, ReadError::Archive { .. } | ReadError::Malformed { .. } | ReadError::Column { .. }) {
+            return Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string());
+        }
         Problem::overloaded("the event log cannot be read at the moment", RETRY_AFTER)
     }
 }

@@ -23,6 +23,7 @@ pub async fn session(
         operator: caller.0 == Caller::Operator,
         login_required: gate.mode() != AuthMode::Off,
         ends_at: gate.session(&request).map(Instant::from),
+        seq: (caller.0 == Caller::Operator).then(|| supervisor.log().stats().head.seq.0),
         now: supervisor.clock().now().into(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     })
@@ -30,14 +31,10 @@ pub async fn session(
 
 /// Log in: exchange the operator token for a cookie
 ///
-/// The cookie is `HttpOnly` and `SameSite=Strict`, and ends after 12 hours.
+/// The cookie is `HttpOnly` and `SameSite=Strict`, over TLS `Secure`, and ends after 12 hours.
 #[utoipa::path(post, path = "/api/v1/session", tag = "session", security(()), request_body = LoginRequest, responses(
     (status = 200, description = "The cookie comes with this answer", body = SessionView),
-    (status = 401, response = crate::http::openapi::Unauthorized),
-    (status = 403, response = crate::http::openapi::Forbidden),
-    (status = 413, response = crate::http::openapi::TooLarge),
-    (status = 415, response = crate::http::openapi::WrongType),
-    (status = 422, response = crate::http::openapi::Invalid),
+    crate::http::openapi::BodyRefused,
 ))]
 pub async fn log_in(
     request: HttpRequest,
@@ -56,13 +53,16 @@ pub async fn log_in(
         operator: true,
         login_required: gate.mode() != AuthMode::Off,
         ends_at: Some(ends_at.into()),
+        seq: Some(supervisor.log().stats().head.seq.0),
         now: supervisor.clock().now().into(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
-    Ok(HttpResponse::Ok().cookie(cookie(gate.cookie_name(), secret, over_tls(&request))).json(view))
+    Ok(HttpResponse::Ok().cookie(cookie(gate.cookie_name(), secret, over_tls(&request, &gate))).json(view))
 }
 
 /// Log out: end the session, here and in the browser
+///
+/// Streams of events that it has opened are closed.
 #[utoipa::path(delete, path = "/api/v1/session", tag = "session", security(()), responses(
     (status = 204, description = "There is no such session any more"),
     (status = 403, response = crate::http::openapi::Forbidden),
@@ -74,11 +74,16 @@ pub async fn log_out(request: HttpRequest, gate: Data<Gate>) -> Result<HttpRespo
     if let Some(sent) = request.cookie(&gate.cookie_name()) {
         gate.log_out(sent.value());
     }
-    Ok(HttpResponse::NoContent().cookie(cookie(gate.cookie_name(), String::new(), over_tls(&request))).finish())
+    Ok(HttpResponse::NoContent().cookie(cookie(gate.cookie_name(), String::new(), over_tls(&request, &gate))).finish())
 }
 
-/// Whether the browser has come over TLS, be it ended here or by a proxy: then the cookie never goes without.
-fn over_tls(request: &HttpRequest) -> bool {
-    let origin = request.headers().get("origin").and_then(|origin| origin.to_str().ok());
-    request.app_config().secure() || origin.is_some_and(|origin| origin.starts_with("https://"))
+/// Whether the browser has come over TLS: then the cookie never goes without. TLS may be ended here, or by a proxy. The browser itself says so
+/// by the `Origin` of what it sends; a proxy's word counts where it is configured, as anybody else could say the same.
+fn over_tls(request: &HttpRequest, gate: &Gate) -> bool {
+    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let forwarded = || header("x-forwarded-proto").and_then(|schemes| schemes.split(',').next());
+    request.app_config().secure()
+        || header("origin").is_some_and(|origin| origin.starts_with("https://"))
+        || (gate.trusts_forwarded_proto()
+            && forwarded().is_some_and(|scheme| scheme.trim().eq_ignore_ascii_case("https")))
 }

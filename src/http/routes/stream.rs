@@ -33,8 +33,10 @@ pub struct StreamQuery {
 /// Events as they are recorded, as server-sent events
 ///
 /// The id of a message is the event's place in the log: a client that was cut off sends the last one as `Last-Event-ID`, as browsers do
-/// by themselves, and misses nothing. Without it, the stream begins now. Messages without a name are events. `begin`, `heart-beat` (every
-/// 10 s), `reset` (the place that was asked for is not in this log) and `over` (the session has ended) say where the stream is.
+/// by themselves, and misses nothing. Without it, the stream begins now. Whoever reads lists first asks for `seq` before
+/// (`GET /api/v1/session`), and begins after that. Messages without a name are events. `begin`, `heart-beat` (every 10 s), `reset` (the place
+/// that was asked for is not in this log) and `over` (the session has ended: the stream is closed) say where the stream is (`seq`) and where
+/// the log ends (`head`).
 #[utoipa::path(get, path = "/api/v1/events", tag = "events", params(StreamQuery,
     ("Last-Event-ID" = Option<u64>, Header, maximum = 9007199254740991i64, description = "The last event that was seen")),
     responses(
@@ -60,7 +62,7 @@ pub async fn watch(
         clock: supervisor.clock().clone(),
         job: query.job,
         after,
-        until: gate.session(&request),
+        session: gate.held_session(&request),
     };
     let body = feed.watch(watched).ok_or_else(|| {
         let text = format!("{MOST_WATCHERS} others are watching, which is the most: close one of them");

@@ -16,8 +16,8 @@ use crate::replay::law::Known;
 use crate::replay::outcome::Outcome;
 use crate::simulation::supervised::Supervised;
 
-/// More looks than this in one run are no run.
-const MOST_LOOKS: u64 = 1_000_000;
+/// A run is given up after this many looks, and after four times as many as there are in its recorded life, or up to its deadline.
+const LEAST_BOUND: u64 = 2_000;
 
 /// The execution's name.
 const EXECUTION: &str = "replay";
@@ -118,6 +118,7 @@ impl Run<'_> {
         begun.map_err(|rejection| self.refused(rejection))?;
         self.begin_segment()?;
         let period = self.plan.history.registered().supervision.monitoring_period;
+        let most_looks = self.most_looks(period);
         loop {
             let due = self.supervised.state().and_then(|state| state.execution.as_ref());
             let due = due.map_or(self.now, |execution| execution.looked_at) + period;
@@ -126,11 +127,18 @@ impl Run<'_> {
                 return self.end();
             }
             self.looks += 1;
-            if u64::from(self.looks) > MOST_LOOKS {
-                return Err(ReplayError::TooMuch { what: format!("{} looks", self.looks), most: MOST_LOOKS });
+            if u64::from(self.looks) > most_looks {
+                let (job, done) = (self.plan.history.job(), self.used / self.plan.work_s);
+                return Err(ReplayError::TooSlow { job, cpus: self.limit, looks: most_looks, done });
             }
             self.look()?;
         }
+    }
+
+    fn most_looks(&self, period: Span) -> u64 {
+        let recorded: f64 = self.plan.facts.stretches.iter().map(|one| one.wall_s).sum();
+        let longest = recorded.max(self.plan.history.registered().declared.deadline.seconds());
+        LEAST_BOUND.max((longest / period.seconds().max(0.001) * 4.0) as u64)
     }
 
     /// What is forced now: before the first look, and after each.

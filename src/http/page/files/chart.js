@@ -31,7 +31,8 @@ export function extent(values, ...more) {
 /**
  * A chart as a figure. `draw()` returns what is to be seen now:
  * x, y: { domain, label, format, steps }; regions: [{ kind, pieces: [{ x0, x1, from, to }], label }]; lines: [{ kind, points, step, label, dots }];
- * bars: [{ kind, x0, x1, y, title }]; rules: [{ x | y, label }]; marks: [{ x, y, kind, label, open }]; rows, heads: the table; empty: a text.
+ * bars: [{ kind, x0, x1, y, title }]; rules: [{ x | y, label }]; marks: [{ x, y, kind, label, open }]; gap: [x0, x1] of which nothing is loaded;
+ * said: a text of the legend; rows, heads: the table; empty: a text. A point that is null ends its line; the next begins another.
  */
 export function chart(title, about, draw) {
   const picture = s("svg", { class: "chart" });
@@ -62,6 +63,7 @@ export function chart(title, about, draw) {
     for (const one of [...(seen.regions || []), ...(seen.lines || []), ...(seen.bars && seen.bars.length ? [seen.bars[0]] : [])]) {
       if (one.label) legend.append(h("li", {}, h("span", { class: "swatch " + (one.shape || (one.points && !one.from ? "line " : "")) + one.kind }), one.label));
     }
+    if (seen.said) legend.append(h("li", {}, seen.said));
     if (focused !== null) {
       const again = picture.querySelector(`[data-mark="${focused}"]`);
       if (again) again.focus({ preventScroll: true });
@@ -80,6 +82,11 @@ export function chart(title, about, draw) {
         const top = y(piece.to), bottom = y(piece.from), left = x(Math.max(x0, piece.x0)), right = x(Math.min(x1, piece.x1));
         if (bottom > top && right > left) back.append(s("rect", { class: "region " + region.kind, x: left, y: top, width: right - left, height: bottom - top }));
       }
+    }
+    if (seen.gap) {
+      const [left, right] = seen.gap.map(at => x(Math.max(x0, Math.min(x1, at))));
+      if (right > left) back.append(s("rect", { class: "gap", x: left, y: inner.top, width: right - left, height: inner.bottom - inner.top }),
+        right - left > 60 ? s("text", { class: "tick", x: (left + right) / 2, y: inner.bottom - 8 }, "not loaded") : "");
     }
     for (const value of ticks(y0, y1, 4, seen.y.steps)) {
       back.append(s("line", { class: "grid", x1: inner.left, x2: inner.right, y1: y(value), y2: y(value) }),
@@ -104,14 +111,19 @@ export function chart(title, about, draw) {
           s("text", { class: "rulename" + (flip ? " flip" : ""), x: x(rule.x) + (flip ? -5 : 5), y: inner.top + 9 }, rule.label));
       } else if (rule.y >= y0 && rule.y <= y1) {
         back.append(s("line", { class: "rule", x1: inner.left, x2: inner.right, y1: y(rule.y), y2: y(rule.y) }),
-          s("text", { class: "rulename", x: inner.left + 5, y: y(rule.y) - 4 }, rule.label));
+          s("text", { class: "rulename flip", x: inner.right - 5, y: y(rule.y) - 4 }, rule.label));
       }
     }
     for (const line of seen.lines || []) {
-      const path = line.points.map(([px, py], index) => (index === 0 ? "M" : line.step ? "H" + x(px).toFixed(1) + "V" : "L")
-        + (index > 0 && line.step ? "" : x(px).toFixed(1) + " ") + y(py).toFixed(1)).join("");
+      const path = line.points.map((point, index) => {
+        if (point === null) return "";
+        const [px, py] = point, begins = index === 0 || line.points[index - 1] === null;
+        if (line.step && !begins) return "H" + x(px).toFixed(1) + "V" + y(py).toFixed(1);
+        return (begins ? "M" : "L") + x(px).toFixed(1) + " " + y(py).toFixed(1);
+      }).join("");
       if (line.points.length > 1) back.append(s("path", { class: "line " + line.kind, d: path }));
-      if (line.dots) back.append(line.points.map(([px, py]) => s("circle", { class: "dot " + line.kind, cx: x(px), cy: y(py), r: 2.5 })));
+      if (line.dots) back.append(...line.points.filter(point => point !== null)
+        .map(([px, py]) => s("circle", { class: "dot " + line.kind, cx: x(px), cy: y(py), r: 2.5 })));
     }
     picture.append(back);
     const marks = s("g", {});

@@ -15,7 +15,7 @@ export function decisionList(open) {
   let history = null, job = null, opened = null, shown = SHOWN, drawn = "";
 
   function item(decision) {
-    const isOpen = decision.version === opened, panel = "why-" + decision.version, outcome = outcomeOf(decision, job);
+    const isOpen = decision.version === opened, panel = "why-" + decision.version, outcome = outcomeOf(decision, history, job);
     const performance = PERFORMANCE[decision.data.performance], changed = decision.data.from !== decision.data.to;
     return h("li", { value: decision.number, class: changed ? "changed" : "", id: "decision-" + decision.version },
       h("button", { type: "button", class: "decision", "aria-expanded": String(isOpen), "aria-controls": panel,
@@ -33,7 +33,7 @@ export function decisionList(open) {
     const wanted = all.filter(one => one.version === opened || !only.checked || one.data.from !== one.data.to);
     const changes = all.filter(one => one.data.from !== one.data.to).length;
     said.textContent = all.length === 0 ? "None yet: the first one follows the first report."
-      : plural(all.length, "decision") + ", " + plural(changes, "change") + " of CPU. The newest first; each opens its reason.";
+      : plural(all.length, "decision") + (history.skipped ? " loaded" : "") + ", " + plural(changes, "change") + " of CPU. The newest first; each opens its reason.";
     const at = wanted.findIndex(one => one.version === opened);
     const visible = wanted.slice(0, Math.max(shown, at + 1));
     more.hidden = visible.length === wanted.length;
@@ -52,7 +52,8 @@ export function decisionList(open) {
       h("label", { class: "soft", for: "only-changes" }, only, " changes of CPU only")), said, items, more),
     /** Shows what is known now. What has not changed is not drawn again, so that nobody loses what they read. */
     show(newHistory, newJob, version) {
-      const state = [newHistory.decisions.length, newHistory.decisions.map(one => one.outcomes.length).join(), version, newJob.deadline_at].join();
+      const told = newHistory.decisions.map(one => one.outcomes.length + (one.answer ? "a" : "")).join();
+      const state = [newHistory.decisions.length, told, version, newJob.deadline_at, newHistory.skipped && newHistory.skipped.to, newHistory.ended && newHistory.ended.kind].join();
       history = newHistory;
       job = newJob;
       if (state === drawn) return;

@@ -8,7 +8,7 @@ const OUTCOMES = {
 export class History {
   constructor() {
     this.events = new Map();
-    this.last = 0;
+    this.lastAt = null;
     this.registered = null;
     this.t0 = this.deadline = null;
     this.decisions = [];
@@ -20,18 +20,34 @@ export class History {
     this.grant = null;
     this.running = null;
     this.wanted = null;
+    this.skipped = null;
+    this.tasks = [];
   }
 
-  /** Takes the next event; false when it is known already. */
+  /** The history that `events` tell, as far as they are loaded. */
+  static of(events) {
+    const history = new History();
+    events.first.forEach(event => history.take(event));
+    if (events.gap) history.skip(events.gap, events.newest[0]);
+    events.newest.forEach(event => history.take(event));
+    return history;
+  }
+
+  /** Events are not loaded: nothing that they may have changed is known from there on. */
+  skip({ from, to }, next) {
+    this.skipped = { from, to, after: this.lastAt, before: Date.parse(next.at) * 1000 };
+    this.cpus.push({ at: this.lastAt, cpus: null });
+    this.running = this.wanted = this.grant = null;
+  }
+
+  /** Takes the next event. */
   take(event) {
-    if (event.version <= this.last) return false;
-    this.last = event.version;
     const fact = { version: event.version, kind: event.kind, at: Date.parse(event.at) * 1000, data: event.data, seq: event.seq };
+    this.lastAt = fact.at;
     this.events.set(event.version, fact);
     const fold = this[event.kind];
     if (fold) fold.call(this, fact, event.data);
     else if (event.kind in OUTCOMES) this.outcome(fact, OUTCOMES[event.kind]);
-    return true;
   }
 
   get cpu() {
@@ -57,11 +73,25 @@ export class History {
     this.running = { iteration: data.iteration, at: data.started_at, cpus: this.cpu };
   }
 
+  /** Which of the job's tasks a run belongs to, counted from 1 among those that are loaded; and its place in it. */
+  taskOf(key) {
+    if (!key || !key.run) return null;
+    let task = this.tasks.find(one => one.run === key.run.run);
+    if (!task) this.tasks.push(task = { run: key.run.run, number: this.tasks.length + 1 });
+    return { number: this.skipped ? null : task.number, run: task.run, index: key.run.index };
+  }
+
   IterationFinished(fact, data) {
     const cpus = this.running && this.running.iteration === data.iteration ? this.running.cpus : this.cpu;
     this.running = null;
-    this.iterations.push({ iteration: data.iteration, started: data.started_at, finished: data.finished_at,
-      seconds: data.duration / 1e6, cpus, outcome: data.outcome, hostname: data.hostname });
+    this.iterations.push({ version: fact.version, iteration: data.iteration, started: data.started_at, finished: data.finished_at,
+      seconds: data.duration / 1e6, cpus, outcome: data.outcome, hostname: data.hostname, task: this.taskOf(data.key) });
+  }
+
+  /** What the task of a chained job was told, after the decision that it follows from. */
+  ChainAnswered(fact, data) {
+    const decision = this.decision(data.decision);
+    if (decision) decision.answer = { at: fact.at, ...data };
   }
 
   MarathonStarted(fact, data) {
@@ -73,7 +103,7 @@ export class History {
   }
 
   SegmentStarted(fact, data) {
-    this.segments.push({ segment: data.segment, started: data.started_at, ended: null, hostname: data.hostname, reason: null, cpu: null });
+    this.segments.push({ segment: data.segment, started: data.started_at, ended: null, hostname: data.hostname, reason: null, cpu: null, base: data.base || 0 });
   }
 
   SegmentEnded(fact, data) {
@@ -90,13 +120,18 @@ export class History {
   }
 
   decide(fact, data, longRunning) {
-    this.decisions.push({ version: fact.version, number: this.decisions.length + 1, at: fact.at, data, longRunning,
-      trigger: this.events.get(data.inputs.event) || null, grant: this.grant, intended: false, outcomes: [] });
+    // After events that are not loaded a decision says the CPU that was in force before it.
+    if (this.cpu === null) this.setCpu(fact.at, data.from);
+    // Counted only where all before it are loaded.
+    const number = this.skipped ? null : this.decisions.length + 1;
+    this.decisions.push({ version: fact.version, number, name: number === null ? "Decision of event " + fact.version : "Decision " + number,
+      at: fact.at, data, longRunning, trigger: this.events.get(data.inputs.event) || null, grant: this.grant, intended: false, outcomes: [], answer: null });
   }
 
   Rescaled(fact, data) {
     const decisions = this.decisions;
-    const decision = decisions.find(one => one.version === data.decision) || decisions[decisions.length - 1];
+    const named = data.decision !== null && data.decision !== undefined;
+    const decision = named ? this.decision(data.decision) : decisions[decisions.length - 1];
     this.wanted = decision || null;
     if (decision) decision.intended = true;
   }
@@ -118,6 +153,8 @@ export class History {
   }
 
   decision(version) {
-    return this.decisions.find(one => one.version === version) || null;
+    // The newest are asked for most.
+    for (let at = this.decisions.length - 1; at >= 0; at--) if (this.decisions[at].version === version) return this.decisions[at];
+    return null;
   }
 }

@@ -1,101 +1,38 @@
 // One job: what it is doing and why it has the CPU that it has, its charts, its decisions, what would have been, and its log.
 
-import { h, at, announce, notice, table } from "./dom.js";
-import { get, send, query, Problem } from "./api.js";
-import { micros, time, margin, span, number, plural, FRAMEWORK, flag } from "./format.js";
+import { h, at, announce, notice } from "./dom.js";
+import { get, send, Problem } from "./api.js";
+import { micros, time, number, plural, FRAMEWORK } from "./format.js";
+import { Events } from "./events.js";
 import { History } from "./history.js";
 import { jobCharts } from "./charts.js";
 import { decisionList } from "./decisions.js";
 import { headline } from "./reason.js";
-import { stateOf, marginOf, progressOf, cpuOf } from "./list.js";
+import { story, facts, flags, why, logTable } from "./about.js";
+import { stateOf } from "./list.js";
 import { whatIf } from "./whatif.js";
 
-const PAGE = 1000;
-const MOST_PAGES = 10;
 const GATHER_MS = 400;
+const AGAIN_MS = 3000;
 const LOG_SHOWN = 60;
-
-/** All events of a job; of one with very many, the first and the newest. */
-async function read(uuid) {
-  const path = "/api/v1/jobs/" + uuid + "/events";
-  const first = await get(query(path, { limit: 20 })), newest = [];
-  let after = null;
-  for (let pages = 0; pages < MOST_PAGES; pages++) {
-    const page = await get(query(path, { limit: PAGE, order: "desc", after }));
-    newest.push(...page.items);
-    after = page.next;
-    if (after === null) break;
-  }
-  const known = new Set(first.items.map(event => event.version));
-  return [...first.items, ...newest.reverse().filter(event => !known.has(event.version))];
-}
-
-/** What the job is doing, in a sentence or two. */
-function story(job, history) {
-  const parts = [], progress = progressOf(job), found = marginOf(job), due = time(micros(job.deadline_at));
-  const has = job.cpus === null ? "" : " It has " + cpuOf(job).main.split(" / ")[0] + " CPU"
-    + (job.cpus_submitted !== null && job.cpus_submitted !== job.cpus ? ", and was submitted with " + number(job.cpus_submitted, 3) + "." : ", as submitted.");
-  if (job.state === "registered") parts.push("Registered, and not begun yet. It must be done by " + due + "." + has);
-  else if (job.state === "running") {
-    parts.push("Running" + (progress ? ": " + progress.words + " done." : "."));
-    if (found) parts.push(" It is predicted to end at " + time(micros(job.prediction)) + ", " + margin(found.seconds) + " for its deadline at " + due + ".");
-    else if (job.progress_ratio !== undefined) parts.push(" It has done " + number(job.progress_ratio * 100, 0) + " % of what is due by now; its deadline is " + due + ".");
-    else parts.push(" Its deadline is " + due + ".");
-    parts.push(has);
-  } else if (job.state === "completed") {
-    parts.push("Done at " + time(micros(job.finished_at)) + ", " + margin(found.seconds) + " for its deadline at " + due + "."
-      + (job.rescales ? " Its CPU was changed " + plural(job.rescales, "time") + "." : " Its CPU was never changed."));
-  } else parts.push(job.state[0].toUpperCase() + job.state.slice(1) + (job.reason ? ": " + job.reason + "." : "."));
-  return parts.join("");
-}
-
-function facts(job, history) {
-  const { word, kind } = stateOf(job), found = marginOf(job), progress = progressOf(job), cpu = cpuOf(job);
-  const fact = (name, value, more, which) => h("div", { class: which || "" }, h("dt", {}, name), h("dd", {}, value, more ? h("small", {}, more) : null));
-  return h("dl", { class: "figures" },
-    fact("State", word, job.failures_in_row ? plural(job.failures_in_row, "failure") + " in a row" : "", kind),
-    fact(job.finished_at ? "Margin" : "Predicted margin", found ? margin(found.seconds) : "not known yet", "deadline " + time(micros(job.deadline_at)), found && found.seconds < 0 ? "under" : ""),
-    fact("CPU reserved / limit", cpu.main, cpu.more + (job.cpus_submitted === null ? "" : ", submitted with " + number(job.cpus_submitted, 3))),
-    fact("Progress", progress ? number(progress.share * 100, 0) + " %" : "not begun", progress ? progress.words : ""),
-    fact("Declared", job.iterations ? span(job.qos.duration) + " an iteration" : number(job.qos.duration, 0) + " CPU-seconds",
-      "deadline after " + span(job.qos.deadline) + ", tolerance " + number(job.qos.desv_deadline * 100, 0) + " %"),
-    fact("Policy", job.policy + (job.dry_run ? " (dry run)" : ""), job.admission ? job.admission.verdict + ": " + job.admission.reason : ""));
-}
-
-function flags(job) {
-  if (job.flags.length === 0) return null;
-  return h("ul", { class: "flags", "aria-label": "What people should know" }, job.flags.map(name => {
-    const { name: word, meaning } = flag(name);
-    return h("li", {}, h("b", {}, word), meaning ? ": " + meaning : "");
-  }));
-}
-
-/** Why it has the CPU that it has: the newest decision that changed it. */
-function why(history, job, uuid) {
-  const changes = history.decisions.filter(one => one.data.from !== one.data.to && one.outcomes.some(outcome => outcome.what === "applied"));
-  const last = changes[changes.length - 1];
-  if (!last) return null;
-  return h("p", { class: "lastwhy" }, h("b", {}, "Why this CPU? "), "The last change, at " + time(last.at) + ", was to " + headline(last) + ": “" + last.data.reason + "”. ",
-    h("a", { href: "#/job/" + uuid + "/decision/" + last.version }, "The whole reason"));
-}
-
-function log(history) {
-  const newest = [...history.events.values()].slice(-LOG_SHOWN).reverse();
-  return table("The newest events", ["Event", "What", "When", "Facts"], newest.map(event =>
-    [event.version, event.kind, time(event.at), h("code", { class: "clip wide" }, JSON.stringify(event.data))]));
-}
+const EARLIER = 5000;
 
 /** Shows a job; returns what the frame needs of a view. */
 export function showJob(uuid, version, failed) {
-  let history = null, job = null, opened = version, parts = null, timer = null, gone = false, generation = 0, fresh = [];
+  let events = new Events(uuid), history = null, job = null, opened = version, parts = null, timer = null, gone = false, fresh = [], shown = LOG_SHOWN;
   at("main").replaceChildren(h("p", { class: "loading" }, "Loading …"));
+
+  // What is asked of the supervisor is asked in turn, so that each answer finds what the one before has left.
+  let turn = Promise.resolve();
+  const inTurn = task => { turn = turn.then(() => gone ? null : task()).catch(error => gone ? null : show(error)); };
 
   function build() {
     const charts = jobCharts(uuid, () => ({ history, job, present: Date.now() * 1000 }));
     const open = chosen => { location.hash = "#/job/" + uuid + (chosen === null ? "" : "/decision/" + chosen); };
-    parts = { head: h("div", {}), charts, decisions: decisionList(open), whatIf: whatIf(uuid, () => job, failed), log: h("div", {}), logDetails: null };
-    parts.logDetails = h("details", { class: "card", ontoggle: () => draw() }, h("summary", {}, h("h2", {}, "Event log")), parts.log);
-    at("main").replaceChildren(h("p", { class: "crumbs" }, h("a", { href: "#/" }, "‹ All jobs")), parts.head, charts.element,
+    const older = h("button", { type: "button", class: "quiet", onclick: () => { shown *= 4; draw(); } }, "Show older events");
+    parts = { head: h("div", {}), gap: h("div", {}), charts, decisions: decisionList(open), whatIf: whatIf(uuid, () => job, failed), log: h("div", {}), older, logDetails: null };
+    parts.logDetails = h("details", { class: "card", id: "log", ontoggle: () => draw() }, h("summary", {}, h("h2", {}, "Event log")), parts.log, older);
+    at("main").replaceChildren(h("p", { class: "crumbs" }, h("a", { href: "#/" }, "‹ All jobs")), parts.head, parts.gap, charts.element,
       parts.decisions.element, parts.whatIf.element, parts.logDetails);
   }
 
@@ -109,12 +46,53 @@ export function showJob(uuid, version, failed) {
       parts.head.replaceChildren(
         h("div", { class: "title" }, h("h1", {}, job.name), h("span", { class: "state " + kind }, word),
           h("small", {}, FRAMEWORK[job.framework] + " · " + job.uuid), living ? cancelButton() : null),
-        h("p", { class: "story" }, story(job, history)), why(history, job, uuid), facts(job, history), flags(job));
+        h("p", { class: "story" }, story(job, history)), why(history, job, uuid) || "", facts(job, history), flags(job) || "");
     }
     parts.charts.redraw();
     parts.decisions.show(history, job, opened);
     parts.whatIf.show();
-    if (parts.logDetails.open) parts.log.replaceChildren(log(history));
+    if (parts.logDetails.open) parts.log.replaceChildren(logTable(history, shown));
+    parts.older.hidden = shown >= events.count;
+  }
+
+  /** What is not loaded is said, and can be. */
+  function drawGap() {
+    const { gap } = events;
+    if (!gap) {
+      parts.gap.replaceChildren();
+      return;
+    }
+    const missing = gap.to - gap.from + 1;
+    const load = (count, words) => h("button", { type: "button", class: "quiet", onclick: event => { event.target.disabled = true; loadEarlier(count); } }, words);
+    parts.gap.replaceChildren(h("div", { class: "notice", id: "gap", role: "note" },
+      h("h2", {}, plural(missing, "earlier event") + (missing === 1 ? " is" : " are") + " not loaded"),
+      h("p", {}, "The job has " + plural(events.last, "event") + ". Events " + number(gap.from, 0) + " to " + number(gap.to, 0) + ", from " + time(history.skipped.after)
+        + " to " + time(history.skipped.before) + ", are left out in the charts, the decisions and the log below. Nothing of them is lost: they are in the supervisor’s log."),
+      h("p", {}, load(EARLIER, missing > EARLIER ? "Load " + number(EARLIER, 0) + " earlier events" : "Load the earlier events"), " ",
+        missing > EARLIER ? load(Infinity, "Load all " + number(missing, 0)) : null)));
+  }
+
+  function loadEarlier(count, upto) {
+    inTurn(async () => {
+      try {
+        await events.earlier(count, upto);
+      } finally {
+        if (!gone) {
+          fold();
+          draw();
+          announce(events.gap ? plural(events.gap.to - events.gap.from + 1, "earlier event") + " still not loaded" : "all events are loaded");
+        }
+      }
+      if (upto !== undefined && opened === upto) parts.decisions.reveal(upto);
+    });
+  }
+
+  /** The history, folded anew from all that is loaded. */
+  function fold() {
+    history = History.of(events);
+    // The beginning of a long-running job, from which its deadline counts, may not be loaded.
+    if (events.gap && !history.begun) history.deadline = micros(job.deadline_at);
+    if (parts) drawGap();
   }
 
   function cancelButton() {
@@ -135,14 +113,15 @@ export function showJob(uuid, version, failed) {
         if (!failed(error)) announce("not cancelled: " + error.message);
       }
       delete button.dataset.sure;
-      reload();
+      inTurn(renew);
     }
     return button;
   }
 
   function show(error) {
-    if (failed(error)) {
-      if (job === null) timer = setTimeout(reload, 3000);
+    const busy = error instanceof Problem && error.status === 503;
+    if (failed(error) || busy) {
+      if (!gone && timer === null) timer = setTimeout(() => { timer = null; inTurn(renew); }, AGAIN_MS);
       return;
     }
     const missing = error instanceof Problem && error.status === 404;
@@ -150,54 +129,68 @@ export function showJob(uuid, version, failed) {
       h("p", {}, h("a", { href: "#/" }, "All jobs"))));
   }
 
-  async function reload() {
-    const mine = ++generation;
-    try {
-      const [view, events] = await Promise.all([get("/api/v1/jobs/" + uuid), read(uuid)]);
-      if (gone || mine !== generation) return;
-      const all = new History();
-      for (const event of [...events, ...fresh]) all.take(event);
-      const begins = parts === null;
-      [job, history, fresh] = [view, all, []];
-      if (begins) build();
-      draw();
-      if (begins && opened !== null) parts.decisions.reveal(opened);
-    } catch (error) {
-      if (!gone && mine === generation) show(error);
+  async function begin() {
+    events = new Events(uuid);
+    const [view] = await Promise.all([get("/api/v1/jobs/" + uuid), events.begin()]);
+    if (gone) return;
+    const begins = parts === null;
+    job = view;
+    if (begins) build();
+    fold();
+    await renewEvents();
+    if (gone) return;
+    draw();
+    if (begins && opened !== null) reveal(opened);
+  }
+
+  /** Takes what has come by itself; where something is missing before it, reads that first. */
+  async function renewEvents() {
+    const come = fresh;
+    fresh = [];
+    let behind = job.version > events.last;
+    for (const event of come) {
+      const place = events.take(event);
+      if (place === "next") history.take(event);
+      behind ||= place === "ahead";
     }
+    if (!behind) return;
+    for (const event of await events.catchUp()) history.take(event);
   }
 
   async function renew() {
-    timer = null;
-    try {
-      const view = await get("/api/v1/jobs/" + uuid);
-      if (gone) return;
-      const before = history.decisions.length;
-      job = view;
-      fresh.forEach(event => history.take(event));
-      fresh = [];
-      draw();
-      const last = history.decisions[history.decisions.length - 1];
-      if (history.decisions.length > before && last.data.from !== last.data.to) announce("New decision: " + headline(last));
-    } catch (error) {
-      if (!gone) show(error);
-    }
+    if (history === null) return begin();
+    const view = await get("/api/v1/jobs/" + uuid), before = history.decisions.length;
+    if (gone) return;
+    job = view;
+    await renewEvents();
+    if (gone) return;
+    draw();
+    const last = history.decisions[history.decisions.length - 1];
+    if (history.decisions.length > before && last.data.from !== last.data.to) announce("New decision: " + headline(last));
   }
 
-  reload();
+  function reveal(chosen) {
+    const { gap } = events;
+    if (gap && chosen >= gap.from && chosen <= gap.to) loadEarlier(0, chosen);
+    else parts.decisions.reveal(chosen);
+  }
+
+  inTurn(begin);
   return {
     uuid,
     event(event) {
       if (event.job !== uuid) return;
       fresh.push(event);
-      if (timer === null && parts !== null) timer = setTimeout(renew, GATHER_MS);
+      if (timer === null) timer = setTimeout(() => { timer = null; inTurn(renew); }, GATHER_MS);
     },
-    reload,
+    missed: () => inTurn(renew),
+    // Another log: nothing of what is shown need be in it.
+    reset: () => inTurn(begin),
     open(chosen) {
       opened = chosen;
-      if (parts === null) return;
+      if (parts === null || history === null) return;
       parts.decisions.show(history, job, opened);
-      if (chosen !== null) parts.decisions.reveal(chosen);
+      if (chosen !== null) reveal(chosen);
     },
     leave() {
       gone = true;

@@ -11,8 +11,15 @@ const STATES = [
   ["", "All"], ["running", "Running"], ["registered", "Waiting"], ["completed", "Completed"], ["failed", "Failed"],
   ["cancelled", "Cancelled"], ["withdrawn", "Withdrawn"],
 ];
+// What a list can be ordered by: what the supervisor is asked for, and in words.
+const ORDERS = {
+  newest: { sort: "registered", order: "desc", words: "the newest first", head: "job", aria: "descending" },
+  oldest: { sort: "registered", order: "asc", words: "the oldest first", head: "job", aria: "ascending" },
+  latest: { sort: "margin", order: "asc", words: "the latest against its deadline first", head: "margin", aria: "ascending" },
+  earliest: { sort: "margin", order: "desc", words: "the earliest against its deadline first", head: "margin", aria: "descending" },
+};
 // Kept while other views are shown.
-const chosen = { state: "", search: "", framework: "", before: [] };
+const chosen = { state: "", search: "", framework: "", order: "newest", before: [] };
 
 /** A job's state in words, with its performance while it runs. */
 export function stateOf(job) {
@@ -33,10 +40,8 @@ export function stateOf(job) {
 
 /** Seconds before the deadline at which a job ends, or is predicted to; null while nobody knows. */
 export function marginOf(job) {
-  if (job.finished_at) return { seconds: (micros(job.deadline_at) - micros(job.finished_at)) / 1e6, over: true };
-  const over = !["running", "registered"].includes(job.state);
-  if (over || !job.prediction) return null;
-  return { seconds: (micros(job.deadline_at) - micros(job.prediction)) / 1e6, over: false };
+  if (job.margin_seconds !== undefined) return { seconds: job.margin_seconds, over: true };
+  return job.expected_margin_seconds === undefined ? null : { seconds: job.expected_margin_seconds, over: false };
 }
 
 /** How much of a job is done, from 0 to 1, and in words. */
@@ -66,13 +71,14 @@ function bar(share, kind, label) {
 
 function deadlineCell(job) {
   const found = marginOf(job);
-  const due = h("small", {}, "due " + time(micros(job.deadline_at)));
-  if (found) return [h("span", { class: found.seconds < 0 ? "under" : "" }, margin(found.seconds)), due];
-  if (job.progress_ratio !== undefined && job.state === "running") {
-    const left = (micros(job.deadline_at) - Date.now() * 1000) / 1e6;
-    return [h("span", { class: left < 0 ? "under" : "" }, left < 0 ? span(left) + " over" : span(left) + " left"), due];
-  }
-  return [h("span", { class: "soft" }, "–"), due];
+  const due = h("small", {}, (found && !found.over ? "expected; due " : "due ") + time(micros(job.deadline_at)));
+  return [found ? h("span", { class: found.seconds < 0 ? "under" : "" }, margin(found.seconds)) : h("span", { class: "soft" }, "not known"), due];
+}
+
+/** A job whose events cannot be understood: it is there, and nothing else is certain. */
+function unreadable(job) {
+  return h("tr", { class: "unreadable" }, h("th", { scope: "row" }, h("span", { class: "name" }, job.name), h("small", {}, FRAMEWORK[job.framework] + " · " + job.uuid)),
+    h("td", { colspan: 4, "data-label": "State" }, h("div", {}, h("span", { class: "state under" }, "cannot be shown"), h("small", {}, job.problem))));
 }
 
 function row(job) {
@@ -98,7 +104,7 @@ const empty = () => notice("calm", "No jobs yet",
 /** Shows the list; returns what the frame needs of a view. */
 export function showList(failed) {
   document.title = "Jobs – mesos-qos";
-  let timer = null, gone = false, generation = 0, next = null, last = null;
+  let timer = null, gone = false, generation = 0, next = null;
 
   const figures = h("dl", { class: "figures", "aria-label": "All jobs in figures" });
   const tabs = h("div", { class: "tabs", role: "group", "aria-label": "Only jobs in this state" }, STATES.map(([state, word]) =>
@@ -109,16 +115,24 @@ export function showList(failed) {
     [["", "Any framework"], ["chronos", "Chronos"], ["marathon", "Marathon"]].map(([value, word]) =>
       h("option", { value, selected: value === chosen.framework }, word)));
   const rows = h("tbody", {}), said = h("p", { class: "soft", id: "range" });
-  const list = h("table", { class: "jobs" }, h("caption", { class: "hidden" }, "Jobs, the newest first"),
-    h("thead", {}, h("tr", {}, ["Job", "State", "Margin to the deadline", "CPU reserved / limit", "Progress"].map(head =>
-      h("th", { scope: "col" }, head)))), rows);
-  const newer = h("button", { type: "button", onclick: () => { chosen.before.pop(); load(true); } }, "‹ Newer");
-  const older = h("button", { type: "button", onclick: () => { chosen.before.push(next); load(true); } }, "Older ›");
+  // A heading that orders by what is under it: one way, and the other.
+  const heading = (head, word, one, other) => h("th", { scope: "col", "data-head": head },
+    h("button", { type: "button", class: "sort", onclick: () => choose({ order: chosen.order === one ? other : one }) }, word, h("span", { class: "arrow", "aria-hidden": "true" })));
+  const headings = [heading("job", "Job", "newest", "oldest"), h("th", { scope: "col" }, "State"), heading("margin", "Margin to the deadline", "latest", "earliest"),
+    h("th", { scope: "col" }, "CPU reserved / limit"), h("th", { scope: "col" }, "Progress")];
+  const caption = h("caption", { class: "hidden" });
+  const list = h("table", { class: "jobs" }, caption, h("thead", {}, h("tr", {}, headings)), rows);
+  // Where there is no room for headings.
+  const order = h("select", { id: "order", onchange: () => choose({ order: order.value }) },
+    Object.entries(ORDERS).map(([value, { words }]) => h("option", { value }, words[0].toUpperCase() + words.slice(1))));
+  const newer = h("button", { type: "button", onclick: () => { chosen.before.pop(); load(true); } }, "‹ Back");
+  const older = h("button", { type: "button", onclick: () => { chosen.before.push(next); load(true); } }, "Further ›");
   const pager = h("nav", { class: "pager", "aria-label": "Pages" }, newer, said, older);
   const none = h("div", {});
   at("main").replaceChildren(h("h1", { class: "hidden" }, "Jobs"), figures,
     h("div", { class: "filters" }, tabs, h("div", { class: "search" }, h("label", { for: "search", class: "hidden" }, "Search"), search,
-      h("label", { for: "framework", class: "hidden" }, "Framework"), framework)), none, list, pager);
+      h("label", { for: "framework", class: "hidden" }, "Framework"), framework,
+      h("label", { for: "order", class: "hidden" }, "Order"), order)), none, list, pager);
 
   function later(what, pause) {
     clearTimeout(timer);
@@ -148,23 +162,37 @@ export function showList(failed) {
     return total;
   }
 
+  function showOrder() {
+    const { head, aria, words } = ORDERS[chosen.order];
+    caption.textContent = "Jobs, " + words;
+    order.value = chosen.order;
+    for (const heading of headings) {
+      if (!heading.dataset.head) continue;
+      if (heading.dataset.head === head) heading.setAttribute("aria-sort", aria);
+      else heading.removeAttribute("aria-sort");
+      heading.querySelector(".arrow").textContent = heading.dataset.head !== head ? "" : aria === "ascending" ? " ▲" : " ▼";
+    }
+  }
+
   function showRows(page, total) {
+    showOrder();
     const focused = document.activeElement && document.activeElement.closest("tr[data-job]");
     const kept = focused && focused.dataset.job;
-    rows.replaceChildren(...page.items.map(row));
+    const damaged = page.unreadable || [];
+    rows.replaceChildren(...damaged.map(unreadable), ...page.items.map(row));
     if (kept) {
       const again = rows.querySelector(`tr[data-job="${kept}"] a`);
       if (again) again.focus({ preventScroll: true });
     }
-    const nothing = page.items.length === 0, narrowed = chosen.state || chosen.search || chosen.framework;
+    const count = page.items.length + damaged.length, nothing = count === 0, narrowed = chosen.state || chosen.search || chosen.framework;
     list.hidden = nothing;
     next = page.next;
     newer.disabled = chosen.before.length === 0;
     older.disabled = next === null;
     pager.hidden = nothing && chosen.before.length === 0;
     const from = chosen.before.length * PAGE;
-    said.textContent = nothing ? "" : number(from + 1, 0) + "–" + number(from + page.items.length, 0)
-      + (narrowed ? "" : " of " + number(total, 0)) + ", the newest first";
+    said.textContent = nothing ? "" : number(from + 1, 0) + "–" + number(from + count, 0)
+      + (narrowed ? "" : " of " + number(total, 0)) + ", " + ORDERS[chosen.order].words;
     none.replaceChildren(...(!nothing ? [] : total === 0 ? [empty()] : [notice("calm", "No job is like that",
       h("button", { type: "button", onclick: () => { search.value = framework.value = ""; choose({ state: "", search: "", framework: "" }); } },
         "Show all jobs"))]));
@@ -174,24 +202,24 @@ export function showList(failed) {
     const mine = ++generation;
     try {
       const before = chosen.before[chosen.before.length - 1];
-      const [summary, page] = await Promise.all([get("/api/v1/summary"), get(query("/api/v1/jobs", { order: "desc", limit: PAGE,
+      const [summary, page] = await Promise.all([get("/api/v1/summary"), get(query("/api/v1/jobs", { sort: ORDERS[chosen.order].sort, order: ORDERS[chosen.order].order, limit: PAGE,
         state: chosen.state, search: chosen.search, framework: chosen.framework, after: before }))]);
       if (gone || mine !== generation) return;
       showRows(page, showFigures(summary));
-      last = Date.now();
       if (byHand) announce(said.textContent || "no jobs");
     } catch (error) {
       if (gone || mine !== generation) return;
-      if (!failed(error)) none.replaceChildren(notice("bad", "The list could not be read", h("p", {}, error.message)));
-      else if (last === null) later(load, 3000);
+      if (!failed(error)) none.replaceChildren(notice("bad", "The list could not be read", h("p", {}, error.message + ". Trying again …")));
+      if (!gone) later(() => load(false), 3000);
     }
   }
 
   load(false);
   return {
     // Whatever has happened, the page that is shown is asked for again: at most once in a while.
-    event: () => { if (timer === null) later(load, GATHER_MS); },
-    reload: () => load(false),
+    event: () => { if (timer === null) later(() => load(false), GATHER_MS); },
+    missed: () => load(false),
+    reset: () => choose({}),
     leave: () => { gone = true; clearTimeout(timer); },
   };
 }

@@ -41,13 +41,27 @@ function leave() {
 }
 
 const LIVE = {
-  onevent: event => view && view.event && view.event(event),
+  event: event => view && view.event(event),
+  missed: () => view && view.missed(),
+  reset: () => view && view.reset(),
   state: state => {
     if (state === "live") connection("live", "Live");
     else if (state === "over") failed(new Refused());
-    else connection("lost", "No answer from the supervisor. Trying again …");
+    else {
+      connection("lost", "No answer from the supervisor. Trying again …");
+      ask();
+    }
   },
 };
+
+/** A stream that breaks off does not say why: whether the supervisor answers, and still knows this session, is asked. */
+async function ask() {
+  const following = unfollow;
+  const now = await get("/api/v1/session").catch(() => null);
+  if (now === null || unfollow !== following || unfollow === null) return;
+  if (!now.operator) failed(new Refused());
+  else if (at("connection").dataset.kind === "lost") connection("lost", "Not live at the moment. Trying again …");
+}
 
 async function begin() {
   try {
@@ -69,7 +83,8 @@ async function begin() {
   at("logout").hidden = !session.login_required;
   route();
   if (unfollow) unfollow();
-  unfollow = follow({ event: LIVE.onevent, state: LIVE.state, reset: () => view && view.reload && view.reload() });
+  // From before anything was read: what happens while it is read comes, too.
+  unfollow = follow(session.seq, LIVE);
 }
 
 function route() {
@@ -87,8 +102,9 @@ function route() {
 }
 
 at("logout").addEventListener("click", async () => {
-  await send("DELETE", "/api/v1/session").catch(() => {});
+  // First, as the stream ends with the session, too.
   leave();
+  await send("DELETE", "/api/v1/session").catch(() => {});
   session = null;
   showLogin("", begin);
 });

@@ -21,15 +21,37 @@ function bound(decision) {
 }
 
 /** What became of it. */
-export function outcomeOf(decision, job) {
-  const { from, to, policy } = decision.data, framework = FRAMEWORK[job.framework];
+export function outcomeOf(decision, history, job) {
+  const { from, to, policy } = decision.data;
   if (from === to) return { word: "nothing to change", kind: "soft" };
   if (policy.dry_run) return { word: "recommended only (dry run)", kind: "soft" };
   const last = decision.outcomes[decision.outcomes.length - 1];
+  if (!last && decision.intended && history.ended) return { word: "asked for; the job ended first", kind: "soft" };
   if (!last) return decision.intended ? { word: "asked for, no answer yet", kind: "over" } : { word: "not carried out", kind: "soft" };
   const after = span((last.at - decision.at) / 1e6) + " later";
-  if (last.what === "applied") return { word: "in force " + after, kind: "plan", whole: framework + " had " + milli(last.data.cpus) + " " + after + "." };
+  if (last.what === "applied") return { word: "in force " + after, kind: "plan", whole: inForce(decision, history, job, last, after) };
   return { word: last.what, kind: "under", whole: "It was " + last.what + " " + after + ": " + (last.data.reason || "no reason given") + "." };
+}
+
+function inForce(decision, history, job, last, after) {
+  const { registered } = history, cpu = milli(last.data.cpus);
+  const inPlace = decision.answer ? decision.answer.next === "continue" : decision.longRunning && registered && registered.supervision.rescale === "in-place";
+  if (inPlace) return "The job’s agent had " + cpu + " in force " + after + ", while the job ran on.";
+  return FRAMEWORK[job.framework] + " had " + cpu + " " + after
+    + (decision.longRunning ? ": the job was stopped, and went on with it from where it was." : ", for the iterations that follow.");
+}
+
+/** Which task of a chained job a run was in. */
+export function taskName(task) {
+  if (!task) return "unknown";
+  const place = "iteration " + (task.index + 1) + " of it";
+  return task.number === null ? task.run + ", " + place : "task " + task.number + ", " + place;
+}
+
+/** What the task of a chained job was told, once it had reported. */
+function told(answer) {
+  if (!answer) return "";
+  return answer.next === "continue" ? " The task was told to go on: " + answer.reason + "." : " The task was told to end: " + answer.reason + ".";
 }
 
 const early = seconds => Math.abs(seconds) < 0.05 ? "exactly at" : span(seconds) + (seconds > 0 ? " after" : " before");
@@ -42,7 +64,8 @@ function observed(decision, history) {
     const of = history.registered ? " of " + history.registered.iterations : "";
     return "Iteration " + data.iteration + of + " ended at " + time(data.finished_at) + " on " + data.hostname + ", after "
       + span(data.duration / 1e6) + (iteration && iteration.cpus ? " with " + milli(iteration.cpus) : "")
-      + (history.registered ? " (declared: " + span(history.registered.declared.duration / 1e6) + ")." : ".");
+      + (history.registered ? " (declared: " + span(history.registered.declared.duration / 1e6) + ")." : ".")
+      + (history.registered && history.registered.chain && iteration ? " It ran in " + taskName(iteration.task) + "." : "");
   }
   if (trigger.kind === "Registered") return "The job was registered. Nothing was measured yet.";
   if (trigger.kind === "CpuSample") {
@@ -54,13 +77,13 @@ function observed(decision, history) {
   return "It followed from " + trigger.kind + " at " + time(trigger.at) + ".";
 }
 
-function expected(decision, deadline) {
+function expected(decision, history, deadline) {
   const data = decision.data;
   if (decision.longRunning) {
     const ahead = (data.inputs.cpu_current - data.inputs.cpu_desired) / 1e6;
     return "To end by its deadline it should have used " + number(data.inputs.cpu_desired / 1e6, 1) + " CPU-seconds by now. It has used "
       + number(data.inputs.cpu_current / 1e6, 1) + ": " + number(Math.abs(ahead), 1) + (ahead < 0 ? " too few" : " more")
-      + ", a ratio of " + number(data.ratio_millionths / 1e6, 2) + ".";
+      + ", which is " + number(data.ratio_millionths / 1e4, 0) + " % of what is due" + tolerated(history) + ".";
   }
   const upper = (data.prediction - data.bounds.upper) / 1e6, lower = (data.prediction - data.bounds.lower) / 1e6;
   const against = upper > 0 ? early(upper) + " the latest end that is on plan (" + time(data.bounds.upper) + ")"
@@ -68,6 +91,13 @@ function expected(decision, deadline) {
       : "between the earliest and the latest end that are on plan (" + time(data.bounds.lower) + " to " + time(data.bounds.upper) + ")";
   return plural(data.inputs.remaining, "iteration") + (data.inputs.remaining === 1 ? " remains" : " remain") + ". The last one is expected to end at "
     + time(data.prediction) + ": " + against + ", and " + early((data.prediction - deadline) / 1e6) + " the deadline (" + time(deadline) + ").";
+}
+
+/** What counts as on plan for a long-running job. */
+function tolerated(history) {
+  if (!history.registered) return "";
+  const share = history.registered.declared.deviation_ppm / 1e4;
+  return " (on plan is " + number(100 - share, 1) + " to " + number(100 + share, 1) + " %)";
 }
 
 function verdict(decision) {
@@ -118,19 +148,20 @@ function facts(decision, history, deadline) {
     row("Learned: " + name.replaceAll("_", " "), typeof value === "number" ? number(value, 4) : JSON.stringify(value));
   }
   row("In the log", "event " + decision.version + " of the job");
-  return table("The figures of decision " + decision.number, ["Figure", "Value"], rows, "plain figures-table");
+  return table("The figures of: " + decision.name, ["Figure", "Value"], rows, "plain figures-table");
 }
 
 /** The whole explanation. */
 export function explain(decision, history, job) {
   const deadline = history.deadline || Date.parse(job.deadline_at) * 1000;
-  const outcome = outcomeOf(decision, job);
+  const outcome = outcomeOf(decision, history, job);
   return h("div", { class: "reason" },
     h("ol", { class: "steps" },
       h("li", {}, h("b", {}, "What happened. "), observed(decision, history)),
-      h("li", {}, h("b", {}, "What was expected. "), expected(decision, deadline)),
+      h("li", {}, h("b", {}, "What was expected. "), expected(decision, history, deadline)),
       h("li", {}, h("b", {}, "What was decided. "), verdict(decision)),
-      h("li", {}, h("b", {}, "What came of it. "), outcome.whole || outcome.word[0].toUpperCase() + outcome.word.slice(1) + ".")),
+      h("li", {}, h("b", {}, "What came of it. "), outcome.whole || outcome.word[0].toUpperCase() + outcome.word.slice(1) + ".",
+        told(decision.answer))),
     decision.longRunning ? null : outlook(decision, deadline),
     h("blockquote", {}, h("p", {}, decision.data.reason), h("footer", {}, "the supervisor’s own words")),
     h("details", {}, h("summary", {}, "All figures that it used"), facts(decision, history, deadline)));
