@@ -2,7 +2,7 @@
 
 mod store_support;
 
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 
 use mesos_qos::events::envelope::{Seq, StreamId, Version};
 use mesos_qos::events::store::{
@@ -92,6 +92,36 @@ async fn events_can_neither_be_changed_nor_removed() {
         let refused = raw.execute(sql, []).unwrap_err();
         assert!(refused.to_string().contains("append-only"), "{refused}");
     }
+}
+
+#[tokio::test]
+async fn no_event_is_replaced_by_a_connection_that_knows_nothing_of_this_program() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    store.log().append(one(StreamId::Cluster, 0, "a")).await.unwrap();
+    let raw = rusqlite::Connection::open(dir.path().join(DATABASE)).unwrap();
+    let recursive: i64 = raw.query_row("PRAGMA recursive_triggers", [], |row| row.get(0)).unwrap();
+    assert_eq!(recursive, 0, "a replaced row would go without a trigger of deletions");
+    for (into, seq) in [("REPLACE INTO", "seq"), ("INSERT OR REPLACE INTO", "seq"), ("REPLACE INTO", "seq + 7")] {
+        let sql = format!("{into} events SELECT {seq}, stream, version, kind, schema, at, '{{}}', hash FROM events");
+        let refused = raw.execute(&sql, []).unwrap_err();
+        assert!(refused.to_string().contains("append-only"), "{sql}: {refused}");
+    }
+    store.log().append(one(StreamId::Cluster, 1, "b")).await.unwrap();
+    assert_eq!(store.log().read_all(Seq::START, 9).await.unwrap()[0].data, b"\"a\"");
+}
+
+#[tokio::test]
+async fn nor_in_the_log_of_an_older_version_once_it_was_opened() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    std::fs::DirBuilder::new().mode(0o700).create(&data).unwrap();
+    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/schema-1.db");
+    std::fs::copy(golden, data.join(DATABASE)).unwrap();
+    open(&data).close().await;
+    let raw = rusqlite::Connection::open(data.join(DATABASE)).unwrap();
+    let refused = raw.execute("REPLACE INTO events SELECT * FROM events WHERE seq = 3", []).unwrap_err();
+    assert!(refused.to_string().contains("append-only"), "{refused}");
 }
 
 #[tokio::test]

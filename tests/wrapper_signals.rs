@@ -55,8 +55,24 @@ impl Running {
             }
             std::thread::sleep(Duration::from_millis(20));
         }
+        let state = self.state();
         self.child.kill().unwrap();
-        panic!("the task did not end");
+        panic!("the task did not end:\n{state}");
+    }
+
+    /// What the task's shell and its children do, and which signals they have, wait for, and ignore.
+    fn state(&self) -> String {
+        let id = self.child.id();
+        let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
+        let ids = std::iter::once(id.to_string()).chain(children.split_whitespace().map(str::to_owned));
+        let of = |id: String| {
+            let read = |file: &str| std::fs::read_to_string(format!("/proc/{id}/{file}")).unwrap_or_default();
+            let status = read("status");
+            let said = status.lines().filter(|line| ["State", "Sig", "ShdPnd"].iter().any(|key| line.starts_with(key)));
+            let said = said.collect::<Vec<_>>().join(" ");
+            format!("{id} {} {said} {}\n", read("cmdline").replace('\0', " "), read("wchan"))
+        };
+        ids.map(of).collect()
     }
 }
 

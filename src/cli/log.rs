@@ -28,6 +28,8 @@ pub struct LogArgs {
 #[derive(Debug, Subcommand)]
 enum LogCommand {
     /// Check the hash chain from the first event to the last, and the rest of the file by SQLite's own check
+    ///
+    /// Exit code 1: something is wrong. Exit code 3: the chain is whole, and an archive of compacted jobs is missing or was changed.
     Verify {
         #[command(flatten)]
         log: LogFile,
@@ -63,7 +65,7 @@ enum LogCommand {
         #[arg(long, value_name = "TIME", default_value = "30d", value_parser = humantime::parse_duration)]
         older_than: Duration,
     },
-    /// Write a consistent copy to a new file and verify it
+    /// Write a consistent copy to a new file and verify it; archives of compacted jobs are copied to `archive` beside it
     Backup {
         #[command(flatten)]
         log: LogFile,
@@ -80,7 +82,7 @@ struct LogFile {
     path: PathBuf,
 }
 
-/// The exit code of a verification that finds the chain whole, and an archive missing or changed.
+/// The exit code of a verification that finds the chain whole, and an archive missing or changed; and of a backup that lacks one.
 const NO_ARCHIVE: u8 = 3;
 
 /// Runs `mesos-qos log`; what it prints goes to `out`.
@@ -97,7 +99,7 @@ pub fn run(args: LogArgs, out: impl Write) -> anyhow::Result<ExitCode> {
         LogCommand::Export { log, job } => run_export(&log, job, &mut out),
         LogCommand::Compact { log, older_than } => compact::run(&log.path, older_than, &mut out),
         LogCommand::Import { to, from } => run_import(&from, &to, &mut out),
-        LogCommand::Backup { log, to } => run_backup(&log, &to, &mut out),
+        LogCommand::Backup { log, to } => run_backup(&log, &to, &mut out).map(|found| code = found),
     };
     match done.and_then(|()| Ok(out.flush()?)) {
         // `| head` has seen enough.
@@ -185,21 +187,21 @@ fn run_import(from: &Path, to: &Path, out: &mut impl Write) -> anyhow::Result<()
     Ok(())
 }
 
-fn run_backup(log: &LogFile, to: &Path, out: &mut impl Write) -> anyhow::Result<()> {
-    OfflineLog::open(&log.path)?.backup_to(to)?;
+fn run_backup(log: &LogFile, to: &Path, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+    let source = OfflineLog::open(&log.path)?;
+    source.backup_to(to)?;
+    let missing = source.archives_to(to)?;
     let report = verify(to, None).context("the backup cannot be read again")?;
     if let Some(reason) = what_is_wrong(&report) {
         anyhow::bail!("{} was written, but as its original it is not whole: {reason}", to.display());
     }
     writeln!(out, "{}: {} events", to.display(), report.head.seq)?;
     writeln!(out, "head {}", report.head.hash)?;
-    if !archive_faults(to)?.is_empty() {
-        out.flush()?;
-        eprintln!(
-            "warning: the data of compacted jobs is in `archive` beside the log: copy that directory beside the backup"
-        );
+    out.flush()?;
+    for (path, problem) in &missing {
+        eprintln!("error: the archive {} {problem}: the backup lacks it as the log does", path.display());
     }
-    Ok(())
+    Ok(if missing.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(NO_ARCHIVE) })
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::events::chain::{ChainWalk, EventHash};
 use crate::events::envelope::{Seq, StoredEvent};
-use crate::events::store::{ExpectedHead, Fault, OfflineLog, ReadError, Replay, VerifyReport, verify};
+use crate::events::store::{ExpectedHead, Fault, OfflineLog, Place, ReadError, Replay, VerifyReport, verify};
 
 /// No line is longer: an event of SQLite's largest size would be.
 const LONGEST_LINE: u64 = 64 * 1024 * 1024;
@@ -62,6 +62,21 @@ impl LogSource {
                 Replay::Stream(stream) if stream != event.stream => Ok(()),
                 _ => each(event),
             }),
+        }
+    }
+
+    /// The same, with where the data of each event is, when it is in an archive: for who walks the chain.
+    ///
+    /// # Errors
+    /// As [`LogSource::for_each_event`].
+    pub fn for_each_placed<E: From<ReadError>>(
+        &self,
+        scope: Replay,
+        mut each: impl FnMut(&StoredEvent, Option<Place>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        match self {
+            LogSource::Database(path) => OfflineLog::open(path)?.for_each_placed(scope, each),
+            LogSource::Lines(_) => self.for_each_event(scope, |event| each(event, None)),
         }
     }
 

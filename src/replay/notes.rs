@@ -33,8 +33,8 @@ pub(super) fn of(subjects: &[Subject<'_>], shared: bool) -> Vec<String> {
         "runs that its own schedule started are taken to be asked for by the supervisor",
     );
     note(
-        count(&|subject| subject.history.registered().chain),
-        "its chained iterations keep the gaps that they had; that another CPU may cost a deployment is not reckoned with",
+        count(&|subject| matches!(&subject.work, Work::Repeated(facts) if facts.state.execution.is_some())),
+        "an agent could change its CPU while its task ran; here another CPU always takes a new task",
     );
     let soft = |subject: &Subject<'_>| matches!(subject.history.registered().policy.policy, Policy::Predictive(policy) if policy.soft);
     note(

@@ -1,95 +1,153 @@
-//! The states that rounds of the arbitration were computed from. A round goes to disk a moment after it was computed, and a job may have moved
-//! on meanwhile: states that a later round asks for are kept until it comes.
+//! The recorded rounds of the arbitration, computed again from the states that they name. A round goes to disk a moment after it was computed,
+//! and a job may have moved on meanwhile.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
+use super::error::ReplayError;
+use super::report::CheckReport;
 use crate::events::cluster::{ArbitrationRound, Inputs, MissingRound, RoundInput};
+use crate::events::envelope::{StoredEvent, StreamId};
 use crate::qos::ids::JobId;
-use crate::qos::job::JobState;
+use crate::qos::job::{JobState, Outlooks, recompute_round};
 
-/// States that are asked for later.
+/// The states that rounds ask for.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    versions: HashMap<JobId, Vec<u64>>,
+}
+
+impl Wanted {
+    /// Takes note of the round that `stored` is; of another event of none. In the order of the log.
+    ///
+    /// # Errors
+    /// When it cannot be understood.
+    pub fn expect(&mut self, stored: &StoredEvent) -> Result<(), ReplayError> {
+        if stored.stream != StreamId::Cluster || stored.kind != ArbitrationRound::KIND {
+            return Ok(());
+        }
+        // What a round does not name is as the round before it had it.
+        for RoundInput { job, version, .. } in round_of(stored)?.inputs {
+            let versions = self.versions.entry(job).or_default();
+            if let Err(place) = versions.binary_search(&version) {
+                versions.insert(place, version);
+            }
+        }
+        Ok(())
+    }
+
+    /// The versions of `job` that are asked for, rising.
+    pub(super) fn of(&self, job: JobId) -> &[u64] {
+        self.versions.get(&job).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// Takes the events of the cluster's stream in their order, and before each of them the states that it asks for.
 #[derive(Debug, Default)]
-pub(super) struct Kept {
-    /// How many rounds still ask for a job at a version, and its state once the job has moved on.
-    wanted: BTreeMap<(JobId, u64), (u32, Option<JobState>)>,
-    /// What the rounds that come later add up to, which are recorded as changes to each other,
-    expected: Inputs,
-    /// and those that have come.
+pub struct RoundsChecker {
+    /// States that no round has taken yet.
+    arrived: HashMap<(JobId, u64), Box<JobState>>,
+    /// The jobs of the newest round by the versions that it has seen; none where that is nowhere in the log before it.
+    seen: BTreeMap<JobId, (u64, Option<Box<JobState>>)>,
+    newest: Option<u64>,
+    /// The rounds so far, which are recorded as changes to each other.
     come: Inputs,
+    outlooks: Outlooks,
+    report: CheckReport,
 }
 
-/// What a round was computed from.
-pub(super) struct Basis {
-    /// The states, by the jobs' registration.
-    pub states: Vec<JobState>,
-    /// The rounds before it, which it may be recorded as changes to.
-    pub before: Inputs,
-}
-
-/// Why that is not known.
+/// Why a round cannot be computed.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum NoBasis {
-    /// A state is nowhere in the log before it.
+enum NoBasis {
     #[error("no event {version} of job {job}, which the round was computed from")]
-    State {
-        /// Whose.
-        job: JobId,
-        /// Which.
-        version: u64,
-    },
-    /// It is recorded as changes to a round that is not there.
+    State { job: JobId, version: u64 },
     #[error(transparent)]
     Round(#[from] MissingRound),
+    #[error(
+        "the round is of schema {schema}: it was computed by an older arbitration, which this program, whose rounds are of schema {}, does not know",
+        ArbitrationRound::SCHEMA
+    )]
+    Older { schema: u16 },
 }
 
-impl Kept {
-    /// `round` comes later.
-    pub(super) fn expect(&mut self, round: &ArbitrationRound) {
-        // What is wrong is said when it comes.
-        if self.expected.take(round).is_err() {
-            return;
-        }
-        for input in self.expected.jobs() {
-            self.wanted.entry((input.job, input.version)).or_default().0 += 1;
-        }
+impl RoundsChecker {
+    /// A job had this state.
+    pub fn arrives(&mut self, state: JobState) {
+        self.arrived.insert((state.registered.job, state.version), Box::new(state));
     }
 
-    /// The job of `state` is about to move on.
-    pub(super) fn moves_on(&mut self, state: &JobState) {
-        if self.wanted.is_empty() {
-            return;
+    /// Takes the next event of the cluster's stream.
+    ///
+    /// # Errors
+    /// When it cannot be understood. What can be understood and comes out differently is in the report.
+    pub fn take(&mut self, stored: &StoredEvent) -> Result<(), ReplayError> {
+        self.report.events += 1;
+        if stored.kind != ArbitrationRound::KIND {
+            return Ok(());
         }
-        if let Some((_, kept)) = self.wanted.get_mut(&(state.registered.job, state.version)) {
-            *kept = Some(state.clone());
-        }
-    }
-
-    /// What `round` was computed from, with `now` the jobs' newest states.
-    pub(super) fn basis(
-        &mut self,
-        round: &ArbitrationRound,
-        now: &BTreeMap<JobId, JobState>,
-    ) -> Result<Basis, NoBasis> {
-        let before = self.come.clone();
-        self.come.take(round)?;
-        let inputs: Vec<RoundInput> = self.come.jobs().cloned().collect();
-        let mut states = Vec::with_capacity(inputs.len());
-        for input in &inputs {
-            let (job, version) = (input.job, input.version);
-            let current = now.get(&job).filter(|state| state.version == version);
-            let kept = self.wanted.get(&(job, version)).and_then(|(_, kept)| kept.as_ref());
-            states.push(current.or(kept).cloned().ok_or(NoBasis::State { job, version })?);
-        }
-        for input in &inputs {
-            let key = (input.job, input.version);
-            if let Some((left, _)) = self.wanted.get_mut(&key) {
-                *left = left.saturating_sub(1);
-                if *left == 0 {
-                    self.wanted.remove(&key);
+        let recorded = round_of(stored)?;
+        self.report.rounds += 1;
+        match self.again(stored, &recorded) {
+            Err(error) => self.report.unreadable(stored, error.to_string()),
+            Ok(again) => {
+                let computed = serde_json::to_vec(&again)
+                    .map_err(|error| ReplayError::Malformed { seq: stored.seq, reason: error.to_string() })?;
+                if computed != stored.data {
+                    self.report.differs(stored, &computed);
                 }
             }
         }
-        states.sort_by_key(|state| (state.registered_at, state.registered.job));
-        Ok(Basis { states, before })
+        // That it is no change to the round before was said.
+        self.come.take(&recorded).or(Ok(()))
     }
+
+    /// What came of it.
+    pub fn finish(self) -> CheckReport {
+        self.report
+    }
+
+    fn again(&mut self, stored: &StoredEvent, recorded: &ArbitrationRound) -> Result<ArbitrationRound, NoBasis> {
+        let number = recorded.number;
+        if let Some(since) = recorded.since.filter(|since| self.newest != Some(*since)) {
+            return Err(MissingRound { round: number, since }.into());
+        }
+        self.sees(recorded);
+        if stored.schema < ArbitrationRound::SCHEMA {
+            return Err(NoBasis::Older { schema: stored.schema });
+        }
+        let mut states = Vec::with_capacity(self.seen.len());
+        for (job, (version, state)) in &self.seen {
+            states.push(state.as_deref().ok_or(NoBasis::State { job: *job, version: *version })?);
+        }
+        states.sort_by_key(|state| (state.registered_at, state.registered.job));
+        let whole = recompute_round(&mut self.outlooks, &states, recorded, stored.at);
+        Ok(if recorded.since.is_some() { self.come.abridged(whole) } else { whole })
+    }
+
+    /// What `recorded` was computed from: all that it names, or the changes to what the round before was.
+    fn sees(&mut self, recorded: &ArbitrationRound) {
+        self.newest = Some(recorded.number);
+        let mut before = if recorded.since.is_none() { std::mem::take(&mut self.seen) } else { BTreeMap::new() };
+        for job in &recorded.over {
+            self.seen.remove(job);
+        }
+        for RoundInput { job, version, .. } in &recorded.inputs {
+            let known = before.remove(job).or_else(|| self.seen.remove(job));
+            let same = known.and_then(|(known, state)| state.filter(|_| known == *version));
+            let state = same.or_else(|| self.arrived.remove(&(*job, *version)));
+            self.seen.insert(*job, (*version, state));
+        }
+    }
+}
+
+fn round_of(stored: &StoredEvent) -> Result<ArbitrationRound, ReplayError> {
+    if stored.schema > ArbitrationRound::SCHEMA {
+        let reason = format!(
+            "a round has schema {}, this version knows up to {}: read the log with a newer one",
+            stored.schema,
+            ArbitrationRound::SCHEMA
+        );
+        return Err(ReplayError::Malformed { seq: stored.seq, reason });
+    }
+    serde_json::from_slice(&stored.data)
+        .map_err(|error| ReplayError::Malformed { seq: stored.seq, reason: error.to_string() })
 }

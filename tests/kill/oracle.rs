@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use mesos_qos::cli::replay::check::recompute;
 use mesos_qos::events::job::{IterationFinished, JobEvent, Outcome, RunKey};
+use mesos_qos::events::source::LogSource;
 use mesos_qos::events::store::verify;
 use mesos_qos::local::journal::{self, Entry};
 use mesos_qos::qos::ids::JobId;
@@ -70,6 +72,9 @@ fn tasks<'a>(name: &str, links: &[(&'a str, u32)]) -> Vec<&'a str> {
 pub fn judge(data: &Path, journal: &Path, jobs: &BTreeMap<&str, (JobId, u32)>, acknowledged: &[serde_json::Value]) {
     let report = verify(&data.join("events.db"), None).unwrap();
     assert!(report.fault.is_none(), "the hash chain is broken: {report:?}");
+    let again = recompute(&LogSource::open(&data.join("events.db")).unwrap(), None).unwrap();
+    assert!(again.is_the_same() && again.decisions > 0, "what was decided does not follow from the log: {again:#?}");
+    assert!(again.answers > 0, "no task of a chain was answered: {again:?}");
     let journal = journal::read(journal).unwrap();
     assert!(!acknowledged.is_empty());
     for (name, (job, iterations)) in jobs {

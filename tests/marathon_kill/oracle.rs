@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
+use mesos_qos::cli::replay::check::recompute;
 use mesos_qos::events::job::{JobEvent, SegmentEnd};
+use mesos_qos::events::source::LogSource;
 use mesos_qos::events::store::verify;
 use mesos_qos::local::journal::{self, Entry};
 use mesos_qos::qos::ids::JobId;
@@ -55,6 +57,8 @@ fn resizes(events: &[JobEvent]) -> (Vec<u32>, Vec<u32>) {
 pub fn judge(data: &Path, journal: &Path, jobs: &Jobs, acknowledged: &[Value]) {
     let report = verify(&data.join("events.db"), None).unwrap();
     assert!(report.fault.is_none(), "the hash chain is broken: {report:?}");
+    let again = recompute(&LogSource::open(&data.join("events.db")).unwrap(), None).unwrap();
+    assert!(again.is_the_same() && again.decisions > 0, "what was decided does not follow from the log: {again:#?}");
     let journal = journal::read(journal).unwrap();
     let applied: usize = jobs.values().map(|job| count(&events(data, *job), "RescaleApplied")).sum();
     assert!(applied >= 6, "too few resizes to judge by: {applied}");

@@ -82,7 +82,9 @@ fn an_exported_log_replays_and_imports_to_the_same_chain() {
 #[test]
 fn every_golden_log_imports_to_the_same_chain() {
     let dir = tempfile::tempdir().unwrap();
-    for name in ["schema-1.db", "schema-2-chronos.db", "schema-2-marathon.db"] {
+    for name in
+        ["schema-1.db", "schema-2-chronos.db", "schema-2-marathon.db", "schema-4-chained.db", "schema-4-rounds.db"]
+    {
         let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
         let (from, lines, to) =
             (dir.path().join(name), dir.path().join("lines"), dir.path().join(format!("to-{name}")));
@@ -138,6 +140,31 @@ fn one_changed_byte_is_named_and_nothing_is_computed() {
     let said = mesos_qos(&["log", "import", "--from", file.to_str().unwrap(), "--log", to.to_str().unwrap()]);
     assert!(said.code == Some(1) && said.err.contains(&format!("event {changed_line}")), "{}", said.err);
     assert!(!to.exists());
+}
+
+#[test]
+fn a_log_with_rounds_is_computed_again_and_one_changed_byte_of_a_round_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("events.db");
+    std::fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/schema-4-rounds.db"), &path).unwrap();
+    let log = path.to_str().unwrap();
+    let found = document(&["replay", "--log", log, "--json"]);
+    assert!(found["rounds"].as_u64() > Some(6) && found["answers"].as_u64() > Some(0), "{found}");
+    assert_eq!((found["differing"].as_u64(), found["not_computed"].as_u64()), (Some(0), Some(0)), "{found}");
+    let said = mesos_qos(&["replay", "--log", log]);
+    assert!(said.code == Some(0) && said.out.contains(&format!("{} rounds", found["rounds"])), "{}", said.out);
+
+    let lines = mesos_qos(&["log", "export", "--log", log]).out;
+    let nth = lines.lines().position(|line| line.contains("\"since\":")).unwrap() + 1;
+    let raw = rusqlite::Connection::open(&path).unwrap();
+    raw.execute_batch(&format!(
+        "DROP TRIGGER events_are_never_updated; UPDATE events SET data = replace(data, '\"since\":', '\"since\" :') WHERE seq = {nth}"
+    ))
+    .unwrap();
+    drop(raw);
+    let said = mesos_qos(&["replay", "--log", log]);
+    assert_eq!((said.code, said.out.as_str()), (Some(1), ""), "{}", said.err);
+    assert!(said.err.contains(&format!("event {nth}: the stored hash is")), "{}", said.err);
 }
 
 #[test]

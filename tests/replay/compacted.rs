@@ -105,6 +105,61 @@ fn a_missing_or_changed_archive_is_named_by_whoever_needs_it_and_breaks_no_chain
 }
 
 #[test]
+fn a_backup_of_a_compacted_log_is_whole_where_nothing_of_the_log_is() {
+    let (dir, path) = data_dir();
+    compact(&path, NOW, NOW).unwrap();
+    let (lines, replayed) = (export(&path), mesos_qos(&["replay", "--log", path.to_str().unwrap(), "--json"]).out);
+    let backups = tempfile::tempdir().unwrap();
+    let (first, second) = (backups.path().join("first.db"), backups.path().join("second.db"));
+    for to in [&first, &second] {
+        let said = mesos_qos(&["log", "backup", "--log", path.to_str().unwrap(), "--to", to.to_str().unwrap()]);
+        assert_eq!((said.code, said.err.as_str()), (Some(0), ""));
+    }
+    let mode = |path: &Path| {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+    };
+    let copies = archives(backups.path());
+    assert_eq!(copies.len(), 6, "backups in one directory share their archives");
+    assert_eq!((mode(&backups.path().join("archive")), mode(&copies[0])), (0o700, 0o600));
+    drop(dir);
+    assert!(!path.exists());
+    let restored = tempfile::tempdir().unwrap();
+    let database = restored.path().join("events.db");
+    std::fs::rename(&second, &database).unwrap();
+    std::fs::rename(backups.path().join("archive"), restored.path().join("archive")).unwrap();
+    let db = database.to_str().unwrap();
+    assert_eq!(mesos_qos(&["log", "verify", "--log", db]).code, Some(0));
+    assert_eq!(export(&database), lines);
+    assert_eq!(mesos_qos(&["replay", "--log", db, "--json"]).out, replayed);
+    let said = mesos_qos(&["log", "verify", "--log", first.to_str().unwrap()]);
+    assert_eq!(said.code, Some(3), "without its archives: {}", said.err);
+}
+
+#[test]
+fn a_backup_says_which_archive_it_could_not_have_and_keeps_good_ones_that_are_there() {
+    let (dir, path) = data_dir();
+    compact(&path, NOW, NOW).unwrap();
+    let backups = tempfile::tempdir().unwrap();
+    let backup = |to: &str| {
+        let to = backups.path().join(to);
+        mesos_qos(&["log", "backup", "--log", path.to_str().unwrap(), "--to", to.to_str().unwrap()])
+    };
+    let (gone, broken) = (archives(dir.path())[0].clone(), archives(dir.path())[1].clone());
+    std::fs::remove_file(&gone).unwrap();
+    let said = backup("first.db");
+    assert_eq!(said.code, Some(3), "{}", said.err);
+    assert!(said.err.contains(gone.to_str().unwrap()) && said.err.contains("is missing"), "{}", said.err);
+    assert_eq!(archives(backups.path()).len(), 5);
+    // What an earlier backup has is not lost by what has become of the log since.
+    let copy = backups.path().join("archive").join(broken.file_name().unwrap());
+    let good = std::fs::read(&copy).unwrap();
+    std::fs::write(&broken, "{}").unwrap();
+    assert_eq!(backup("second.db").code, Some(3));
+    assert_eq!(std::fs::read(&copy).unwrap(), good);
+}
+
+#[test]
 fn data_that_went_without_a_compaction_is_a_fault_of_the_log() {
     let (_dir, path) = data_dir();
     let db = path.to_str().unwrap();

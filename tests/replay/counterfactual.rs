@@ -4,8 +4,10 @@ use std::ops::RangeInclusive;
 
 use mesos_qos::published::Case;
 use mesos_qos::qos::policy::PolicyName;
+use mesos_qos::qos::units::Cpus;
 use mesos_qos::replay::{Change, JobHistory, Options, ReplayError, Sharing, counterfactual};
 use mesos_qos::simulation::Scenario;
+use mesos_qos::simulation::model::scenario::CHAIN_GAP;
 
 use crate::support::{candidate, run, settings};
 
@@ -33,6 +35,64 @@ fn the_recorded_policy_run_again_gives_what_was() {
             }
         }
     }
+}
+
+/// Case I with the iterations of a job in one task as long as no other CPU is worth a new one.
+fn chained(nodes: u32) -> Scenario {
+    Scenario { nodes, chain_gap_s: Some(CHAIN_GAP), tasks_stay: true, ..Scenario::published(Case::One) }
+}
+
+/// How many tasks the job had.
+fn tasks(job: &JobHistory) -> usize {
+    job.events().iter().filter(|event| event.event.kind() == "StartAttempted").count()
+}
+
+#[test]
+fn a_chained_job_goes_on_in_its_task_where_production_would() {
+    let mut followed = 0;
+    for name in PolicyName::ALL {
+        let (_, jobs) = run(&chained(6), &candidate(name), 5);
+        for job in &jobs {
+            assert!(job.registered().chain);
+            followed += job.registered().iterations as usize - tasks(job);
+        }
+        let comparison = counterfactual(&jobs, &Change::Nothing, &options(1, Sharing::Alone)).unwrap();
+        for job in &comparison.jobs {
+            let (was, would) = (&job.recorded, &job.replayed);
+            let off = (was.finish_s.unwrap() - would.finish_s.unwrap()).abs();
+            assert!(off < 0.01, "{name:?} {}: {was:?} {would:?}", job.name);
+            assert_eq!((was.on_time, was.rescales), (would.on_time, would.rescales), "{name:?} {}", job.name);
+            assert!((was.cpu_seconds - would.cpu_seconds).abs() < 0.5, "{name:?} {was:?} {would:?}");
+            assert_eq!(job.first_divergence, None, "{name:?} {}", job.name);
+        }
+    }
+    assert!(followed > 100, "{followed} iterations followed in a task");
+}
+
+#[test]
+fn what_is_told_of_another_policy_is_what_happens_to_chained_jobs() {
+    let (inside, all, off) = coverage(&chained(6), Sharing::Alone, 1..=10, 40);
+    println!(
+        "case I, 6 nodes, chained: {inside} of {all} finishes in their range of 95 %, off by {:.2} % in the mean",
+        off * 100.0
+    );
+    assert!(inside * 100 >= all * 85, "{inside} of {all}");
+    assert!(off < 0.05, "{off}");
+}
+
+#[test]
+fn another_cpu_throughout_is_no_reason_for_a_second_task() {
+    let (_, jobs) = run(&chained(6), &candidate(PolicyName::Step), 5);
+    let job = &jobs[2];
+    let alone = |change| counterfactual(std::slice::from_ref(job), &change, &options(1, Sharing::Alone)).unwrap();
+    let told = alone(Change::Cpus(Cpus::from_milli(1000)));
+    let of = &told.jobs[0];
+    // 13 iterations of about 130 s with one deployment in all, and not thirteen.
+    let iterations = f64::from(job.registered().iterations);
+    let work = of.law.serial_s + of.law.parallel_s;
+    let between = of.replayed.finish_s.unwrap() - iterations * work;
+    assert!(between < 120.0 + 0.1 * iterations * work, "{between}: {of:?}");
+    assert_eq!(of.replayed.rescales, 0, "{of:?}");
 }
 
 /// How many of the jobs' real finishes lie in the stated range, of how many, and by how much the middle of them is off in the mean.

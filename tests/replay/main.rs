@@ -10,5 +10,7 @@
 mod command;
 mod compacted;
 mod counterfactual;
+mod parallel;
+mod recorded;
 mod searched;
 mod support;

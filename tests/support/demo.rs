@@ -10,6 +10,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use mesos_qos::cli::replay::check::recompute;
+use mesos_qos::events::source::LogSource;
 use mesos_qos::events::store::{OfflineLog, ReadError, Replay, verify};
 use mesos_qos::local::journal::{self, Entry};
 use nix::sys::signal::{Signal, kill};
@@ -164,9 +166,16 @@ pub fn check_case_one(output: &Output, kept: &Path) -> Value {
         (all_used, all_own) = (all_used + used, all_own + own);
     }
     assert!((all_used - all_own).abs() < 0.1 * all_used, "{all_used} used, {all_own} measured by the programs");
-    assert!(verify(&files.join("supervisor/events.db"), None).unwrap().is_whole());
+    check_log(&files.join("supervisor/events.db"));
     arrival::check_arrival(&result["cases"][0], &files);
     result
+}
+
+/// The log is whole, and what was decided follows from it.
+pub fn check_log(log: &Path) {
+    assert!(verify(log, None).unwrap().is_whole());
+    let again = recompute(&LogSource::open(log).unwrap(), None).unwrap();
+    assert!(again.is_the_same() && again.decisions > 0, "what was decided does not follow from the log: {again:#?}");
 }
 
 /// A run fails when one of its feasible jobs was late, if it was to be `strict`, and only then; each such job is named.

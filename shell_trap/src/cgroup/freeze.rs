@@ -38,33 +38,6 @@ impl Cgroups {
         Err(anyhow!("{} does not stand still", directory.display()))
     }
 
-    fn lift_quotas(&self, group: &str) {
-        let Some(directory) = self.with(group, "cpu") else { return };
-        for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-            let (name, most) = self.no_quota();
-            if entry.path().join(name).exists() {
-                let _ = fs::write(entry.path().join(name), most);
-            }
-        }
-    }
-
-    /// Lifts the limit of a group itself, as far as the kernel allows: what it holds back, in this group or below, it cannot
-    /// freeze.
-    pub fn lift_quota(&self, group: &str) {
-        let Some(directory) = self.with(group, "cpu") else { return };
-        let (name, most) = self.no_quota();
-        if directory.join(name).exists() {
-            let _ = fs::write(directory.join(name), most);
-        }
-    }
-
-    fn no_quota(&self) -> (&'static str, &'static str) {
-        match self.hierarchy {
-            Hierarchy::V1(_) => ("cpu.cfs_quota_us", "-1"),
-            Hierarchy::V2 { .. } => ("cpu.max", "max"),
-        }
-    }
-
     /// Lets a frozen group go on; whether it had to be.
     pub fn thaw(&self, group: &str) -> bool {
         let Some(directory) = self.with(group, "freezer") else { return false };

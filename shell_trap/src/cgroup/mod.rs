@@ -3,6 +3,7 @@
 #[cfg(test)]
 pub(crate) mod fake;
 mod freeze;
+mod quota;
 #[cfg(test)]
 mod tests;
 
@@ -118,30 +119,6 @@ impl Cgroups {
             Hierarchy::V2 { root } => root,
         };
         Some(root.join(group.trim_start_matches('/')))
-    }
-
-    /// Sets the hard limit of the group that process `pid` itself is in, in cores.
-    ///
-    /// # Errors
-    /// When it has no group with a limit, or the kernel refuses.
-    pub fn limit_process(&self, pid: i32, cores: f64) -> Result<()> {
-        let group = self.own_group_of(pid, "cpu").context("the process is in no group with a CPU limit")?;
-        let directory = self.with(&group, "cpu").context("no control group hierarchy limits CPU")?;
-        let (file, period, v1) = match self.hierarchy {
-            Hierarchy::V1(_) => {
-                (directory.join("cpu.cfs_quota_us"), number(&directory.join("cpu.cfs_period_us"))?, true)
-            }
-            Hierarchy::V2 { .. } => {
-                let file = directory.join("cpu.max");
-                let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
-                let period = text.split_whitespace().nth(1).and_then(|period| period.parse().ok());
-                (file, period.with_context(|| format!("cpu.max holds {text:?}"))?, false)
-            }
-        };
-        // The kernel takes no quota below a millisecond.
-        let quota = (cores * period as f64).max(1000.0) as u64;
-        let text = if v1 { quota.to_string() } else { format!("{quota} {period}") };
-        fs::write(&file, text).with_context(|| file.display().to_string())
     }
 
     /// The group of a process for a controller, unless it is the root, in which everything is.

@@ -19,7 +19,7 @@ use crate::cgroup::{self, Cgroups};
 use crate::docker::Docker;
 use crate::process;
 use crate::runtime::docker::end_groups;
-use crate::{clock, groups};
+use crate::{clock, files, groups};
 
 /// Name of the local file with the epoch of the last agent that started on this node.
 const SUCCESSOR: &str = "epoch";
@@ -95,13 +95,13 @@ impl Guard {
     }
 }
 
-/// Notes on this node that epoch `epoch` cares for what earlier ones left here.
+/// Notes on this node that epoch `epoch` cares for what earlier ones left here. As a whole or not at all: guards read it at any
+/// moment, and one that reads half a number, or none, takes the container of its successor for its own to stop and to remove.
 ///
 /// # Errors
-/// When the file cannot be written.
+/// When the file cannot be written; what stood there stays.
 pub fn take_over(local: &Path, epoch: u64) -> Result<()> {
-    let path = local.join(SUCCESSOR);
-    fs::write(&path, epoch.to_string()).with_context(|| path.display().to_string())
+    files::replace(&local.join(SUCCESSOR), epoch.to_string().as_bytes())
 }
 
 /// The `guard` command. Its first process only starts the second, which then is nobody's child.
@@ -279,4 +279,59 @@ async fn tidy(cgroups: &Cgroups, docker: &Docker, post: &Post) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guard_that_looks_while_the_file_is_written_again_sees_a_successor_all_the_time() {
+        let local = tempfile::tempdir().unwrap();
+        take_over(local.path(), 10).unwrap();
+        let over = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let looking = scope.spawn(|| {
+                let mut looks = 0u64;
+                while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                    assert!(has_successor(local.path(), 9), "after {looks} looks");
+                    looks += 1;
+                }
+                looks
+            });
+            for epoch in 11..311 {
+                take_over(local.path(), epoch).unwrap();
+            }
+            over.store(true, std::sync::atomic::Ordering::Relaxed);
+            assert!(looking.join().unwrap() > 0);
+        });
+        assert!(has_successor(local.path(), 309) && !has_successor(local.path(), 310));
+    }
+
+    /// What a write left that was cut off: why it must never be seen.
+    #[test]
+    fn half_a_number_is_no_successor() {
+        let local = tempfile::tempdir().unwrap();
+        assert!(!has_successor(local.path(), 11));
+        for torn in ["", "1"] {
+            fs::write(local.path().join(SUCCESSOR), torn).unwrap();
+            assert!(!has_successor(local.path(), 11), "{torn:?} of 12");
+        }
+        // One that was cut off before it took the file's name has changed nothing.
+        take_over(local.path(), 12).unwrap();
+        fs::write(local.path().join("epoch.draft"), "1").unwrap();
+        assert!(has_successor(local.path(), 11));
+        take_over(local.path(), 13).unwrap();
+        assert!(has_successor(local.path(), 12));
+    }
+
+    #[test]
+    fn where_nothing_can_be_written_the_last_one_stays() {
+        let local = tempfile::tempdir().unwrap();
+        take_over(local.path(), 12).unwrap();
+        // No draft can be made: as little as on a full disk.
+        fs::create_dir(local.path().join("epoch.draft")).unwrap();
+        assert!(take_over(local.path(), 13).is_err());
+        assert!(has_successor(local.path(), 11) && !has_successor(local.path(), 12));
+    }
 }

@@ -177,7 +177,7 @@ async fn live(context: Context, mut lease: Lease, predecessor: Option<Predecesso
     // It is this task's own: what an earlier one left here was taken up, or removed.
     lease.settle();
     let begin::Running { job, mut segment, execution, restored, follower } = *begun;
-    let compat = context.config.mycgroup.as_deref().map(|base| MyCgroup::new(base, &job.id)).transpose()?;
+    let compat = context.config.mycgroup.as_deref().map(|base| MyCgroup::new(base, &job.id));
     let watch = Watch { config: &context.config, reporter: &context.reporter, job: &job, compat: compat.as_ref() };
     let outcome = watch.run(&mut segment, Some(&mut lease), Some((&mut guard, &post)), stop).await;
     let scene = Scene { context: &context, job: &job, segment: &segment, execution: &execution, restored };

@@ -1,7 +1,9 @@
 //! While the job runs: samples, wishes of the supervisor, the lease, and the end.
 
-use anyhow::Result;
-use tokio::time::{MissedTickBehavior, interval};
+use std::time::Duration;
+
+use anyhow::{Result, anyhow};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::Segment;
 use super::grace::Stop;
@@ -58,9 +60,11 @@ impl<R: Running> Watch<'_, R> {
     ) {
         let mut samples = interval(self.config.sample);
         samples.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let length = lease.as_ref().map_or(std::time::Duration::from_secs(3600), |lease| lease.length());
+        let length = lease.as_ref().map_or(Duration::from_secs(3600), |lease| lease.length());
         let mut renewals = interval(state::renewal_interval(length));
         renewals.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // For what Docker does: of one that hangs the lease must know nothing, or the guard has the job stand still.
+        let patience = length / 4;
         let mut wishes = self.reporter.wishes();
         wishes.mark_unchanged();
         loop {
@@ -72,9 +76,8 @@ impl<R: Running> Watch<'_, R> {
                     let before = lease.pause_at();
                     match renew(lease, &mut guard).await {
                         Renewed::Yes => {
-                            if self.job.keep_running().await || clock::since_boot() > before {
-                                self.limit_again(segment).await;
-                            }
+                            let stood = timeout(patience, self.job.keep_running()).await.unwrap_or_default();
+                            self.see_to_the_limit(segment, stood || clock::since_boot() > before, patience).await;
                         }
                         Renewed::NotNow if clock::since_boot() > lease.pause_at() => self.job.stand_still(),
                         Renewed::NotNow => {}
@@ -85,7 +88,7 @@ impl<R: Running> Watch<'_, R> {
                 Ok(()) = wishes.changed() => {
                     let wish = wishes.borrow_and_update().in_place;
                     if let Some(cpus) = wish {
-                        self.resize(segment, cpus).await;
+                        self.resize(segment, cpus, patience).await;
                     }
                 }
             }
@@ -95,31 +98,46 @@ impl<R: Running> Watch<'_, R> {
     fn sample(&self, segment: &Segment) {
         let Some(time) = self.job.cpu_time() else { return };
         self.reporter.send(segment.words.sample(segment.cpu(time), segment.limit));
-        if let Some(Err(error)) = self.compat.map(|compat| compat.update(time)) {
-            tracing::warn!("{error:#}");
+        if let Some(compat) = self.compat {
+            compat.update(time);
         }
     }
 
-    async fn limit_again(&self, segment: &Segment) {
-        if let Err(error) = self.job.set_cores(segment.limit * segment.factor).await {
+    /// Sets the limit again where it was lifted, or where somebody else has changed it: an operator, or a daemon that answered
+    /// and did not do it.
+    async fn see_to_the_limit(&self, segment: &Segment, lifted: bool, patience: Duration) {
+        let cores = segment.limit * segment.factor;
+        if !lifted {
+            if self.job.has_limit(cores) {
+                return;
+            }
+            tracing::warn!(limit = segment.limit, "another limit than the job's is in force: it is set again");
+        }
+        if let Err(error) = self.set_cores(cores, patience).await {
             tracing::warn!("the limit cannot be set again: {error:#}");
         }
     }
 
-    async fn resize(&self, segment: &mut Segment, cpus: f64) {
+    async fn resize(&self, segment: &mut Segment, cpus: f64, patience: Duration) {
         let limit = super::container::limit(cpus, segment.factor, self.job.cores());
         if (limit - segment.limit).abs() < 1e-6 {
             return;
         }
-        match self.job.set_cores(limit * segment.factor).await {
+        match self.set_cores(limit * segment.factor, patience).await {
             Ok(()) => {
                 tracing::info!(from = segment.limit, to = limit, "resized in place");
                 segment.limit = limit;
                 // The supervisor learns at once that it is done.
                 self.sample(segment);
             }
+            // The next answer of the supervisor has the wish again.
             Err(error) => tracing::warn!(cpus, "cannot resize in place: {error:#}"),
         }
+    }
+
+    async fn set_cores(&self, cores: f64, patience: Duration) -> Result<()> {
+        let set = timeout(patience, self.job.set_cores(cores)).await;
+        set.unwrap_or_else(|_| Err(anyhow!("no answer within {} s", patience.as_secs_f64())))
     }
 }
 

@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep};
 use super::{Ended, Running};
 use crate::cgroup::{Cgroups, CpuTime};
 use crate::docker::Docker;
+use crate::docker::create::nano_cpus;
 
 /// How long a daemon may be away before the container counts as lost.
 const DAEMON_AWAY: Duration = Duration::from_secs(120);
@@ -115,6 +116,13 @@ impl Running for ContainerJob {
 
     async fn set_cores(&self, cores: f64) -> Result<()> {
         Ok(self.docker.set_cores(&self.id, cores.min(self.node_cores)).await?)
+    }
+
+    fn has_limit(&self, cores: f64) -> bool {
+        // As Docker is told it, which the kernel has in hundred-thousandths of a core.
+        let wanted = nano_cpus(cores.min(self.node_cores)) as f64 / 1e9;
+        let is_it = |limit: &f64| (limit - wanted).abs() < 0.001 + 0.01 * wanted;
+        self.cgroups.limits_below(&self.group).iter().all(is_it)
     }
 
     fn cpu_time(&self) -> Option<CpuTime> {

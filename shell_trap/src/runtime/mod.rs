@@ -26,6 +26,11 @@ pub trait Running {
     /// Changes its limit at once, in cores.
     fn set_cores(&self, cores: f64) -> impl Future<Output = Result<()>>;
 
+    /// Is this limit in force, in cores, as far as that can be told? Who changes a limit past the agent tells nobody.
+    fn has_limit(&self, _cores: f64) -> bool {
+        true
+    }
+
     /// CPU time since the segment began, as far as it can still be told.
     fn cpu_time(&self) -> Option<CpuTime>;
 

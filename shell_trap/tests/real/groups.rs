@@ -184,6 +184,26 @@ fn a_task_without_a_group_of_its_own_is_refused_before_anything_is_made() {
     assert!(!job.directory().join("lease").exists(), "the job was taken");
 }
 
+#[test]
+fn a_docker_whose_groups_are_systemd_s_is_refused_by_what_it_says_before_anything_is_made() {
+    let bench = Bench::new();
+    let supervisor = Supervisor::start();
+    let options = ["--exec-opt", "native.cgroupdriver=systemd"].map(str::to_owned);
+    let node = bench.node_with("a", options.to_vec());
+    assert_eq!(node.docker(&["info", "--format", "{{.CgroupDriver}}"]), "systemd");
+    let job = Job::new(&bench, &supervisor, 5, 1000, 0, 1).with("SHELL_TRAP_CGROUP_PARENT", "task");
+    let group = TaskGroup::new();
+    let mut task = group.start(&job, &node);
+    assert_eq!(task.wait().code(), Some(1), "{}", task.log());
+    let why = format!(
+        "Docker's cgroup driver is systemd, which puts containers into slices only; the task is in {}",
+        group.name
+    );
+    assert!(task.log().contains(&why) && task.log().contains("it must be cgroupfs"), "{}", task.log());
+    assert_eq!(node.containers(), Vec::<String>::new());
+    assert!(!job.directory().join("lease").exists(), "the job was taken");
+}
+
 /// The root groups, of what a task's group is made in.
 fn roots() -> Vec<PathBuf> {
     let group = TaskGroup::new();

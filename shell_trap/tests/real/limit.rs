@@ -8,7 +8,7 @@ use shell_trap::cgroup::Cgroups;
 
 use crate::support::node::Restores;
 use crate::support::task::Job;
-use crate::support::{Bench, Supervisor, eventually};
+use crate::support::{Bench, Favoured, Supervisor, eventually};
 
 /// The control group of the process `pid`.
 fn group(pid: i32) -> (Cgroups, PathBuf) {
@@ -35,8 +35,8 @@ fn throttled(pid: i32) -> u64 {
     text.lines().find_map(|line| line.strip_prefix("nr_throttled ")).unwrap().parse().unwrap()
 }
 
-/// Gives the groups of the process more weight than anything else that runs on the machine: it must be its limit that
-/// holds it back, and not other work.
+/// Gives the groups of the process, which are this test's own, more weight than anything else that runs on the machine: it must be
+/// its limit that holds it back, and not other work.
 fn favour(pid: i32) {
     let (_, directory) = group(pid);
     let (file, most) =
@@ -87,8 +87,10 @@ fn half_a_cpu_is_half_a_cpu_before_and_after_a_resize_in_place() {
     let supervisor = Supervisor::start();
     let node = bench.node("a", Restores::Runtime);
     let mycgroup = bench.base.join("mycgroup");
-    let job =
-        Job::new(&bench, &supervisor, 100_000, 5_000_000, 0, 1).with("SHELL_TRAP_MYCGROUP", mycgroup.to_str().unwrap());
+    let favoured = Favoured::new();
+    let job = Job::new(&bench, &supervisor, 100_000, 5_000_000, 0, 1)
+        .with("SHELL_TRAP_MYCGROUP", mycgroup.to_str().unwrap())
+        .with("SHELL_TRAP_CGROUP_PARENT", &favoured.0);
     let mut task = job.start(&node, 0.5);
     job.started(&mut task, 0);
     let id = node.containers().remove(0);
@@ -113,6 +115,30 @@ fn half_a_cpu_is_half_a_cpu_before_and_after_a_resize_in_place() {
     println!("restored: limit 0.5: {restored:.3}");
     assert!(restored < 0.55, "{restored}");
     task.stop();
+}
+
+/// At night nobody is there to see to it: what a job computes is worth more than what a plugin reads of it.
+#[test]
+fn a_job_runs_on_where_its_file_for_the_published_plugin_cannot_be_made() {
+    let bench = Bench::new();
+    let supervisor = Supervisor::start();
+    let node = bench.node("a", Restores::Nothing);
+    let mycgroup = bench.base.join("mycgroup");
+    std::fs::write(&mycgroup, "no directory").unwrap();
+    let job =
+        Job::new(&bench, &supervisor, 100_000, 5_000_000, 7, 1).with("SHELL_TRAP_MYCGROUP", mycgroup.to_str().unwrap());
+    let mut task = job.start(&node, 1.0);
+    job.started(&mut task, 0);
+    eventually("some samples", || (supervisor.samples("sample").len() > 5).then_some(()));
+    let said = |task: &crate::support::task::Task| task.log().matches("SHELL_TRAP_MYCGROUP: ").count();
+    assert_eq!(said(&task), 1, "once, and not with each sample: {}", task.log());
+    assert!(task.log().contains(mycgroup.to_str().unwrap()), "{}", task.log());
+    std::fs::remove_file(&mycgroup).unwrap();
+    let file = mycgroup.join("cpuacct").join(&node.containers()[0]).join("cpuacct.stat");
+    eventually("the file, once it can be made", || file.exists().then_some(()));
+    assert!(task.running(), "{}", task.log());
+    bench.enough();
+    assert_eq!(task.wait().code(), Some(7), "{}", task.log());
 }
 
 #[test]

@@ -9,11 +9,14 @@
 
 mod cluster;
 mod damage;
+mod dead_node;
 mod ending;
 mod groups;
 mod hanging;
 mod kill;
 mod limit;
+mod lost_limit;
+mod mesos_source;
 mod options;
 mod outage;
 mod paths;

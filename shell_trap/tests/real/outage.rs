@@ -4,26 +4,10 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
-use shell_trap::cgroup::Cgroups;
 
 use crate::support::node::{AGENT, Restores};
 use crate::support::task::Job;
-use crate::support::{Bench, Node, Supervisor, eventually};
-
-/// The limit of the job's container by the kernel, in cores.
-fn limit(node: &Node) -> f64 {
-    let id = node.containers().remove(0);
-    let pid = i32::try_from(node.inspect(&id)["State"]["Pid"].as_i64().unwrap()).unwrap();
-    let counters = Cgroups::find().unwrap().of_process(pid).unwrap();
-    let directory = std::path::PathBuf::from(counters.to_string_lossy().replacen("/cpuacct/", "/cpu/", 1));
-    let read = |name: &str| std::fs::read_to_string(directory.join(name)).ok();
-    let (quota, period) = match read("cpu.max") {
-        Some(text) => text.trim().split_once(' ').map(|(quota, period)| (quota.to_owned(), period.to_owned())).unwrap(),
-        None => (read("cpu.cfs_quota_us").unwrap(), read("cpu.cfs_period_us").unwrap()),
-    };
-    let number = |text: String| text.trim().parse::<f64>().unwrap_or(f64::INFINITY);
-    number(quota) / number(period)
-}
+use crate::support::{Bench, Supervisor, eventually};
 
 fn steps(bench: &Bench, more: u64) {
     let before = bench.progress().map_or(0, |progress| progress.0);
@@ -97,7 +81,7 @@ fn a_job_whose_agent_stood_still_stands_still_too_and_keeps_its_limit() {
     assert_eq!(bench.progress(), before, "{}", said());
     task.signal(Signal::SIGCONT);
     steps(&bench, 1);
-    eventually("the limit", || ((limit(&node) - 0.05).abs() < 0.001).then_some(()));
+    eventually("the limit", || ((node.limit(&job.hex()) - 0.05).abs() < 0.001).then_some(()));
     task.stop();
 }
 

@@ -1,4 +1,6 @@
-//! The whole log, computed again, with as many threads as there is work for.
+//! The whole log, computed again.
+
+mod pipeline;
 
 use std::num::NonZeroUsize;
 use std::thread;
@@ -7,12 +9,24 @@ use anyhow::bail;
 
 use crate::events::envelope::{Seq, StoredEvent, StreamId};
 use crate::events::source::LogSource;
-use crate::events::store::{OfflineLog, ReadError, Replay, VerifyReport};
+use crate::events::store::{OfflineLog, Place, ReadError, Replay, Step, Verifier, VerifyReport};
 use crate::qos::ids::JobId;
 use crate::replay::{CheckReport, Checker, ReplayError};
 
-/// More threads than this would only wait for the disk.
-const MOST_THREADS: usize = 8;
+/// More threads for the jobs than this would only wait for the one that reads.
+const MOST_WORKERS: usize = 8;
+
+/// Takes an event that is lent, and where its data is when that is in an archive.
+type Each<'a> = dyn FnMut(&StoredEvent, Option<Place>) -> Result<(), Broken> + 'a;
+
+/// Hands all events of a scope to somebody.
+type Walk<'a> = dyn Fn(Replay, &mut Each<'_>) -> Result<(), Broken> + 'a;
+
+/// What was found in one pass over the log: all about its chain, and what was computed if it is whole.
+struct Found {
+    chain: VerifyReport,
+    report: CheckReport,
+}
 
 #[derive(Debug, thiserror::Error)]
 enum Broken {
@@ -20,6 +34,9 @@ enum Broken {
     Read(#[from] ReadError),
     #[error(transparent)]
     Replay(#[from] ReplayError),
+    /// Somebody who takes events has ended, and says why.
+    #[error("the log is not read to its end")]
+    Stopped,
 }
 
 /// Refuses a log whose hash chain is broken, by the event that is not what was written.
@@ -48,65 +65,53 @@ fn refuse_broken(source: &LogSource, report: &VerifyReport) -> anyhow::Result<()
 /// # Errors
 /// When the log is broken, or holds what this program does not understand.
 pub fn recompute(source: &LogSource, only: Option<JobId>) -> anyhow::Result<CheckReport> {
+    let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    recompute_with(source, only, processors.min(MOST_WORKERS))
+}
+
+/// As [`recompute`], with so many threads for the jobs; with one, all is done by the calling thread.
+///
+/// # Errors
+/// As [`recompute`].
+pub fn recompute_with(source: &LogSource, only: Option<JobId>, workers: usize) -> anyhow::Result<CheckReport> {
+    if let Some(job) = only {
+        whole(source)?;
+        return Ok(of_one_job(source, job)?);
+    }
     // What a supervisor writes meanwhile is not this log.
     let upto = match source {
         LogSource::Lines(_) => Seq(i64::MAX),
         LogSource::Database(path) => OfflineLog::open(path)?.head()?.seq,
     };
-    let mut rounds = false;
-    source.for_each_event(Replay::Stream(StreamId::Cluster), |_| {
-        rounds = true;
-        Ok::<(), ReadError>(())
-    })?;
-    let workers = if rounds || only.is_some() { 1 } else { threads() };
-    let (verified, reports) = thread::scope(|scope| {
-        let chain = scope.spawn(|| source.verify(None));
-        let workers: Vec<_> =
-            (0..workers).map(|number| scope.spawn(move || part(source, only, upto, (number, workers)))).collect();
-        let reports: Vec<_> = workers.into_iter().map(join).collect();
-        (join(chain), reports)
-    });
-    refuse_broken(source, &verified?)?;
-    let mut all = CheckReport::default();
-    for report in reports {
-        all = all.and(report?);
-    }
-    Ok(all)
-}
-
-/// A thread that panics takes the process with it: nothing it has found is known.
-fn join<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
-    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-}
-
-/// One of so many parts of the jobs, in one pass over the log.
-fn part(
-    source: &LogSource,
-    only: Option<JobId>,
-    upto: Seq,
-    (number, of): (usize, usize),
-) -> Result<CheckReport, Broken> {
-    let mut checker = if only.is_some() { Checker::of_jobs_alone() } else { Checker::default() };
-    let scope = only.map_or(Replay::Everything, |job| Replay::Stream(job.into()));
-    if only.is_none() {
-        source.for_each_event(Replay::Stream(StreamId::Cluster), |event| {
-            if event.seq <= upto { Ok(checker.expect(event)?) } else { Ok::<(), Broken>(()) }
-        })?;
-    }
-    let mine = |event: &StoredEvent| match event.stream.job() {
-        _ if of == 1 => true,
-        None => number == 0,
-        // The last bytes of a UUID are as good as random.
-        Some(job) => job.as_bytes().iter().fold(0, |sum, byte| sum + usize::from(*byte)) % of == number,
+    let walk = |scope: Replay, each: &mut Each<'_>| -> Result<(), Broken> {
+        source.for_each_placed(scope, |event, place| if event.seq <= upto { each(event, place) } else { Ok(()) })
     };
-    source.for_each_event(scope, |event| {
-        if event.seq <= upto && mine(event) { Ok(checker.take(event)?) } else { Ok::<(), Broken>(()) }
-    })?;
-    Ok(checker.finish())
+    let found = if workers <= 1 { alone(&walk) } else { pipeline::run(&walk, workers) };
+    match found {
+        Ok(Found { chain, report }) => refuse_broken(source, &chain).map(|()| report),
+        // What cannot be read or understood may not be what was written.
+        Err(error) => whole(source).and(Err(error.into())),
+    }
 }
 
-fn threads() -> usize {
-    thread::available_parallelism().map_or(1, NonZeroUsize::get).min(MOST_THREADS)
+/// All in one pass.
+fn alone(walk: &Walk<'_>) -> Result<Found, Broken> {
+    let (mut checker, mut chain) = (Checker::default(), Verifier::default());
+    walk(Replay::Stream(StreamId::Cluster), &mut |event, _| Ok(checker.expect(event)?))?;
+    let mut step = Step::Whole;
+    walk(Replay::Everything, &mut |event, place| {
+        if step == Step::Whole {
+            step = chain.step(event, place.as_ref());
+        }
+        if step == Step::Whole { Ok(checker.take(event)?) } else { Ok(()) }
+    })?;
+    Ok(Found { chain: chain.finish(), report: checker.finish() })
+}
+
+fn of_one_job(source: &LogSource, job: JobId) -> Result<CheckReport, Broken> {
+    let mut checker = Checker::of_jobs_alone();
+    source.for_each_event(Replay::Stream(job.into()), |event| Ok::<(), Broken>(checker.take(event)?))?;
+    Ok(checker.finish())
 }
 
 /// The first finding of `report`, for people.

@@ -20,8 +20,10 @@ pub fn show(document: &Document, out: &mut impl Write) -> anyhow::Result<()> {
 }
 
 fn checked(report: &CheckReport, out: &mut impl Write) -> anyhow::Result<()> {
-    let CheckReport { events, decisions, rounds, .. } = report;
-    let all = format!("{events} events, {decisions} decisions, {rounds} rounds of the arbitration");
+    let CheckReport { events, decisions, answers, rounds, .. } = report;
+    let all = format!(
+        "{events} events, {decisions} decisions, {answers} answers to chained tasks, {rounds} rounds of the arbitration"
+    );
     if report.is_the_same() {
         writeln!(out, "{all}: each follows from the events before it, to the byte")?;
     } else {

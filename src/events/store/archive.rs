@@ -2,12 +2,15 @@
 //! the job's events as exported lines.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::ops::Range;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension, params};
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use crate::events::envelope::StoredEvent;
@@ -19,67 +22,214 @@ const DIRECTORY: &str = "archive";
 /// A SHA-256.
 pub(super) type Sum = [u8; 32];
 
-/// The archives beside a database, of which the last one that was read is in memory.
+/// Bytes of archives that are kept in memory. In the order of the log the events of jobs that ran at the same time take turns.
+const KEPT: usize = 64 << 20;
+
+/// The archives beside a database, of which those that were read last are in memory.
 #[derive(Debug)]
 pub(super) struct Archives {
     dir: PathBuf,
-    read: Option<(Sum, BTreeMap<i64, Vec<u8>>)>,
+    read: BTreeMap<Sum, (u64, Archive)>,
+    /// Counts the times that one was needed.
+    clock: u64,
+    most: usize,
+    bytes: usize,
 }
 
 impl Archives {
     /// Those beside the database of `conn`.
     pub(super) fn beside(conn: &Connection) -> Self {
-        Archives { dir: directory(conn.path().map_or(Path::new(""), Path::new)), read: None }
+        Self::in_memory_upto(KEPT, directory(conn.path().map_or(Path::new(""), Path::new)))
     }
 
-    /// Puts the data of `event` in its place, when it is archived.
-    pub(super) fn fill(&mut self, conn: &Connection, event: &mut StoredEvent) -> Result<(), ReadError> {
+    fn in_memory_upto(most: usize, dir: PathBuf) -> Self {
+        Archives { dir, read: BTreeMap::new(), clock: 0, most, bytes: 0 }
+    }
+
+    /// Puts the data of `event` in its place, when it is archived, and says where.
+    pub(super) fn fill(&mut self, conn: &Connection, event: &mut StoredEvent) -> Result<Option<Place>, ReadError> {
         if !event.data.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
-        let (digest, archive) = place(conn, event)?.ok_or(ReadError::Malformed { seq: event.seq, what: "data" })?;
-        let path = file(&self.dir, &archive);
+        let place = place(conn, event)?.ok_or(ReadError::Malformed { seq: event.seq, what: "data" })?;
+        let path = file(&self.dir, &place.archive);
         let wrong = |problem: String| ReadError::Archive { seq: event.seq, path: path.clone(), problem };
-        if self.read.as_ref().is_none_or(|(known, _)| *known != archive) {
-            self.read = Some((archive, read(&path, &archive).map_err(wrong)?));
-        }
-        let data = self.read.as_ref().and_then(|(_, events)| events.get(&event.seq.0));
-        let data = data.filter(|data| Sum::from(Sha256::digest(data)) == digest);
+        let archive = self.archive(&path, place.archive).map_err(wrong)?;
+        let data = archive.data(event.seq.0).filter(|data| Sum::from(Sha256::digest(data)) == place.digest);
         event.data.extend_from_slice(data.ok_or_else(|| wrong("does not hold it".to_owned()))?);
-        Ok(())
+        Ok(Some(place))
+    }
+
+    fn archive(&mut self, path: &Path, sum: Sum) -> Result<&Archive, String> {
+        self.clock += 1;
+        if !self.read.contains_key(&sum) {
+            let archive = Archive::read(path, &sum)?;
+            self.bytes += archive.bytes();
+            self.forget_beyond();
+            self.read.insert(sum, (0, archive));
+        }
+        let (used, archive) = self.read.get_mut(&sum).ok_or_else(|| "was read and is gone".to_owned())?;
+        *used = self.clock;
+        Ok(archive)
+    }
+
+    /// Those that were not needed for the longest time go, until the rest is small enough.
+    fn forget_beyond(&mut self) {
+        while self.bytes > self.most
+            && let Some(oldest) = self.read.iter().min_by_key(|(_, (used, _))| *used).map(|(sum, _)| *sum)
+            && let Some((_, archive)) = self.read.remove(&oldest)
+        {
+            self.bytes -= archive.bytes();
+        }
     }
 }
 
-/// The digest of an event's archived data, and its archive.
-pub(super) fn place(conn: &Connection, event: &StoredEvent) -> rusqlite::Result<Option<(Sum, Sum)>> {
+/// An archive in memory.
+#[derive(Debug)]
+struct Archive {
+    text: Vec<u8>,
+    /// Where in the text the data of each event is.
+    places: BTreeMap<i64, Range<usize>>,
+}
+
+impl Archive {
+    /// What the file `path` holds, whose name says that its SHA-256 is `sum`.
+    fn read(path: &Path, sum: &Sum) -> Result<Archive, String> {
+        let text = fs::read(path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => "is missing".to_owned(),
+            _ => format!("cannot be read: {error}"),
+        })?;
+        if Sum::from(Sha256::digest(&text)) != *sum {
+            return Err("is not what was archived".to_owned());
+        }
+        let (mut places, mut at) = (BTreeMap::new(), 0);
+        for line in text.split_inclusive(|byte| *byte == b'\n') {
+            let begin = at;
+            at += line.len();
+            if line.trim_ascii().is_empty() {
+                continue;
+            }
+            let kept: Kept<'_> = serde_json::from_slice(line).map_err(|error| format!("holds no events: {error}"))?;
+            let data = kept.data.get().as_bytes();
+            // A raw value is a part of the text that it was read from.
+            let offset = begin + (data.as_ptr() as usize - line.as_ptr() as usize);
+            places.insert(kept.seq, offset..offset + data.len());
+        }
+        Ok(Archive { text, places })
+    }
+
+    fn data(&self, seq: i64) -> Option<&[u8]> {
+        self.text.get(self.places.get(&seq)?.clone())
+    }
+
+    /// What it takes in memory, about.
+    fn bytes(&self) -> usize {
+        self.text.len() + self.places.len() * 2 * size_of::<(i64, Range<usize>)>()
+    }
+}
+
+/// What of an exported line is needed here.
+#[derive(Deserialize)]
+struct Kept<'a> {
+    seq: i64,
+    #[serde(borrow)]
+    data: &'a RawValue,
+}
+
+/// Where the data of an event is that is not in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The SHA-256 of the data.
+    pub digest: [u8; 32],
+    /// That of the archive which holds it.
+    pub archive: [u8; 32],
+}
+
+/// Where the log says that the data of `event` is.
+pub(super) fn place(conn: &Connection, event: &StoredEvent) -> rusqlite::Result<Option<Place>> {
     let mut query = conn.prepare_cached("SELECT digest, archive FROM archived WHERE seq = ?")?;
-    query.query_row(params![event.seq.0], |row| Ok((row.get(0)?, row.get(1)?))).optional()
-}
-
-/// What an archive holds, by the events' places.
-fn read(path: &Path, sum: &Sum) -> Result<BTreeMap<i64, Vec<u8>>, String> {
-    let text = fs::read(path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => "is missing".to_owned(),
-        _ => format!("cannot be read: {error}"),
-    })?;
-    if Sum::from(Sha256::digest(&text)) != *sum {
-        return Err("is not what was archived".to_owned());
-    }
-    let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-    let event = |line: &[u8]| serde_json::from_slice::<StoredEvent>(line).map(|event| (event.seq.0, event.data));
-    lines.map(event).collect::<Result<_, _>>().map_err(|error| format!("holds no events: {error}"))
+    let place = |row: &rusqlite::Row<'_>| Ok(Place { digest: row.get(0)?, archive: row.get(1)? });
+    query.query_row(params![event.seq.0], place).optional()
 }
 
 /// What is wrong with each archive that the database names, by its file.
 pub(super) fn faults(conn: &Connection) -> rusqlite::Result<Vec<(PathBuf, String)>> {
+    let dir = directory(conn.path().map_or(Path::new(""), Path::new));
+    let fault = |sum: &Sum| Archive::read(&file(&dir, sum), sum).err().map(|problem| (file(&dir, sum), problem));
+    Ok(named(conn)?.iter().filter_map(fault).collect())
+}
+
+/// The archives that the database names.
+fn named(conn: &Connection) -> rusqlite::Result<Vec<Sum>> {
     if !conn.table_exists(None, "archived")? {
         return Ok(vec![]);
     }
-    let dir = directory(conn.path().map_or(Path::new(""), Path::new));
     let mut query = conn.prepare("SELECT DISTINCT archive FROM archived")?;
-    let archives = query.query_map([], |row| row.get::<_, Sum>(0))?.collect::<rusqlite::Result<Vec<_>>>()?;
-    let fault = |sum: &Sum| read(&file(&dir, sum), sum).err().map(|problem| (file(&dir, sum), problem));
-    Ok(archives.iter().filter_map(fault).collect())
+    query.query_map([], |row| row.get(0))?.collect()
+}
+
+/// Copies the archives that the database of `conn` names to beside the database `to`, those that are not there yet. What is wrong with those that
+/// cannot be copied, by their files.
+pub(super) fn copy(conn: &Connection, to: &Path) -> Result<Vec<(PathBuf, String)>, CopyError> {
+    let named = named(conn)?;
+    let (from, dir) = (directory(conn.path().map_or(Path::new(""), Path::new)), directory(to));
+    if named.is_empty() {
+        return Ok(vec![]);
+    }
+    let io = |error| CopyError::Io { path: dir.clone(), error };
+    make(&dir).map_err(io)?;
+    let mut faults = Vec::new();
+    for sum in &named {
+        let (path, copy) = (file(&from, sum), file(&dir, sum));
+        if Archive::read(&copy, sum).is_ok() {
+            continue;
+        }
+        match Archive::read(&path, sum) {
+            Ok(archive) => put(&dir, &copy, &archive.text).map_err(io)?,
+            Err(problem) => faults.push((path, problem)),
+        }
+    }
+    File::open(&dir).and_then(|dir| dir.sync_all()).map_err(io)?;
+    Ok(faults)
+}
+
+/// Why archives were not copied.
+#[derive(Debug)]
+pub(super) enum CopyError {
+    /// Which ones there are is not known.
+    Read(rusqlite::Error),
+    /// They cannot be written.
+    Io {
+        /// Where.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+}
+
+impl From<rusqlite::Error> for CopyError {
+    fn from(error: rusqlite::Error) -> Self {
+        CopyError::Read(error)
+    }
+}
+
+/// The directory of archives, mode 0700.
+fn make(dir: &Path) -> io::Result<()> {
+    match fs::DirBuilder::new().mode(0o700).create(dir) {
+        Err(error) if !dir.is_dir() => return Err(error),
+        _ => {}
+    }
+    // Also when it was there: whoever made it may have been ended before this.
+    File::open(dir.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new(".")))?.sync_all()
+}
+
+/// Makes the file `path` in `dir` of `text`, mode 0600, all of it or nothing. Who shares the directory uses a name of its own meanwhile.
+fn put(dir: &Path, path: &Path, text: &[u8]) -> io::Result<()> {
+    let mut part = tempfile::Builder::new().prefix("part").tempfile_in(dir)?;
+    part.write_all(text)?;
+    part.as_file().sync_all()?;
+    part.persist(path)?;
+    Ok(())
 }
 
 /// Writes `events` into an archive beside the database `database`. When this returns it is on disk, and was read back and compared.
@@ -91,17 +241,9 @@ pub(super) fn write(database: &Path, events: &[StoredEvent]) -> io::Result<Sum> 
     }
     let sum = Sum::from(Sha256::digest(&text));
     let dir = directory(database);
-    match fs::DirBuilder::new().mode(0o700).create(&dir) {
-        Err(error) if !dir.is_dir() => return Err(error),
-        _ => {}
-    }
-    // Also when it was there: whoever made it may have been ended before this.
-    File::open(dir.parent().unwrap_or(Path::new("/")))?.sync_all()?;
-    let (path, part) = (file(&dir, &sum), dir.join("part"));
-    let mut new = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
-    new.write_all(&text)?;
-    new.sync_all()?;
-    fs::rename(&part, &path)?;
+    make(&dir)?;
+    let path = file(&dir, &sum);
+    put(&dir, &path, &text)?;
     File::open(&dir)?.sync_all()?;
     holds(&fs::read(&path)?, events).map_err(io::Error::other)?;
     Ok(sum)
@@ -161,6 +303,43 @@ mod tests {
         for data in ["{\"a\":\n1}", " {} "] {
             let refused = write(&database, &[event(1, "{}"), event(2, data)]).unwrap_err().to_string();
             assert!(refused.contains("event 2 is read back otherwise"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn as_many_archives_as_there_is_room_for_are_read_once_when_their_events_take_turns() {
+        let dir = tempfile::tempdir().unwrap();
+        let database = dir.path().join("events.db");
+        let sums: Vec<Sum> = (0..3)
+            .map(|job| write(&database, &[event(job, "{\"a\": 1.50}"), event(job + 3, "[ ]")]).unwrap())
+            .collect();
+        let of = |sum: &Sum| file(&directory(&database), sum);
+        let one = Archive::read(&of(&sums[0]), &sums[0]).unwrap().bytes();
+        let mut archives = Archives::in_memory_upto(2 * one, directory(&database));
+        let data = |archives: &mut Archives, job: usize, seq: i64| {
+            archives.archive(&of(&sums[job]), sums[job]).map(|archive| archive.data(seq).unwrap().to_vec())
+        };
+        assert_eq!(data(&mut archives, 0, 0).unwrap(), b"{\"a\": 1.50}");
+        assert_eq!(data(&mut archives, 1, 4).unwrap(), b"[ ]");
+        // Both are in memory: their files are not needed any more.
+        sums[..2].iter().for_each(|sum| fs::remove_file(of(sum)).unwrap());
+        assert_eq!(data(&mut archives, 0, 3).unwrap(), b"[ ]");
+        // A third one takes the place of the one that was not needed for the longest time.
+        assert_eq!(data(&mut archives, 2, 5).unwrap(), b"[ ]");
+        assert_eq!((archives.read.len(), archives.bytes), (2, 2 * one));
+        assert!(data(&mut archives, 0, 0).is_ok());
+        assert_eq!(data(&mut archives, 1, 1).unwrap_err(), "is missing");
+    }
+
+    #[test]
+    fn an_archive_that_is_larger_than_the_room_for_all_is_read_nevertheless() {
+        let dir = tempfile::tempdir().unwrap();
+        let database = dir.path().join("events.db");
+        let sum = write(&database, &[event(1, "{}")]).unwrap();
+        let mut archives = Archives::in_memory_upto(1, directory(&database));
+        for _ in 0..2 {
+            let path = file(&directory(&database), &sum);
+            assert_eq!(archives.archive(&path, sum).unwrap().data(1), Some(&b"{}"[..]));
         }
     }
 }

@@ -144,7 +144,7 @@ fn some(
     let mut compacted = Compacted { round, nodes, jobs: Vec::with_capacity(jobs.len()) };
     for stream in jobs {
         let mut events: Vec<StoredEvent> = Vec::new();
-        replay::one_stream(&transaction, *stream, &mut |event| {
+        replay::one_stream(&transaction, *stream, &mut |event, _| {
             events.push(event.clone());
             Ok::<(), ReadError>(())
         })?;
@@ -178,7 +178,7 @@ fn some(
 /// The number of the last round, and what there was to share: a supervisor reads them from the newest event.
 fn head_of_the_cluster(conn: &Connection) -> Result<(u64, Option<Nodes>), CompactError> {
     let mut head = (0, None);
-    replay::newest_of(conn, StreamId::Cluster, &mut |event| {
+    replay::newest_of(conn, StreamId::Cluster, &mut |event, _| {
         // What is of a kind that this program does not know is a newer one's, whose log it does not write.
         let newest = ClusterEvent::decode(&event.kind, &event.data);
         head = newest.map_err(|error| ReadError::NotALog(format!("event {}: {error}", event.seq)))?.head();

@@ -44,6 +44,7 @@ use std::thread::JoinHandle;
 use tokio::sync::{broadcast, mpsc};
 
 pub use append::{Append, AppendError, Appended, Cursor, NewEffect, NewReply, OutboxChange, StreamAppend};
+pub use archive::Place;
 pub use compact::{CompactError, Compaction, compact};
 pub use integrity::integrity;
 pub use log::EventLog;
@@ -55,7 +56,7 @@ pub use replay::Replay;
 pub use rows::{JobCursor, JobRow, OutboxRow, StoredReply};
 pub use select::EventFilter;
 pub use stats::{COMMIT_BUCKETS_MICROS, Health, LogStats};
-pub use verify::{ExpectedHead, Fault, VerifyReport, archive_faults, verify};
+pub use verify::{ExpectedHead, Fault, Step, Verifier, VerifyReport, archive_faults, verify};
 pub use writer::OnUnknownOutcome;
 
 use lock::DirLock;

@@ -8,6 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::events::chain::Head;
 use crate::events::envelope::StoredEvent;
+use crate::events::store::archive::{self, CopyError, Place};
 use crate::events::store::read::ReadError;
 use crate::events::store::replay::{self, Replay};
 use crate::events::store::schema;
@@ -51,6 +52,18 @@ impl OfflineLog {
         replay::for_each_event(&self.conn, scope, each)
     }
 
+    /// The same, with where the data of each event is, when it is in an archive: for who walks the chain.
+    ///
+    /// # Errors
+    /// As [`OfflineLog::for_each_event`].
+    pub fn for_each_placed<E: From<ReadError>>(
+        &self,
+        scope: Replay,
+        each: impl FnMut(&StoredEvent, Option<Place>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        replay::for_each_placed(&self.conn, scope, each)
+    }
+
     /// Where the log ends now.
     ///
     /// # Errors
@@ -85,6 +98,19 @@ impl OfflineLog {
         file.sync_all().map_err(io)?;
         let dir = to.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
         File::open(dir).and_then(|dir| dir.sync_all()).map_err(io)
+    }
+
+    /// Copies the archives that the log names to beside its backup `to`, which is read only with them. Backups in one directory share their
+    /// archives: a file is called by what it holds, and one that is there already stays. What is wrong with those that cannot be had, by
+    /// their files.
+    ///
+    /// # Errors
+    /// When the log cannot be read, or an archive cannot be written.
+    pub fn archives_to(&self, to: &Path) -> Result<Vec<(PathBuf, String)>, BackupError> {
+        archive::copy(&self.conn, to).map_err(|error| match error {
+            CopyError::Read(error) => BackupError::Copy { from: self.path.clone(), error },
+            CopyError::Io { path, error } => BackupError::Io { path, error },
+        })
     }
 }
 
@@ -125,10 +151,10 @@ fn not_a_log(path: &Path, error: rusqlite::Error) -> ReadError {
 /// Why a backup was not made.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
-    /// The new file cannot be made.
+    /// The new file, or an archive beside it, cannot be made.
     #[error("{}: {error}", path.display())]
     Io {
-        /// The new file.
+        /// The new file, or the directory of archives.
         path: PathBuf,
         /// What the system said.
         error: std::io::Error,

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, params};
 
 use crate::events::envelope::{StoredEvent, StreamId};
-use crate::events::store::archive::Archives;
+use crate::events::store::archive::{Archives, Place};
 use crate::events::store::read::ReadError;
 use crate::events::store::rows::{EVENT_COLUMNS, blank_event, read_event, stream};
 
@@ -25,6 +25,15 @@ pub(super) fn for_each_event<E: From<ReadError>>(
     scope: Replay,
     mut each: impl FnMut(&StoredEvent) -> Result<(), E>,
 ) -> Result<(), E> {
+    for_each_placed(conn, scope, |event, _| each(event))
+}
+
+/// The same, with where the data of each event is, when it is in an archive.
+pub(super) fn for_each_placed<E: From<ReadError>>(
+    conn: &Connection,
+    scope: Replay,
+    mut each: impl FnMut(&StoredEvent, Option<Place>) -> Result<(), E>,
+) -> Result<(), E> {
     let snapshot = conn.unchecked_transaction().map_err(ReadError::from)?;
     match scope {
         Replay::Everything => everything(&snapshot, &mut each)?,
@@ -42,7 +51,7 @@ pub(super) fn for_each_event<E: From<ReadError>>(
 
 fn everything<E: From<ReadError>>(
     conn: &Connection,
-    each: &mut impl FnMut(&StoredEvent) -> Result<(), E>,
+    each: &mut impl FnMut(&StoredEvent, Option<Place>) -> Result<(), E>,
 ) -> Result<(), E> {
     let sql = format!("SELECT {EVENT_COLUMNS} FROM events ORDER BY seq");
     let mut query = conn.prepare_cached(&sql).map_err(ReadError::from)?;
@@ -52,7 +61,7 @@ fn everything<E: From<ReadError>>(
 pub(super) fn one_stream<E: From<ReadError>>(
     conn: &Connection,
     stream: StreamId,
-    each: &mut impl FnMut(&StoredEvent) -> Result<(), E>,
+    each: &mut impl FnMut(&StoredEvent, Option<Place>) -> Result<(), E>,
 ) -> Result<(), E> {
     let sql = format!("SELECT {EVENT_COLUMNS} FROM events WHERE stream = ? ORDER BY version");
     let mut query = conn.prepare_cached(&sql).map_err(ReadError::from)?;
@@ -62,7 +71,7 @@ pub(super) fn one_stream<E: From<ReadError>>(
 pub(super) fn newest_of<E: From<ReadError>>(
     conn: &Connection,
     stream: StreamId,
-    each: &mut impl FnMut(&StoredEvent) -> Result<(), E>,
+    each: &mut impl FnMut(&StoredEvent, Option<Place>) -> Result<(), E>,
 ) -> Result<(), E> {
     let sql = format!("SELECT {EVENT_COLUMNS} FROM events WHERE stream = ? ORDER BY version DESC LIMIT 1");
     let mut query = conn.prepare_cached(&sql).map_err(ReadError::from)?;
@@ -72,13 +81,13 @@ pub(super) fn newest_of<E: From<ReadError>>(
 fn walk<E: From<ReadError>>(
     conn: &Connection,
     mut rows: rusqlite::Rows<'_>,
-    each: &mut impl FnMut(&StoredEvent) -> Result<(), E>,
+    each: &mut impl FnMut(&StoredEvent, Option<Place>) -> Result<(), E>,
 ) -> Result<(), E> {
     let (mut event, mut archives) = (blank_event(), Archives::beside(conn));
     while let Some(row) = rows.next().map_err(ReadError::from)? {
         read_event(row, &mut event)?;
-        archives.fill(conn, &mut event)?;
-        each(&event)?;
+        let place = archives.fill(conn, &mut event)?;
+        each(&event, place)?;
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::events::chain::{ChainFault, ChainWalk, EventHash, Head};
 use crate::events::cluster::Compacted;
 use crate::events::envelope::{Seq, StoredEvent, StreamId};
-use crate::events::store::archive::{self, Sum};
+use crate::events::store::archive::{self, Place, Sum};
 use crate::events::store::offline::OfflineLog;
 use crate::events::store::read::ReadError;
 use crate::events::store::rows::{EVENT_COLUMNS, blank_event, read_event};
@@ -66,51 +66,99 @@ impl VerifyReport {
 /// When the file cannot be read or is no event log; a broken chain is no error but a finding.
 pub fn verify(path: &Path, expect_head: Option<EventHash>) -> Result<VerifyReport, ReadError> {
     let log = OfflineLog::open(path)?;
-    let mut walk = ChainWalk::default();
-    let mut found = expect_head.filter(|hash| *hash == EventHash::GENESIS).map(|_| Seq::START);
-    let mut fault = None;
+    let mut verifier = Verifier::expecting(expect_head);
     let mut event = blank_event();
-    let mut archived = Archived::default();
     // No index, no trust in the order of anything: the table itself, by its key.
     let mut query = log.conn.prepare(&format!("SELECT {EVENT_COLUMNS} FROM events ORDER BY seq"))?;
     let mut rows = query.query([])?;
     loop {
         let step = match rows.next() {
-            Ok(None) => break,
-            Ok(Some(row)) => {
-                let seq =
-                    if let Ok(ValueRef::Integer(seq)) = row.get_ref(0) { Seq(seq) } else { walk.head().seq.next() };
-                let step = match read_event(row, &mut event) {
-                    // Its data is in an archive, and its digest here.
-                    Ok(()) if event.data.is_empty() => match archive::place(&log.conn, &event) {
-                        Ok(Some((digest, archive))) => {
-                            archived.without_data(&event, archive);
-                            walk.step_by_digest(&event, &digest)
-                        }
-                        Ok(None) | Err(_) => {
-                            Err(ChainFault::Malformed("it has no data, and is not archived".to_owned()))
-                        }
-                    },
-                    Ok(()) => walk.step(&event).and_then(|()| archived.names(&event)),
-                    Err(error) => Err(ChainFault::Malformed(error.to_string())),
-                };
-                step.map_err(|reason| (seq, reason))
-            }
+            Ok(None) => return Ok(verifier.finish()),
+            Ok(Some(row)) => match read_event(row, &mut event) {
+                Ok(()) if event.data.is_empty() => match archive::place(&log.conn, &event) {
+                    Ok(Some(place)) => verifier.step(&event, Some(&place)),
+                    Ok(None) | Err(_) => {
+                        verifier.malformed(event.seq, "it has no data, and is not archived".to_owned())
+                    }
+                },
+                Ok(()) => verifier.step(&event, None),
+                Err(error) => {
+                    let seq =
+                        if let Ok(ValueRef::Integer(seq)) = row.get_ref(0) { Seq(seq) } else { verifier.upcoming() };
+                    verifier.malformed(seq, error.to_string())
+                }
+            },
             // A damaged page.
-            Err(error) => Err((walk.head().seq.next(), ChainFault::Malformed(error.to_string()))),
+            Err(error) => verifier.malformed(verifier.upcoming(), error.to_string()),
         };
-        if let Err((seq, reason)) = step {
-            let seq = if let ChainFault::Gap { expected, .. } = &reason { *expected } else { seq };
-            fault = Some(Fault { seq, reason: reason.to_string() });
-            break;
-        }
-        if expect_head == Some(event.hash) {
-            found = Some(event.seq);
+        if step == Step::Broken {
+            return Ok(verifier.finish());
         }
     }
-    let fault = fault.or_else(|| archived.fault());
-    let expected_head = expect_head.map(|hash| ExpectedHead { hash, found });
-    Ok(VerifyReport { head: walk.head(), fault, expected_head })
+}
+
+/// Walks the chain of a log event by event, and says at the end what it has found.
+#[derive(Debug, Default)]
+pub struct Verifier {
+    walk: ChainWalk,
+    archived: Archived,
+    expected: Option<ExpectedHead>,
+    fault: Option<Fault>,
+}
+
+/// Whether there is any use in the next event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Step {
+    /// All is right so far.
+    Whole,
+    /// Nothing after this is known to be what was written.
+    Broken,
+}
+
+impl Verifier {
+    /// Looks out for `head`, too, which was noted earlier.
+    pub fn expecting(head: Option<EventHash>) -> Self {
+        let found = |hash| (hash == EventHash::GENESIS).then_some(Seq::START);
+        let expected = head.map(|hash| ExpectedHead { hash, found: found(hash) });
+        Verifier { expected, ..Verifier::default() }
+    }
+
+    /// Takes the next event, whose data is in the archive of `place`, if there is one.
+    pub fn step(&mut self, event: &StoredEvent, place: Option<&Place>) -> Step {
+        let step = match place {
+            Some(Place { digest, archive }) => {
+                self.archived.without_data(event, *archive);
+                self.walk.step_by_digest(event, digest)
+            }
+            None => self.walk.step(event).and_then(|()| self.archived.names(event)),
+        };
+        if let Err(reason) = step {
+            let seq = if let ChainFault::Gap { expected, .. } = &reason { *expected } else { event.seq };
+            return self.malformed(seq, reason.to_string());
+        }
+        if let Some(expected) = &mut self.expected
+            && expected.hash == event.hash
+        {
+            expected.found = Some(event.seq);
+        }
+        Step::Whole
+    }
+
+    /// What it has found.
+    pub fn finish(self) -> VerifyReport {
+        let fault = self.fault.or_else(|| self.archived.fault());
+        VerifyReport { head: self.walk.head(), fault, expected_head: self.expected }
+    }
+
+    fn malformed(&mut self, seq: Seq, reason: String) -> Step {
+        self.fault = Some(Fault { seq, reason });
+        Step::Broken
+    }
+
+    fn upcoming(&self) -> Seq {
+        self.walk.head().seq.next()
+    }
 }
 
 /// Events without data, until a `Compacted` event after them names their archive: it is what the chain says of the archives, and what makes the

@@ -33,7 +33,7 @@ pub use patience::{
     AwaitedReport, awaited_deadline, awaited_report, is_time_to_look, longest_wait_for_start, report_due,
 };
 pub use prediction::asked_about;
-pub use recompute::{RecomputeError, recompute, recompute_progress, recompute_round};
+pub use recompute::{RecomputeError, recompute, recompute_answer, recompute_progress, recompute_round};
 pub use round::{asks_for_a_round, next_to_begin, round, round_with};
 pub use state::{Attempt, Ending, Flag, JobState, Phase, Recorded, Run, Work};
 

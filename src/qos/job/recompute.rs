@@ -1,12 +1,14 @@
 //! A recorded decision, computed again from the events before it by the version that made it.
 
 use super::FOLD_VERSION;
+use super::chain::answer;
+use super::outlook::Outlooks;
 use super::prediction::decide_cpus_with;
 use super::progress::decide_progress;
-use super::round::round;
+use super::round::round_with;
 use super::state::JobState;
 use crate::events::cluster::ArbitrationRound;
-use crate::events::job::{CpuSample, Decided, ProgressDecided};
+use crate::events::job::{ChainAnswered, CpuSample, Decided, ProgressDecided, RunKey};
 use crate::qos::policy::UnknownVersion;
 use crate::qos::units::{Cpus, Timestamp};
 
@@ -55,14 +57,36 @@ pub fn recompute_progress(state: &JobState, recorded: &ProgressDecided) -> Resul
     decide_progress(state, &sample, free, fold)?.ok_or(RecomputeError::NothingToDecide)
 }
 
+/// What the task that had reported as `key` was told. `after` is the state after its iteration, `decided` what was decided then. That a task
+/// ends by itself is a fact of its report, which nothing but the recorded answer tells.
+///
+/// # Errors
+/// When nobody waited for an answer.
+pub fn recompute_answer(
+    after: &JobState,
+    key: &RunKey,
+    decided: Option<&Decided>,
+    recorded: &ChainAnswered,
+) -> Result<ChainAnswered, RecomputeError> {
+    let told = |ending| answer(after, key, decided, ending);
+    let goes_on = told(false).ok_or(RecomputeError::NothingToDecide)?;
+    Ok(told(true).filter(|ends| ends == recorded).unwrap_or(goes_on))
+}
+
 /// What was free is the part of the ceiling that is not reserved.
 fn beyond_the_reservation(state: &JobState, ceiling: Option<Cpus>) -> Option<Cpus> {
     ceiling.zip(state.cpus).map(|(ceiling, reserved)| ceiling.saturating_sub(reserved))
 }
 
-/// The round that follows from `jobs`, which are the states that it was computed from, in its order, at `at`.
-pub fn recompute_round(jobs: &[&JobState], recorded: &ArbitrationRound, at: Timestamp) -> ArbitrationRound {
-    round(recorded.aim, recorded.nodes, recorded.number, at, jobs)
+/// The round that follows from `jobs`, which are the states that it was computed from, in its order, at `at`; with what is known of them from
+/// the rounds before.
+pub fn recompute_round(
+    outlooks: &mut Outlooks,
+    jobs: &[&JobState],
+    recorded: &ArbitrationRound,
+    at: Timestamp,
+) -> ArbitrationRound {
+    round_with(outlooks, recorded.aim, recorded.nodes, recorded.number, at, jobs)
 }
 
 fn known(fold: u16) -> Result<u16, RecomputeError> {

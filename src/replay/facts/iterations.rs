@@ -1,6 +1,6 @@
 //! The iterations of a repeated job.
 
-use crate::events::job::{IterationFinished, JobEvent, Outcome as RunOutcome};
+use crate::events::job::{IterationFinished, JobEvent, Outcome as RunOutcome, RunKey};
 use crate::qos::job::{Ending, JobState};
 use crate::qos::model::Observation;
 use crate::qos::units::{Cpus, Span, Timestamp};
@@ -26,6 +26,8 @@ pub struct IterationFact {
     pub began_at: Timestamp,
     /// Where it ran.
     pub host: String,
+    /// It followed in the task of the one before: nothing was asked for, and `deploy` is what came between the two.
+    pub follows: bool,
 }
 
 /// What a log says about a repeated job.
@@ -88,9 +90,10 @@ impl RepeatedFacts {
 /// `finished` as a fact; `state` is that before it.
 fn counted(state: &JobState, finished: &IterationFinished, asked_at: Option<Timestamp>) -> Option<IterationFact> {
     let cpus = state.history.run_cpus().or(state.cpus)?;
-    let ready = state
-        .last
-        .map_or(state.registered_at.max(state.registered.t0), |last| last.finished_at + state.policy.sleeping_time);
+    let follows = matches!(finished.key, RunKey::Run { index: 1.., .. });
+    // In a task there is no pause.
+    let pause = if follows { Span::ZERO } else { state.policy.sleeping_time };
+    let ready = state.last.map_or(state.registered_at.max(state.registered.t0), |last| last.finished_at + pause);
     let began_at = finished.finished_at - finished.duration;
     let asked_at = asked_at.unwrap_or(ready).min(began_at).max(ready.min(began_at));
     Some(IterationFact {
@@ -102,5 +105,6 @@ fn counted(state: &JobState, finished: &IterationFinished, asked_at: Option<Time
         asked_at,
         began_at,
         host: finished.hostname.clone(),
+        follows,
     })
 }

@@ -34,6 +34,7 @@ struct Run<'a> {
     asked: Timestamp,
     began: Timestamp,
     ended: Timestamp,
+    follows: bool,
 }
 
 fn runs<'a>(jobs: &[&'a RepeatedFacts]) -> Vec<Run<'a>> {
@@ -47,6 +48,7 @@ fn runs<'a>(jobs: &[&'a RepeatedFacts]) -> Vec<Run<'a>> {
             asked: one.asked_at,
             began: one.began_at,
             ended: one.began_at + one.duration,
+            follows: one.follows,
         }));
     }
     runs
@@ -66,7 +68,9 @@ pub fn without_waits(jobs: &[&RepeatedFacts], nodes: Nodes) -> Vec<RepeatedFacts
             nodes.cpus.saturating_sub(held) >= run.cpus
         };
         let ends = node.iter().map(|(_, to, _)| *to).filter(|end| *end > run.asked && *end <= run.began);
-        let at = std::iter::once(run.asked).chain(ends).filter(|at| free_at(*at)).min().unwrap_or(run.asked);
+        let first_free = std::iter::once(run.asked).chain(ends).filter(|at| free_at(*at)).min();
+        // What follows in a task has its place.
+        let at = first_free.filter(|_| !run.follows).unwrap_or(run.asked);
         node.push((at, run.ended, run.cpus));
         // Placed before its end, it matters to nobody later: memory stays small.
         node.retain(|(_, to, _)| *to + Span::from_secs(86_400) > run.began);

@@ -1,15 +1,18 @@
 //! Repeated jobs, run again: registration, request, node, iteration, report, decision.
 
+mod pace;
+
 use super::queue::Queue;
 use super::{Course, Draw, Rerun};
+use crate::api::report::Next;
 use crate::events::job::{Activity, JobEvent, Origin, Registered, Removal, RunKey};
 use crate::qos::arbitration::{Aim, Nodes};
 use crate::qos::ids::JobId;
 use crate::qos::job::command::{FinishFacts, FrameworkFacts, StartFacts};
-use crate::qos::job::{Command, Effect, Ending, JobState, asks_for_a_round};
-use crate::qos::model::{Speed, median};
+use crate::qos::job::{Command, Effect, Ending, JobState, Reply, asks_for_a_round};
+use crate::qos::model::Speed;
 use crate::qos::policy::{Fixed, Policy, PolicySettings};
-use crate::qos::units::{Cpus, Span, Timestamp};
+use crate::qos::units::{Cpus, Timestamp};
 use crate::replay::error::ReplayError;
 use crate::replay::facts::{IterationFact, RepeatedFacts};
 use crate::replay::history::JobHistory;
@@ -58,7 +61,8 @@ struct Job<'a> {
     began_at: Timestamp,
     kept: f64,
     done: u32,
-    runs: u32,
+    /// Tasks that are over, and iterations that the present one has ended.
+    task: (u32, u32),
     predicted: u32,
     forced_changes: u32,
     decisions: Vec<JobEvent>,
@@ -139,7 +143,8 @@ impl World<'_> {
 
     fn register(&mut self, job: usize) -> Result<(), ReplayError> {
         let registered = self.jobs[job].registration();
-        self.submit(job, Command::Register(Box::new(registered)))
+        self.submit(job, Command::Register(Box::new(registered)))?;
+        Ok(())
     }
 
     fn request(&mut self, job: usize) -> Result<(), ReplayError> {
@@ -161,7 +166,7 @@ impl World<'_> {
 
     fn deploy(&mut self, placed: &[usize]) {
         for job in placed {
-            let deploying = self.jobs[*job].gap(*job, self.draw).1;
+            let deploying = self.jobs[*job].gap(*job, self.draw, false).1;
             self.jobs[*job].placed_at = self.now;
             self.agenda.plan(self.now + deploying, (*job, What::Begin));
         }
@@ -184,22 +189,46 @@ impl World<'_> {
             finished_at: self.now,
             sent_at: Some(self.now),
             exit_code: 0,
-            // What a chain would gain is not computed: each iteration is deployed by itself.
-            ending: true,
+            ending: self.jobs[job].must_end(),
             free: None,
         };
-        let ending = &mut self.jobs[job];
-        ending.kept += ending.cpus.as_f64() * self.now.since(ending.placed_at).seconds();
-        ending.predicted += u32::from(ending.fact().is_none());
-        (ending.stage, ending.done, ending.runs) = (Stage::Idle, ending.done + 1, ending.runs + 1);
+        let ended = &mut self.jobs[job];
+        ended.kept += ended.cpus.as_f64() * self.now.since(ended.placed_at).seconds();
+        ended.predicted += u32::from(ended.fact().is_none());
+        ended.done += 1;
+        if ended.plan.history.registered().chain {
+            return self.finish_link(job, facts);
+        }
+        (ended.stage, ended.task) = (Stage::Idle, (ended.task.0 + 1, 0));
         let freed = self.queue.leave(job);
         self.submit(job, Command::ReportFinish(facts))?;
         self.deploy(&freed);
         Ok(())
     }
 
+    /// The task of a chained job keeps its node until it knows whether the next iteration follows in it.
+    fn finish_link(&mut self, job: usize, facts: FinishFacts) -> Result<(), ReplayError> {
+        let reply = self.submit(job, Command::ReportFinish(facts))?;
+        let goes_on = matches!(reply, Reply::Report(report) if report.next == Next::Continue);
+        let at = &mut self.jobs[job];
+        if goes_on {
+            (at.task.1, at.placed_at) = (at.task.1 + 1, self.now);
+            let gap = at.gap(job, self.draw, true).1;
+            self.agenda.plan(self.now + gap, (job, What::Begin));
+            return Ok(());
+        }
+        at.task = (at.task.0 + 1, 0);
+        if at.stage == Stage::Busy {
+            at.stage = Stage::Idle;
+        }
+        let freed = self.queue.leave(job);
+        self.perform(job)?;
+        self.deploy(&freed);
+        Ok(())
+    }
+
     /// Hands a command to the rules, and does what follows.
-    fn submit(&mut self, job: usize, command: Command) -> Result<(), ReplayError> {
+    fn submit(&mut self, job: usize, command: Command) -> Result<Reply, ReplayError> {
         let outcome = self.jobs[job].supervised.submit(command, self.now);
         let at = &mut self.jobs[job];
         let outcome = outcome.map_err(|rejection| ReplayError::Refused {
@@ -211,7 +240,8 @@ impl World<'_> {
         if asks_for_a_round(&outcome.events) {
             self.arbitrate()?;
         }
-        self.perform(job)
+        self.perform(job)?;
+        Ok(outcome.reply)
     }
 
     fn arbitrate(&mut self) -> Result<(), ReplayError> {
@@ -235,7 +265,7 @@ impl World<'_> {
             // As long as its task has not been asked for.
             Effect::SetCpus { cpus } if idle => Command::CpusApplied(cpus),
             Effect::StartIteration { not_before, .. } if self.jobs[job].stage == Stage::Idle => {
-                let before = self.jobs[job].gap(job, self.draw).0;
+                let before = self.jobs[job].gap(job, self.draw, false).0;
                 self.jobs[job].stage = Stage::Planned;
                 self.agenda.plan(self.now.max(not_before) + before, (job, What::Request));
                 return Ok(());
@@ -246,7 +276,8 @@ impl World<'_> {
             }
             Effect::SetCpus { .. } | Effect::StartIteration { .. } | Effect::LookUp { .. } => return Ok(()),
         };
-        self.submit(job, command)
+        self.submit(job, command)?;
+        Ok(())
     }
 }
 
@@ -265,7 +296,7 @@ impl<'a> Job<'a> {
             began_at: start,
             kept: 0.0,
             done: 0,
-            runs: 0,
+            task: (0, 0),
             predicted: 0,
             forced_changes: 0,
             decisions: Vec::new(),
@@ -308,47 +339,12 @@ impl<'a> Job<'a> {
     }
 
     fn key(&self) -> RunKey {
-        RunKey::Run { run: format!("replay:{}", self.runs + 1), index: 0 }
+        RunKey::Run { run: format!("replay:{}", self.task.0 + 1), index: self.task.1 }
     }
 
     /// The iteration that is next, or runs, as it was recorded.
     fn fact(&self) -> Option<&'a IterationFact> {
         self.plan.facts.iterations.get(self.done as usize)
-    }
-
-    /// Before the request of the next iteration, and from its placement to its begin.
-    fn gap(&self, job: usize, draw: Draw) -> (Span, Span) {
-        let seen = &self.plan.facts.iterations;
-        let settings = &self.plan.history.registered().policy;
-        match self.fact() {
-            Some(fact) if !draw.fresh => (fact.before, fact.deploy),
-            // The first one has to be registered, seen and set up; it is not like the others.
-            Some(fact) if self.done == 0 => (fact.before, fact.deploy),
-            _ if draw.number > 0 && seen.len() > 1 => {
-                let place = draw.luck(job, self.done).gap * (seen.len() - 1) as f64;
-                seen.get(1 + place as usize)
-                    .map_or((Span::ZERO, settings.deployment_time), |one| (one.before, one.deploy))
-            }
-            _ => {
-                let middle = |of: fn(&IterationFact) -> Span| {
-                    let values: Vec<f64> = seen.iter().skip(1).map(|one| of(one).seconds()).collect();
-                    Span::try_from_seconds(median(&values)).ok().filter(|_| !values.is_empty())
-                };
-                let (before, deploy) = (middle(|one| one.before), middle(|one| one.deploy));
-                (before.unwrap_or(Span::ZERO), deploy.unwrap_or(settings.deployment_time))
-            }
-        }
-    }
-
-    /// What the iteration that begins takes.
-    fn takes(&self, job: usize, draw: Draw) -> Span {
-        let takes = |cpus: Cpus| self.law.seconds(cpus.as_f64());
-        let seconds = match self.fact() {
-            Some(fact) if !draw.fresh && fact.cpus == self.cpus => return fact.duration,
-            Some(fact) if !draw.fresh => fact.duration.seconds() * takes(self.cpus) / takes(fact.cpus).max(1e-9),
-            _ => takes(self.cpus) * self.plan.known.scatter(draw.of_a_measurement(job, self.done)),
-        };
-        Span::try_from_seconds(seconds).unwrap_or(Span::from_secs(1_000_000_000)).max(Span::from_micros(1))
     }
 
     fn rerun(self) -> Rerun {

@@ -1,9 +1,13 @@
 //! Nodes, tasks and a supervisor of tests.
 
+pub mod door;
+pub mod favoured;
 pub mod node;
 pub mod supervisor;
 pub mod task;
+pub mod world;
 
+pub use favoured::Favoured;
 pub use node::{Bench, Node};
 pub use supervisor::Supervisor;
 

@@ -5,6 +5,7 @@ use std::process::{Child, Command, Output};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use serde_json::Value;
+use shell_trap::cgroup::Cgroups;
 
 const SUPPORT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support");
 pub const AGENT: &str = env!("CARGO_BIN_EXE_shell_trap");
@@ -171,7 +172,12 @@ impl Bench {
 
     /// Steps and CPU-seconds by the workload's own count.
     pub fn progress(&self) -> Option<(u64, f64)> {
-        let text = std::fs::read_to_string(self.base.join("progress/now")).ok()?;
+        Self::progress_in(&self.base.join("progress/now"))
+    }
+
+    /// The same, of the file that it is in.
+    pub fn progress_in(file: &Path) -> Option<(u64, f64)> {
+        let text = std::fs::read_to_string(file).ok()?;
         let mut numbers = text.split_whitespace();
         let steps = numbers.next()?.parse().ok()?;
         let micros: f64 = numbers.next()?.parse().ok()?;
@@ -209,6 +215,34 @@ impl Node {
 
     pub fn inspect(&self, id: &str) -> Value {
         serde_json::from_str::<Value>(&self.docker(&["inspect", id])).unwrap()[0].clone()
+    }
+
+    /// The limit of a container by the kernel, in cores.
+    pub fn limit(&self, id: &str) -> f64 {
+        let directory = self.group_with_limit(id);
+        let read = |name: &str| std::fs::read_to_string(directory.join(name)).ok();
+        let (quota, period) = match read("cpu.max") {
+            Some(text) => {
+                text.trim().split_once(' ').map(|(quota, period)| (quota.to_owned(), period.to_owned())).unwrap()
+            }
+            None => (read("cpu.cfs_quota_us").unwrap(), read("cpu.cfs_period_us").unwrap()),
+        };
+        // "max" and "-1".
+        let quota = quota.trim().parse::<f64>().ok().filter(|quota| *quota > 0.0).unwrap_or(f64::INFINITY);
+        quota / period.trim().parse::<f64>().unwrap()
+    }
+
+    /// Takes a container's limit away, past Docker.
+    pub fn lift_limit(&self, id: &str) {
+        let directory = self.group_with_limit(id);
+        let second = directory.join("cpu.max");
+        let (file, most) = if second.exists() { (second, "max") } else { (directory.join("cpu.cfs_quota_us"), "-1") };
+        std::fs::write(file, most).unwrap();
+    }
+
+    fn group_with_limit(&self, id: &str) -> PathBuf {
+        let counters = Cgroups::find().unwrap().of_process(self.process(id)).unwrap();
+        PathBuf::from(counters.to_string_lossy().replacen("/cpuacct/", "/cpu/", 1))
     }
 
     /// The first process of a container, by its number on the node.

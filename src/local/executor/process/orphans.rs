@@ -95,7 +95,7 @@ impl StateDir {
         let entries: Vec<&Entry> = left.iter().map(|(_, entry)| entry).collect();
         let ended = end_all(&entries);
         for (file, entry) in &left {
-            entry.cgroups.iter().for_each(|cgroup| remove_cgroup(cgroup));
+            entry.cgroups.iter().for_each(|cgroup| files::remove_all_below(cgroup));
             fs::remove_file(file)?;
         }
         Ok(ended)
@@ -159,6 +159,7 @@ fn end_all(entries: &[&Entry]) -> usize {
                 ended.insert(identity);
             }
         }
+        entries.iter().flat_map(|entry| &entry.cgroups).for_each(|cgroup| files::kill_all_below(cgroup));
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -176,19 +177,10 @@ fn living(entries: &[&Entry]) -> Vec<Identity> {
     all
 }
 
-/// The processes of a control group and the groups directly below it.
+/// The processes of a control group and of all groups below it: an executor's directory holds those of tasks, and these what the
+/// tasks have made.
 fn cgroup_members(directory: &Path) -> Vec<i32> {
-    let below = fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path());
-    let lists = below.filter(|path| path.is_dir()).chain([directory.to_path_buf()]);
-    let text = lists.map(|group| fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default());
-    text.flat_map(|text| text.lines().filter_map(|line| line.parse().ok()).collect::<Vec<i32>>()).collect()
-}
-
-fn remove_cgroup(directory: &Path) {
-    for below in fs::read_dir(directory).into_iter().flatten().flatten().filter(|e| e.path().is_dir()) {
-        files::remove(&below.path());
-    }
-    files::remove(directory);
+    files::with_all_below(directory).iter().flat_map(|group| files::members(group)).map(Pid::as_raw).collect()
 }
 
 #[cfg(test)]

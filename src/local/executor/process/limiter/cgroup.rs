@@ -30,10 +30,13 @@ pub trait Interface: Send + Sync {
     fn read(&self) -> Option<Reading>;
 }
 
-/// A group as one directory in each hierarchy that it needs.
+/// A group as one directory in each hierarchy that it needs. What the task has made below it (a container engine does, when it is
+/// told to) is counted with the task, hears nothing of TERM, and ends with the task.
 pub struct CgroupGroup<I> {
     interface: I,
     directories: Vec<PathBuf>,
+    /// Where the same group would be in all other hierarchies: an engine makes it there, too.
+    elsewhere: Vec<PathBuf>,
     state: Mutex<State>,
 }
 
@@ -46,8 +49,13 @@ struct State {
 
 impl<I: Interface> CgroupGroup<I> {
     /// Makes the directories and sets the limit, or leaves nothing.
-    pub fn make(interface: I, directories: Vec<PathBuf>, cores: f64) -> Result<Self, ExecutorError> {
-        let group = CgroupGroup { interface, directories, state: Mutex::default() };
+    pub fn make(
+        interface: I,
+        directories: Vec<PathBuf>,
+        elsewhere: Vec<PathBuf>,
+        cores: f64,
+    ) -> Result<Self, ExecutorError> {
+        let group = CgroupGroup { interface, directories, elsewhere, state: Mutex::default() };
         let made = group
             .directories
             .iter()
@@ -58,6 +66,10 @@ impl<I: Interface> CgroupGroup<I> {
             return Err(error);
         }
         Ok(group)
+    }
+
+    fn everywhere(&self) -> impl Iterator<Item = &PathBuf> {
+        self.directories.iter().chain(&self.elsewhere)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -96,13 +108,22 @@ impl<I: Interface> Group for CgroupGroup<I> {
         if signal == Signal::SIGKILL {
             // A process needs CPU time to end, too: under a small quota that can take seconds.
             let _ = self.interface.unlimit();
+            self.everywhere().for_each(|directory| files::kill_all_below(directory));
+            return;
         }
-        self.directories.iter().for_each(|directory| files::signal_members(directory, signal));
+        // To the task's own processes. What runs in a group below is no child of theirs, unless it is the main process that
+        // stepped down there with them: in version two it must, to have groups with limits beside it.
+        let is_own = |group: &PathBuf| {
+            self.directories.contains(group) || state.main.is_some_and(|main| files::members(group).contains(&main))
+        };
+        let groups = self.directories.iter().flat_map(|directory| files::with_all_below(directory));
+        groups.filter(is_own).for_each(|group| files::signal_members(&group, signal));
     }
 
     fn has_others(&self) -> bool {
         let main = self.state().main;
-        self.directories.iter().any(|directory| files::members(directory).into_iter().any(|pid| Some(pid) != main))
+        let groups = self.directories.iter().flat_map(|directory| files::with_all_below(directory));
+        groups.into_iter().any(|group| files::members(&group).into_iter().any(|pid| Some(pid) != main))
     }
 
     fn close(&self, collect: &mut dyn FnMut() -> CpuUsage) {
@@ -110,6 +131,6 @@ impl<I: Interface> Group for CgroupGroup<I> {
         collect();
         let _ = self.usage();
         self.state().closed = true;
-        self.directories.iter().for_each(|directory| files::remove(directory));
+        self.everywhere().for_each(|directory| files::remove_all_below(directory));
     }
 }

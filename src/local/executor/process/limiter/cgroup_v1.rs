@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use procfs::process::MountInfo;
+
 use super::cgroup::{CgroupGroup, Interface, Reading};
 use super::{Group, Limiter, files, probe};
 use crate::local::executor::ExecutorError;
@@ -13,6 +15,9 @@ use crate::local::executor::limit::Bandwidth;
 pub struct CgroupV1 {
     cpu: PathBuf,
     cpuacct: PathBuf,
+    /// Where the same directory would be in all other hierarchies. Nothing is made there by this; a container engine that puts
+    /// containers below a task's group makes it.
+    elsewhere: Vec<PathBuf>,
 }
 
 impl CgroupV1 {
@@ -22,20 +27,36 @@ impl CgroupV1 {
     /// When a hierarchy is missing or not writable, or limits nothing.
     pub fn open(instance: &str) -> Result<Self, ExecutorError> {
         let files::Surroundings { mounts, groups } = files::surroundings()?;
-        let own = |controller: &str| {
+        let path = |controller: &str| {
             let group = groups.iter().find(|group| group.controllers.iter().any(|c| c == controller));
-            files::own_directory(&mounts, group.map_or("/", |group| &group.pathname), |m| {
+            group.map_or("/", |group| group.pathname.as_str())
+        };
+        let own = |controller: &str| {
+            files::own_directory(&mounts, path(controller), |m| {
                 m.fs_type == "cgroup" && m.super_options.contains_key(controller)
             })
             .ok_or_else(|| ExecutorError(format!("no control group v1 hierarchy with the controller {controller}")))
         };
-        let limiter = CgroupV1 { cpu: own("cpu")?.join(instance), cpuacct: own("cpuacct")?.join(instance) };
-        for directory in limiter.parents() {
+        let is_other = |m: &&MountInfo| {
+            let known = ["cpu", "cpuacct"].iter().any(|controller| m.super_options.contains_key(*controller));
+            matches!(m.fs_type.as_str(), "cgroup" | "cgroup2") && !known
+        };
+        // By the name that the task's processes know their group by.
+        let below = path("cpuacct").trim_start_matches('/');
+        let elsewhere = mounts.iter().filter(is_other).map(|m| m.mount_point.join(below).join(instance)).collect();
+        let limiter = CgroupV1 { cpu: own("cpu")?.join(instance), cpuacct: own("cpuacct")?.join(instance), elsewhere };
+        for directory in limiter.made() {
             fs::create_dir(&directory).map_err(|e| files::about(&directory, e))?;
         }
         files::write(&limiter.cpu.join("cpu.shares"), 1024 * files::WEIGHT_OF_ALL_TASKS)?;
         probe(&limiter)?;
         Ok(limiter)
+    }
+}
+
+impl CgroupV1 {
+    fn made(&self) -> Vec<PathBuf> {
+        distinct(&self.cpu, &self.cpuacct)
     }
 }
 
@@ -47,11 +68,12 @@ impl Limiter for CgroupV1 {
     fn group(&self, name: &str, cores: f64) -> Result<Box<dyn Group>, ExecutorError> {
         let interface = V1 { cpu: self.cpu.join(name), cpuacct: self.cpuacct.join(name) };
         let directories = distinct(&interface.cpu, &interface.cpuacct);
-        Ok(Box::new(CgroupGroup::make(interface, directories, cores)?))
+        let elsewhere = self.elsewhere.iter().map(|directory| directory.join(name)).collect();
+        Ok(Box::new(CgroupGroup::make(interface, directories, elsewhere, cores)?))
     }
 
     fn parents(&self) -> Vec<PathBuf> {
-        distinct(&self.cpu, &self.cpuacct)
+        [self.made(), self.elsewhere.clone()].concat()
     }
 }
 

@@ -94,7 +94,7 @@ impl Limiter for CgroupV2 {
 
     fn group(&self, name: &str, cores: f64) -> Result<Box<dyn Group>, ExecutorError> {
         let directory = self.parent.join(name);
-        Ok(Box::new(CgroupGroup::make(V2 { directory: directory.clone() }, vec![directory], cores)?))
+        Ok(Box::new(CgroupGroup::make(V2 { directory: directory.clone() }, vec![directory], vec![], cores)?))
     }
 
     fn parents(&self) -> Vec<PathBuf> {

@@ -19,6 +19,8 @@ use crate::local::executor::{CpuUsage, ExecutorError};
 /// Between two thorough looks, which read all of `/proc`: that takes milliseconds, in which a running group overdraws.
 const THOROUGH_WHILE_STOPPED: Duration = Duration::from_secs(1);
 const THOROUGH_WHILE_RUNNING: Duration = Duration::from_secs(3);
+/// Between two looks at whether the record of the members is still right.
+const RECORDING: Duration = Duration::from_millis(50);
 
 /// Makes groups that are controlled by a thread each.
 pub struct DutyCycle(());
@@ -42,7 +44,7 @@ impl Limiter for DutyCycle {
     }
 
     fn group(&self, _name: &str, cores: f64) -> Result<Box<dyn Group>, ExecutorError> {
-        Ok(Box::new(DutyGroup { shared: Arc::new(Shared::new(cores)), control: Mutex::new(None) }))
+        Ok(Box::new(DutyGroup { shared: Arc::new(Shared::new(cores)), threads: Mutex::default() }))
     }
 
     fn parents(&self) -> Vec<PathBuf> {
@@ -52,7 +54,7 @@ impl Limiter for DutyCycle {
 
 struct DutyGroup {
     shared: Arc<Shared>,
-    control: Mutex<Option<JoinHandle<()>>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 struct Shared {
@@ -134,18 +136,29 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn run(&self, record: &Record) {
+    fn run(&self) {
         spawn::favour_this_thread();
-        let mut known = Vec::new();
         let mut state = self.state();
-        while let Some(tree) = &state.tree {
-            let members = tree.identities();
+        while state.tree.is_some() {
+            let nap = state.control();
+            state = self.changed.wait_timeout(state, nap).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Keeps the record of the members. A busy disk may take its time for that, and whoever waited for it would let a group run
+    /// that has to stand still: members that come and go with each look would have it written with each look.
+    fn keep(&self, record: &Record) {
+        let mut known = Vec::new();
+        loop {
+            let members = self.state().tree.as_ref().map(Tree::identities);
+            let Some(members) = members else { return };
             if members != known {
                 record.set_processes(&members);
                 known = members;
             }
-            let nap = state.control();
-            state = self.changed.wait_timeout(state, nap).unwrap_or_else(PoisonError::into_inner).0;
+            let running = |state: &mut State| state.tree.is_some();
+            let nap = self.changed.wait_timeout_while(self.state(), RECORDING, running);
+            drop(nap.unwrap_or_else(PoisonError::into_inner));
         }
     }
 }
@@ -162,15 +175,19 @@ impl Group for DutyGroup {
             state.tree = Some(Tree::of(main, record.key()));
             state.looked = Instant::now();
         }
-        let control = std::thread::Builder::new().name("duty-cycle".into()).spawn(move || shared.run(&record));
-        match control {
-            Ok(thread) => *self.control.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread),
-            // Without its controller the task would run unlimited: better not at all.
-            Err(error) => {
-                tracing::error!(%error, "no thread to limit a task with: it is ended");
-                self.shared.state().signal(Signal::SIGKILL);
-            }
-        }
+        let control = std::thread::Builder::new().name("duty-cycle".into()).spawn({
+            let shared = shared.clone();
+            move || shared.run()
+        });
+        // Without one the key finds what a crash leaves.
+        let keep = std::thread::Builder::new().name("duty-record".into()).spawn(move || shared.keep(&record));
+        let keep = keep.inspect_err(|error| tracing::warn!(%error, "no thread to record a task's processes"));
+        // Without its controller the task would run unlimited: better not at all.
+        let control = control.inspect_err(|error| {
+            tracing::error!(%error, "no thread to limit a task with: it is ended");
+            self.shared.state().signal(Signal::SIGKILL);
+        });
+        *self.threads.lock().unwrap_or_else(PoisonError::into_inner) = control.into_iter().chain(keep).collect();
     }
 
     fn limit(&self, cores: f64) -> Result<(), ExecutorError> {
@@ -180,12 +197,9 @@ impl Group for DutyGroup {
     }
 
     fn usage(&self) -> CpuUsage {
-        let mut state = self.shared.state();
-        if state.tree.is_some() {
-            // Every look feeds the bucket, so looking and deciding go together.
-            state.control();
-        }
-        state.meter.last()
+        // As of the controller's last look, which is never long ago. A look by whoever asks, on a thread that other work holds up,
+        // would hold up the controller, and the group would run meanwhile.
+        self.shared.state().meter.last()
     }
 
     fn signal(&self, signal: Signal) {
@@ -223,8 +237,8 @@ impl Group for DutyGroup {
             }
         }
         self.shared.changed.notify_all();
-        let control = self.control.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = control {
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
             // Its panic, if any, was reported by the panic hook.
             let _ = thread.join();
         }

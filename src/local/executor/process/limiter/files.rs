@@ -49,6 +49,37 @@ pub fn signal_members(directory: &Path, signal: Signal) {
     }
 }
 
+/// The group and all groups below it, the deepest first: in this order they can be removed.
+pub fn with_all_below(directory: &Path) -> Vec<PathBuf> {
+    // Each is read to its end before the next is opened: a deep tree needs no more open directories than a flat one.
+    let entries: Vec<_> = fs::read_dir(directory).into_iter().flatten().flatten().collect();
+    let groups = entries.iter().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    let mut all: Vec<PathBuf> = groups.flat_map(|entry| with_all_below(&entry.path())).collect();
+    all.push(directory.to_owned());
+    all
+}
+
+/// Kills every process of the group and of all groups below, whoever made these and whatever they were told: one that has next
+/// to no CPU, or stands still, could not end by itself.
+pub fn kill_all_below(directory: &Path) {
+    for group in with_all_below(directory) {
+        signal_members(&group, Signal::SIGKILL);
+        // After the kill: what goes on has no moment left. Version two ends what is frozen, and has no such file.
+        for (file, released) in [("freezer.state", "THAWED"), ("cpu.cfs_quota_us", "-1"), ("cpu.max", "max")] {
+            let file = group.join(file);
+            if file.exists() {
+                // The kernel refuses where the group above is what holds it; that one comes later.
+                let _ = fs::write(file, released);
+            }
+        }
+    }
+}
+
+/// Removes the group with all groups below it, which must be empty, as [`remove`].
+pub fn remove_all_below(directory: &Path) {
+    with_all_below(directory).iter().for_each(|group| remove(group));
+}
+
 /// Removes an empty group. The kernel says "busy" for a moment after the last member has ended.
 pub fn remove(directory: &Path) {
     for attempt in 0..50 {
@@ -92,6 +123,24 @@ mod tests {
 
     fn mount(line: &str) -> MountInfo {
         MountInfo::from_line(line).unwrap()
+    }
+
+    #[test]
+    fn groups_below_come_before_those_that_they_are_in() {
+        let there = tempfile::tempdir().unwrap();
+        let at = |name: &str| there.path().join(name);
+        fs::create_dir_all(at("task/job/container")).unwrap();
+        fs::create_dir(at("task/agent")).unwrap();
+        fs::write(at("task/cgroup.procs"), "").unwrap();
+        let found = with_all_below(&at("task"));
+        assert_eq!(found.len(), 4);
+        assert!(
+            found.iter().enumerate().all(|(i, group)| !found[i + 1..].iter().any(|later| later.starts_with(group)))
+        );
+        fs::remove_file(at("task/cgroup.procs")).unwrap();
+        remove_all_below(&at("task"));
+        assert!(!at("task").exists());
+        assert_eq!(with_all_below(&at("task")), [at("task")], "one that is gone needs no care");
     }
 
     #[test]
