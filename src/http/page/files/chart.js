@@ -111,7 +111,7 @@ export function chart(title, about, draw) {
           s("text", { class: "rulename" + (flip ? " flip" : ""), x: x(rule.x) + (flip ? -5 : 5), y: inner.top + 9 }, rule.label));
       } else if (rule.y >= y0 && rule.y <= y1) {
         back.append(s("line", { class: "rule", x1: inner.left, x2: inner.right, y1: y(rule.y), y2: y(rule.y) }),
-          s("text", { class: "rulename flip", x: inner.right - 5, y: y(rule.y) - 4 }, rule.label));
+          s("text", { class: "rulename middle", x: (inner.left + inner.right) / 2, y: y(rule.y) - 4 }, rule.label));
       }
     }
     for (const line of seen.lines || []) {
