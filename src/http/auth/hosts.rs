@@ -31,10 +31,7 @@ impl Hosts {
     /// Whether `host`, as it stands in the header of a request, is one of ours.
     pub fn answer_to(&self, host: &str) -> bool {
         let Some(name) = name_of(host) else { return false };
-        name == "localhost"
-            || name.ends_with(".localhost")
-            || name.parse::<IpAddr>().is_ok()
-            || self.0.contains(&name)
+        name == "localhost" || name.ends_with(".localhost") || name.parse::<IpAddr>().is_ok() || self.0.contains(&name)
     }
 }
 
