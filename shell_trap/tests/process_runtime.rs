@@ -238,7 +238,10 @@ fn nobody_is_told_of_an_execution_whose_task_was_asked_to_end_before_it_began() 
         [("SHELL_TRAP_SUPERVISOR", url.as_str()), ("SHELL_TRAP_CHECKPOINT_DIR", shared.path().to_str().unwrap())];
     let job = Job::new(&variables);
     let execution = shared.path().join(job.uuid.replace('-', "")).join("execution.json");
-    for _ in 0..30 {
+    let mut asked = 0;
+    // Until one was asked early enough, which is a matter of luck.
+    while asked < 30 || asked < 300 && supervisor.posted("/initMarathonApp").len() == asked {
+        asked += 1;
         let mut agent = job.start("exec sleep 600");
         while !execution.exists() {
             std::thread::sleep(Duration::from_micros(50));
@@ -255,7 +258,7 @@ fn nobody_is_told_of_an_execution_whose_task_was_asked_to_end_before_it_began() 
     let ends: Vec<String> = supervisor.samples("end").iter().map(told).collect();
     // Those that had begun by then have an end, too.
     assert_eq!(inits, ends);
-    assert!(inits.len() < 31, "none was asked early enough");
+    assert!(inits.len() < asked + 1, "none was asked early enough");
 }
 
 /// Whenever in its start a task is asked to end, no other one waits for its lease.
@@ -265,9 +268,11 @@ fn a_task_that_is_asked_to_end_at_any_moment_of_its_start_holds_up_nobody() {
     let job = Job::new(&[("SHELL_TRAP_CHECKPOINT_DIR", shared.path().to_str().unwrap())]);
     let directory = LeaseDir::existing(&shared.path().join(job.uuid.replace('-', "")).join("lease"));
     let mut seen = std::collections::BTreeSet::new();
-    for round in 0..60 {
+    let mut round = 0;
+    while round < 60 || round < 600 && seen.len() == 1 {
         let mut agent = job.start("exec sleep 600");
-        std::thread::sleep(Duration::from_micros(500 * (round % 30)));
+        // On a slow machine later and later, until one has taken something before.
+        std::thread::sleep(Duration::from_micros(500 * (round % 30) * (1 + round / 60)));
         kill(pid_of(&agent), Signal::SIGTERM).unwrap();
         let status = agent.wait().unwrap();
         // Before it listens, the signal ends it at once; then it has taken nothing either.
@@ -276,6 +281,7 @@ fn a_task_that_is_asked_to_end_at_any_moment_of_its_start_holds_up_nobody() {
         let newest = directory.path().exists().then(|| directory.newest().unwrap()).flatten();
         assert!(newest.as_ref().is_none_or(|record| record.released), "round {round}: {newest:?}");
         seen.insert(newest.map_or(0, |record| record.epoch));
+        round += 1;
     }
     assert!(seen.len() > 1, "the job was never taken: {seen:?}");
 }

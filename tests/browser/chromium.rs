@@ -185,12 +185,28 @@ impl Browser {
              const r = e.getClientRects()[0], x = r.x + r.width / 2, y = r.y + r.height / 2; \
              const top = document.elementFromPoint(x, y); return e.contains(top) ? {{x, y}} : null; }})()"
         );
-        self.until(&format!("{place} !== null")).await;
-        let at = self.value(&place).await;
-        for kind in ["mousePressed", "mouseReleased"] {
-            let event = json!({"type": kind, "x": at["x"], "y": at["y"], "button": "left", "clickCount": 1});
-            self.call("Input.dispatchMouseEvent", event).await;
+        // One that is drawn anew between the press and the release loses the click; one that goes to another page has taken it.
+        let watch = format!(
+            "(window.seen = false, document.addEventListener('click', e => {{ \
+             if (e.target.closest({selector})) window.seen = true; }}, {{capture: true, once: true}}), true)",
+            selector = json!(selector)
+        );
+        for _ in 0..20 {
+            self.until(&format!("{place} !== null")).await;
+            let at = self.value(&place).await;
+            if at.is_null() {
+                continue;
+            }
+            self.value(&watch).await;
+            for kind in ["mousePressed", "mouseReleased"] {
+                let event = json!({"type": kind, "x": at["x"], "y": at["y"], "button": "left", "clickCount": 1});
+                self.call("Input.dispatchMouseEvent", event).await;
+            }
+            if self.value("window.seen !== false").await == true {
+                return;
+            }
         }
+        panic!("{selector} takes no click");
     }
 
     /// Types into what has the focus.

@@ -43,7 +43,7 @@ impl Supervisor {
     pub async fn stop(&self) {
         let mut child = self.child.lock().await;
         kill(Pid::from_raw(child.id().unwrap() as i32), Signal::SIGTERM).unwrap();
-        let status = tokio::time::timeout(Duration::from_secs(20), child.wait()).await.unwrap().unwrap();
+        let status = tokio::time::timeout(Duration::from_secs(60), child.wait()).await.unwrap().unwrap();
         assert_eq!(status.code(), Some(0), "a graceful stop exits with 0");
     }
 
@@ -51,7 +51,7 @@ impl Supervisor {
         let began = Instant::now();
         while tokio::net::TcpStream::connect(("127.0.0.1", self.port)).await.is_err() {
             let log = std::fs::read_to_string(&self.log).unwrap_or_default();
-            assert!(began.elapsed() < Duration::from_secs(20), "the supervisor does not come up:\n{log}");
+            assert!(began.elapsed() < Duration::from_secs(60), "the supervisor does not come up:\n{log}");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }

@@ -14,7 +14,7 @@ const FACTOR: f64 = 0.4;
 /// CPUs with which the job is submitted.
 const SUBMITTED: f64 = 0.5;
 /// CPUs that its deadline needs.
-const NEEDED: f64 = 0.75;
+const NEEDED: f64 = 0.65;
 /// CPU-seconds of the cluster that the job declares.
 const DECLARED: f64 = 24.0;
 /// Of a step of the workload.

@@ -97,7 +97,7 @@ fn a_checkpoint_that_the_engine_restores_twice_at_once_is_tried_again_until_cont
         log.lines().filter(|line| line.contains("/start returned error") && line.contains("already exists")).count()
     };
     // The copies of both must be of the same second to be the same for containerd.
-    for round in 1..=20 {
+    for round in 1..=60 {
         let volume = format!("{}:/progress", bench.base.join("progress").display());
         let made = [0, 1].map(|_| {
             let id = node.docker(&["create", "--network", "none", "-v", &volume, IMAGE, "/steps-program"]);
