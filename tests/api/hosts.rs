@@ -18,7 +18,7 @@ fn where_nobody_needs_a_token_only_our_own_names_are_answered() {
         // A page that was loaded from evil.example, which now leads here: its requests are of its own site, as browsers see it.
         for rebound in ["evil.example", "evil.example:30000", "localhost.evil.example", "127.0.0.1.evil.example"] {
             for path in
-                ["/", "/api/v1/jobs", "/api/v1/events?after=0", "/metrics", "/openapi.json", "/readyz", "/page/main.js"]
+                ["/", "/api/v1/jobs", "/api/v1/events?after=0", "/api/v1/summary", "/openapi.json", "/page/main.js"]
             {
                 let (status, problem) = ask(reqwest::Method::GET, path, rebound).await;
                 assert_eq!(status, 421, "{rebound} {path}");
@@ -26,7 +26,14 @@ fn where_nobody_needs_a_token_only_our_own_names_are_answered() {
                 assert!(detail.contains(rebound) && detail.contains("auth.hosts"), "{detail}");
             }
             assert_eq!(ask(reqwest::Method::DELETE, &format!("/api/v1/jobs/{uuid}"), rebound).await.0, 421);
-            assert_eq!(ask(reqwest::Method::GET, "/healthz", rebound).await.0, 200, "tells nothing");
+            // Machines, and jobs, know it by names of their own.
+            for path in ["/healthz", "/readyz", "/metrics"] {
+                assert_eq!(ask(reqwest::Method::GET, path, rebound).await.0, 200, "{path}");
+            }
+            for path in ["/startTask", "/updateTask", "/initMarathonApp", &format!("/api/v1/jobs/{uuid}/cpu-samples")] {
+                let (status, problem) = ask(reqwest::Method::POST, path, rebound).await;
+                assert!(status != 421 && status.is_client_error(), "an empty report: {status} {problem}");
+            }
         }
         assert_eq!(app.job(&uuid).await["state"], "registered");
         for ours in [own.as_str(), "localhost", "LocalHost:30000", "[::1]:30000", "QOS.example:443", "other"] {

@@ -15,8 +15,17 @@ use crate::http::problem::Problem;
 
 use super::{AuthMode, Gate};
 
-/// Tells nothing, and is asked by those who know the machine by names of their own.
-const OPEN_TO_ALL_NAMES: &str = "/healthz";
+/// Asked by machines, who know the supervisor by names of their own: probes, which are told little, and the reports of jobs and agents, which
+/// must not be lost and are of no use to whoever does not know the id of a job.
+const OPEN_TO_ALL_NAMES: [&str; 7] =
+    ["/healthz", "/readyz", "/metrics", "/startTask", "/updateTask", "/initMarathonApp", "/endMarathonApp"];
+
+/// The same, below the address of a job.
+const REPORTS_OF_AGENTS: &str = "/cpu-samples";
+
+fn open_to_all_names(path: &str) -> bool {
+    OPEN_TO_ALL_NAMES.contains(&path) || path.ends_with(REPORTS_OF_AGENTS)
+}
 
 /// The names that a supervisor answers to, beside its addresses and `localhost`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -66,8 +75,8 @@ pub async fn only_our_names<B: MessageBody>(
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, Error> {
     // Every browser sends it; what comes without it comes from no page.
-    let asked =
-        request.headers().get(HOST).filter(|_| gate.mode() == AuthMode::Off && request.path() != OPEN_TO_ALL_NAMES);
+    let guarded = gate.mode() == AuthMode::Off && !open_to_all_names(request.path());
+    let asked = request.headers().get(HOST).filter(|_| guarded);
     if let Some(host) = asked
         && !host.to_str().is_ok_and(|host| gate.hosts().answer_to(host))
     {
