@@ -28,6 +28,21 @@ fn then() -> Arc<ManualClock> {
     Arc::new(ManualClock::at(Timestamp::from_micros(1_795_178_462_500_000)))
 }
 
+/// What the old version answered.
+fn then_shown() -> Value {
+    serde_json::from_slice(&std::fs::read(golden("schema-1.jobs.json")).unwrap()).unwrap()
+}
+
+/// The answer without the fields that have come since, which are checked here: the old jobs are not chained.
+fn as_the_old_version_shows(mut jobs: Value) -> Value {
+    for job in jobs["items"].as_array_mut().unwrap() {
+        let job = job.as_object_mut().unwrap();
+        assert_eq!((job.remove("chain"), job.remove("in_place")), (Some(json!(false)), Some(json!(false))));
+        job.remove("expected_margin_seconds");
+    }
+    jobs
+}
+
 /// A supervisor on a copy of the old log.
 async fn on_the_old_log() -> TestApp {
     on_the_old_log_at(then()).await
@@ -56,8 +71,7 @@ fn every_job_is_shown_as_the_old_version_showed_it() {
     on_actix(async {
         let app = on_the_old_log().await;
         let (_, now) = app.get("/api/v1/jobs").await;
-        let then: Value = serde_json::from_slice(&std::fs::read(golden("schema-1.jobs.json")).unwrap()).unwrap();
-        assert_eq!(now, then);
+        assert_eq!(as_the_old_version_shows(now), then_shown());
     });
 }
 
@@ -72,8 +86,7 @@ fn every_job_is_shown_the_same_when_the_data_of_those_that_are_over_is_archived(
         assert!(done.jobs > 0 && dir.join("archive").is_dir());
         let app = TestApp::start_at(data, &[], then()).await;
         let (_, now) = app.get("/api/v1/jobs").await;
-        let then: Value = serde_json::from_slice(&std::fs::read(golden("schema-1.jobs.json")).unwrap()).unwrap();
-        assert_eq!(now, then);
+        assert_eq!(as_the_old_version_shows(now.clone()), then_shown());
         // Events of a job that is over come from its archive.
         let over = now["items"].as_array().unwrap().iter().find(|job| job["state"] == "completed").unwrap();
         let (_, page) = app.get(&format!("/api/v1/jobs/{}/events?limit=1000", over["uuid"].as_str().unwrap())).await;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use local_support::marathon::{ALL, Marathon, options};
 use mesos_qos::local::MarathonVersion::{V1_1, V1_4, V1_5};
 use mesos_qos::local::journal::{Entry, TaskEnd};
-use mesos_qos::local::{LocalCluster, NodeVariable, OptionError};
+use mesos_qos::local::{LocalCluster, LocalOptions, NodeVariable, OptionError};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -48,7 +48,9 @@ fn ends(marathon: &Marathon, wanted: u64) -> Vec<TaskEnd> {
 async fn a_resize_stops_the_old_task_and_then_starts_the_new_one_with_its_cpus() {
     for version in ALL {
         let dir = tempfile::tempdir().unwrap();
-        let marathon = Marathon::in_dir(dir.path(), version);
+        // In 1.1 the grace is the cluster's.
+        let grace = Duration::from_secs(20);
+        let marathon = Marathon::start(LocalOptions { task_kill_grace: grace, ..options(dir.path(), version) });
         // The old task takes its time to save its work.
         let cmd = "trap 'sleep 0.3; echo saved; exit 0' TERM; echo $$ $MARATHON_APP_RESOURCE_CPUS; while :; do sleep 0.05; done";
         let app = json!({"cmd": cmd, "upgradeStrategy": stop_first(), "taskKillGracePeriodSeconds": 20});

@@ -75,7 +75,9 @@ impl Newest {
                 sample.limit = sample.limit.or_else(|| told.clone().find_map(|told| told.limit));
                 // What was used by then is in the sample, if the sample is of the same.
                 let earlier = told.find(|told| told.at <= sample.at);
-                facts.witness = earlier.map_or(Witness::Silent, |told| Witness::Says(*told));
+                // The first figure of a segment is near zero, with which any other agrees.
+                let not_the_first = told.next().is_some();
+                facts.witness = earlier.filter(|_| not_the_first).map_or(Witness::Silent, |told| Witness::Says(*told));
             }
             if self.telling == Telling::Container {
                 facts.witness = Witness::NotNeeded;
@@ -172,5 +174,36 @@ pub fn allocation(state: &JobState) -> AllocationReply {
         rescale: has_agent.then(|| rescale.as_str().to_owned()),
         duplicate: None,
         ignored: ended.then(|| state.state_name().to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts(seconds: i64, cpu: i64) -> SampleFacts {
+        let at = Timestamp::from_micros(1_800_000_000_000_000) + Span::from_secs(seconds);
+        SampleFacts { segment: Some(1), at, cpu: Span::from_micros(cpu), limit: None }
+    }
+
+    #[test]
+    fn the_first_figure_of_an_agent_confirms_nothing() {
+        let mut newest = Newest::new(Telling::Source);
+        let tell = |newest: &mut Newest, seconds, cpu| {
+            newest.note(&Sample::Pushed { facts: facts(seconds, cpu), execution: None });
+        };
+        let read = |newest: &mut Newest, seconds, cpu| {
+            newest.note(&Sample::Read { facts: facts(seconds, cpu), since: facts(0, 0).at });
+        };
+        tell(&mut newest, 0, 20_000);
+        // The agent's own CPU time, of a task whose container is elsewhere.
+        read(&mut newest, 1, 80_000);
+        assert_eq!(newest.facts().witness, Witness::Silent);
+        tell(&mut newest, 3, 2_900_000);
+        read(&mut newest, 4, 90_000);
+        assert_eq!(newest.facts().witness, Witness::Says(facts(3, 2_900_000)), "which is another figure altogether");
+        // One that is told after the reading is of a later time.
+        tell(&mut newest, 6, 5_800_000);
+        assert_eq!(newest.facts().witness, Witness::Says(facts(3, 2_900_000)));
     }
 }
