@@ -24,6 +24,17 @@ use shell_trap::lease::state::{Holder, Record};
 use shell_trap::stat::Stat;
 use supervisor::Supervisor;
 
+/// A job with a shared directory, which reports to a supervisor.
+fn reporting_job() -> (tempfile::TempDir, Supervisor, Job) {
+    let shared = shared_directory();
+    let supervisor = Supervisor::start();
+    let url = supervisor.url();
+    let variables =
+        [("SHELL_TRAP_SUPERVISOR", url.as_str()), ("SHELL_TRAP_CHECKPOINT_DIR", shared.path().to_str().unwrap())];
+    let job = Job::new(&variables);
+    (shared, supervisor, job)
+}
+
 #[test]
 fn all_processes_of_a_job_end_with_an_agent_that_is_killed() {
     for variables in [&[][..], &[NO_GROUP]] {
@@ -171,12 +182,7 @@ fn a_program_that_works_on_after_the_signal_is_counted_to_its_last_moment() {
 /// Its program kills the agent with its first step, before the supervisor, who is away, can be told anything.
 #[test]
 fn an_execution_that_kills_its_agent_at_its_start_is_reported_by_the_next_task() {
-    let shared = shared_directory();
-    let supervisor = Supervisor::start();
-    let url = supervisor.url();
-    let variables =
-        [("SHELL_TRAP_SUPERVISOR", url.as_str()), ("SHELL_TRAP_CHECKPOINT_DIR", shared.path().to_str().unwrap())];
-    let job = Job::new(&variables);
+    let (_shared, supervisor, job) = reporting_job();
     supervisor.reply(503, serde_json::json!({}));
     for _ in 0..5 {
         let mut agent = job.start("kill -9 $PPID; sleep 600");
@@ -201,12 +207,7 @@ fn an_execution_that_kills_its_agent_at_its_start_is_reported_by_the_next_task()
 /// A program that cannot be started is no execution.
 #[test]
 fn nobody_is_told_of_an_execution_that_did_not_begin() {
-    let shared = shared_directory();
-    let supervisor = Supervisor::start();
-    let url = supervisor.url();
-    let variables =
-        [("SHELL_TRAP_SUPERVISOR", url.as_str()), ("SHELL_TRAP_CHECKPOINT_DIR", shared.path().to_str().unwrap())];
-    let job = Job::new(&variables);
+    let (shared, supervisor, job) = reporting_job();
     // While it waits for the lease, its own file, which it starts everything by, becomes no program.
     let base = shared.path().join(job.uuid.replace('-', ""));
     std::fs::DirBuilder::new().mode(0o700).create(&base).unwrap();
@@ -231,12 +232,7 @@ fn nobody_is_told_of_an_execution_that_did_not_begin() {
 /// Its first reports are just being written down then.
 #[test]
 fn nobody_is_told_of_an_execution_whose_task_was_asked_to_end_before_it_began() {
-    let shared = shared_directory();
-    let supervisor = Supervisor::start();
-    let url = supervisor.url();
-    let variables =
-        [("SHELL_TRAP_SUPERVISOR", url.as_str()), ("SHELL_TRAP_CHECKPOINT_DIR", shared.path().to_str().unwrap())];
-    let job = Job::new(&variables);
+    let (shared, supervisor, job) = reporting_job();
     let execution = shared.path().join(job.uuid.replace('-', "")).join("execution.json");
     let mut asked = 0;
     // Until one was asked early enough, which is a matter of luck.

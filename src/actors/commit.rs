@@ -19,10 +19,8 @@ pub fn advance(state: Option<&JobState>, events: &[JobEvent], now: Timestamp) ->
     for event in events {
         let version = next.as_ref().map_or(0, |state| state.version) + 1;
         let recorded = Recorded { version, at: now, event: event.clone() };
-        match (&mut next, event) {
-            (Some(state), _) => state.apply(&recorded),
-            (none, JobEvent::Registered(registered)) => *none = Some(JobState::new(registered.clone(), &recorded)),
-            (None, _) => return None,
+        if !JobState::follow(&mut next, &recorded) {
+            return None;
         }
     }
     next

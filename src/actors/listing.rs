@@ -146,10 +146,8 @@ impl Supervisor {
                 let data = upcasters.newest(event).map_err(|error| wrong(&error))?;
                 let decoded = JobEvent::decode(&event.kind, &data).map_err(|error| wrong(&error))?;
                 let recorded = Recorded { version: event.version.0, at: event.at, event: decoded };
-                match (&mut state, &recorded.event) {
-                    (Some(state), _) => JobState::apply(state, &recorded),
-                    (none, JobEvent::Registered(first)) => *none = Some(JobState::new(first.clone(), &recorded)),
-                    (None, _) => return Err(Untold::Unregistered),
+                if !JobState::follow(&mut state, &recorded) {
+                    return Err(Untold::Unregistered);
                 }
             }
             if events.len() < PAGE {

@@ -75,12 +75,8 @@ impl Supervised {
             let version = self.state.as_ref().map_or(0, |state| state.version) + 1;
             let recorded = Recorded { version, at: now, event: event.clone() };
             self.resizes.note(event);
-            match (&mut self.state, event) {
-                (Some(state), _) => state.apply(&recorded),
-                (none, JobEvent::Registered(first)) => *none = Some(JobState::new(first.clone(), &recorded)),
-                // No command but a registration is accepted without a state.
-                (None, _) => {}
-            }
+            // No command but a registration is accepted without a state.
+            JobState::follow(&mut self.state, &recorded);
         }
         let changes = self.state.as_ref().map_or(vec![], |state| react(state, &events));
         for change in changes {

@@ -4,18 +4,24 @@ use crate::{log_in, run};
 
 const MANY: u32 = 10_000;
 
+/// A supervisor with so many jobs that are over and one that is registered, and a browser that is logged in and shows the first of them.
+async fn among_many() -> (World, Browser) {
+    let mut world = World::alone().await;
+    let like = world.register("first").await;
+    let like = world.get(&format!("/api/v1/jobs/{like}")).await;
+    world.stop();
+    many_jobs(&world.data(), MANY, &like);
+    world.start_again().await;
+    let mut browser = Browser::start().await;
+    log_in(&mut browser, &world).await;
+    browser.sees("1–50 of 10,001").await;
+    (world, browser)
+}
+
 #[test]
 fn a_list_of_ten_thousand_jobs_is_searched_narrowed_and_paged() {
     run(async {
-        let mut world = World::alone().await;
-        let like = world.register("first").await;
-        let like = world.get(&format!("/api/v1/jobs/{like}")).await;
-        world.stop();
-        many_jobs(&world.data(), MANY, &like);
-        world.start_again().await;
-        let mut browser = Browser::start().await;
-        log_in(&mut browser, &world).await;
-        browser.sees("1–50 of 10,001").await;
+        let (world, mut browser) = among_many().await;
         let rows = "document.querySelectorAll('tr[data-job]').length";
         assert_eq!(browser.value(rows).await, 50, "no more than a page is in the document");
         let first = "document.querySelector('tr[data-job] a.name').textContent";
@@ -55,15 +61,7 @@ fn a_list_of_ten_thousand_jobs_is_searched_narrowed_and_paged() {
 #[test]
 fn ten_thousand_jobs_are_ordered_by_their_margin_by_a_click_or_a_key_and_paged_in_that_order() {
     run(async {
-        let mut world = World::alone().await;
-        let like = world.register("first").await;
-        let like = world.get(&format!("/api/v1/jobs/{like}")).await;
-        world.stop();
-        many_jobs(&world.data(), MANY, &like);
-        world.start_again().await;
-        let mut browser = Browser::start().await;
-        log_in(&mut browser, &world).await;
-        browser.sees("1–50 of 10,001").await;
+        let (world, mut browser) = among_many().await;
         browser.click("th[data-head=margin] button").await;
         browser.sees("1–50 of 10,001, the latest against its deadline first").await;
         let sorted = "document.querySelector('th[data-head=margin]').getAttribute('aria-sort')";

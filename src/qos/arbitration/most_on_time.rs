@@ -141,8 +141,8 @@ impl<'a> Plan<'a> {
     fn raise(&mut self) {
         let all = self.shares.iter().all(|share| share.standing == Standing::Saved);
         // What a chained job does not take now it can have only by a new task.
-        let later = !self.contenders.iter().any(|one| one.chained);
-        let tiers = if all || !later { &TIERS[1..] } else { &SCARCE[..] };
+        let now_or_never = self.contenders.iter().any(|one| one.chained);
+        let tiers = if all || now_or_never { &TIERS[1..] } else { &SCARCE[..] };
         for tier in tiers {
             for (place, wanted) in self.by_need(self.saved(), *tier) {
                 let more = self.contenders[place].falling(wanted, self.shares[place].cpus);

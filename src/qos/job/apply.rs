@@ -59,13 +59,20 @@ impl JobState {
     pub fn replay(stream: impl IntoIterator<Item = Recorded>) -> Option<JobState> {
         let mut state: Option<JobState> = None;
         for recorded in stream {
-            match (&mut state, &recorded.event) {
-                (None, JobEvent::Registered(registered)) => state = Some(JobState::new(registered.clone(), &recorded)),
-                (None, _) => {}
-                (Some(state), _) => state.apply(&recorded),
-            }
+            JobState::follow(&mut state, &recorded);
         }
         state
+    }
+
+    /// Takes the next event of a stream into account, of which `state` is what came of those before. False, and nothing has changed, when
+    /// there is no state and the event is no registration.
+    pub fn follow(state: &mut Option<JobState>, recorded: &Recorded) -> bool {
+        match (&mut *state, &recorded.event) {
+            (Some(state), _) => state.apply(recorded),
+            (none, JobEvent::Registered(registered)) => *none = Some(JobState::new(registered.clone(), recorded)),
+            (None, _) => return false,
+        }
+        true
     }
 
     /// Takes one event into account.

@@ -91,13 +91,7 @@ impl Job {
         let ruling = decide(self.state.as_ref(), command, now)?;
         for event in &ruling.events {
             let recorded = Recorded { version: self.log.len() as u64 + 1, at: now, event: event.clone() };
-            match (&mut self.state, event) {
-                (None, JobEvent::Registered(registered)) => {
-                    self.state = Some(JobState::new(registered.clone(), &recorded))
-                }
-                (None, _) => unreachable!("a stream begins with a registration"),
-                (Some(state), _) => state.apply(&recorded),
-            }
+            assert!(JobState::follow(&mut self.state, &recorded), "a stream begins with a registration");
             self.log.push(recorded);
         }
         self.effects = self.state.as_ref().map_or(vec![], |state| react(state, &ruling.events));
