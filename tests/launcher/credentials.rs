@@ -1,5 +1,4 @@
 //! Credentials files: what is accepted, and which field an error names.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
