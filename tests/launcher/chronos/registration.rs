@@ -52,6 +52,7 @@ async fn a_refused_registration_shows_the_supervisors_reason() {
         ),
         (401, json!({"title": "Unauthorized"}).to_string(), "--token-file"),
         (404, "nothing here".into(), "is this URL the supervisor's?"),
+        (401, "<html>".into(), "is this URL the supervisor's?"),
         (422, "".into(), "without a reason"),
     ] {
         let answer = ResponseTemplate::new(status).set_body_raw(body, "application/problem+json");

@@ -64,6 +64,11 @@ async fn settings_that_no_app_can_be_launched_with_are_named() {
         let error = format!("{:#}", result.unwrap_err());
         assert!(error.contains(words), "{more:?}: {error}");
     }
+    // One of Chronos needs none of them.
+    let job = json!({"name": "a", "command": "true", "schedule": "R1//PT1M"});
+    let job = write(directory.path(), "job.json", &job.to_string());
+    let (result, _) = run(&["-j", &job, "-m", &credentials, "-i", "http://127.0.0.1:9", "--config", &empty]).await;
+    assert!(result.unwrap_err().to_string().contains("launch it with -c"));
     let openstack = write(directory.path(), "o.json", r#"{"keystone_url": "http://k/v3"}"#);
     let (result, _) = run(&["-j", &app, "-m", &openstack, "-i", "http://127.0.0.1:9"]).await;
     assert!(result.unwrap_err().to_string().contains("older README"));
