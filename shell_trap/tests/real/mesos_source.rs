@@ -23,8 +23,9 @@ const NEEDED: f64 = 0.75;
 const DECLARED: f64 = 24.0;
 /// Of a step of the workload. Each prints a line, which its agent passes on.
 const LOOPS: u64 = 25_000_000;
-/// CPU-seconds that an agent and its CRIU take for the start of a segment, at most: Mesos counts them with the task.
-const STARTING: f64 = 0.3;
+/// CPU-seconds that an agent and its CRIU take for the start of a segment, at most: Mesos counts them with the task. A third of it on a
+/// machine with more to do than it can; what is measured elsewhere altogether is further off than that.
+const STARTING: f64 = 1.0;
 
 const SETTINGS: [(&str, &str); 3] =
     [("ELASTICITY_MONITORING_PERIOD", "3"), ("CPU_SOURCE_KIND", "mesos"), ("CPU_SOURCE_URL", "MESOS")];
@@ -141,7 +142,9 @@ async fn measured(bench: &Bench, nodes: &[Node], steps: u64) {
     assert!(most > itself * 0.5, "most of the work was measured");
     let at_most = most * 1.02 + STARTING * starts.len() as f64;
     assert!(counted > least * 0.99 && counted < at_most, "{counted} s by Mesos, {least} to {most} s by the workload");
-    assert!((total / itself - 1.0).abs() < 0.02, "{total} s by the supervisor, {itself} s by the workload itself");
+    // The last segment counts by Mesos' last figure where its agent's is less.
+    let right = itself * 0.98..itself * 1.02 + STARTING;
+    assert!(right.contains(&total), "{total} s by the supervisor, {itself} s by the workload itself");
     assert_eq!(done, steps);
     let hex = uuid.replace('-', "");
     for node in nodes {
