@@ -52,6 +52,10 @@ const CALM: u32 = 2;
 /// made up and down and up, is not made; a job that gives way does so at once.
 pub fn restless(state: &JobState, from: Cpus, to: Cpus) -> Option<Hold> {
     let standing = state.grant.as_ref()?.standing;
+    // In place a change costs nothing, and makes room for a neighbour.
+    if state.resizes_in_place() {
+        return None;
+    }
     let lately = |change: &&Change| state.done.saturating_sub(change.done) < CALM;
     let mut newest = state.history.changes.as_slice().iter().rev();
     let raised = |change: &Change| change.to > change.from;

@@ -17,7 +17,7 @@ fn shared(more: serde_json::Value) -> Registered {
 }
 
 fn grant(round: u64, milli: u32) -> Command {
-    Command::Grant(GrantReceived { round, cap: Some(Cpus::from_milli(milli)), standing: Standing::GivesWay })
+    Command::Grant(GrantReceived { round, cap: Some(Cpus::from_milli(milli)), standing: Standing::GivesWay, place: None })
 }
 
 /// A job whose first iteration is under way with the CPU that it wished for.

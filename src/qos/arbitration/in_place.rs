@@ -1,0 +1,206 @@
+//! Jobs that keep their nodes, and whose CPU is changed there: who shares a node, what each of them gets there, and who is to move.
+//!
+//! A task that runs stays where it is, since another node costs it a deployment. What is decided is how its node is divided, and whether one
+//! of all of them would do better elsewhere. A task that is yet to start is reckoned with on the node where all together gain most by it,
+//! so that the others make room there before it comes; its size leads the framework there, as far as sizes can.
+
+use std::collections::BTreeMap;
+
+use super::contender::{Contender, Seat};
+use super::packing::{Nodes, Sizes};
+use super::{Place, Share, Standing};
+use crate::qos::units::Cpus;
+
+/// Chances that are given to the jobs of a node one after the other, to each in turn.
+const TIERS: [f64; 6] = [0.5, 0.9, 0.97, 0.99, 0.999, 0.9999];
+
+/// A job whose best chance is less gets what the others of its node leave.
+const HOPE: f64 = 0.3;
+
+/// A job moves when so many jobs more are expected to be on time by it: less is within what the forecasts are wrong by.
+const WORTH_A_MOVE: f64 = 0.1;
+
+/// Chances that differ by less are equal.
+const EQUAL: f64 = 1e-3;
+
+/// The grain of sizes, CPUs / 1000.
+const GRAIN: Cpus = Cpus::from_milli(50);
+
+/// A node with room for jobs.
+#[derive(Debug, Clone, Default)]
+struct Node {
+    /// Places of its jobs among the contenders.
+    jobs: Vec<usize>,
+}
+
+/// How a node is divided.
+struct Filled {
+    /// Jobs that are expected to be on time.
+    expected: f64,
+    sizes: Vec<Cpus>,
+    left: Cpus,
+}
+
+struct Plan<'a> {
+    contenders: &'a [Contender],
+    /// CPU of each node that is there for the contenders.
+    room: Cpus,
+}
+
+/// Sizes for `contenders`, in their order. `others` are on nodes that nobody knows: as many CPUs as they have are spread over all nodes.
+pub fn share(nodes: Nodes, others: &Sizes, contenders: &[Contender]) -> Vec<Share> {
+    let plan = Plan { contenders, room: nodes.cpus.saturating_sub(others.spread_over(nodes)) };
+    let (mut groups, waiting) = plan.seated(usize::try_from(nodes.count).unwrap_or(usize::MAX));
+    for place in &waiting {
+        plan.put(*place, &mut groups);
+    }
+    let mover = if waiting.is_empty() { plan.mover(&groups) } else { None };
+    let mut shares: Vec<Share> = contenders.iter().map(|one| Share::new(one.floor, Standing::GivesWay)).collect();
+    for group in &groups {
+        plan.divide(group, &mut shares);
+    }
+    if let Some(place) = mover {
+        shares[place].place = Some(Place::Moves);
+    }
+    shares
+}
+
+impl Plan<'_> {
+    /// The nodes with those that run there, and empty ones as far as anybody needs them; and who is to start, the largest first.
+    fn seated(&self, count: usize) -> (Vec<Node>, Vec<usize>) {
+        let mut on: BTreeMap<&str, Node> = BTreeMap::new();
+        let mut waiting = Vec::new();
+        for (place, one) in self.contenders.iter().enumerate() {
+            match &one.seat {
+                Seat::On(host, _) => on.entry(host).or_default().jobs.push(place),
+                Seat::ToStart(_) | Seat::Anywhere => waiting.push(place),
+            }
+        }
+        waiting.sort_by_key(|place| std::cmp::Reverse(self.contenders[*place].needs(TIERS[2])));
+        let mut groups: Vec<Node> = on.into_values().collect();
+        let empty = count.saturating_sub(groups.len()).min(self.contenders.len());
+        groups.extend(std::iter::repeat_n(Node::default(), empty));
+        (groups, waiting)
+    }
+
+    /// On the node where all together gain most by it; of equally good ones the one with the most room.
+    fn put(&self, place: usize, groups: &mut [Node]) {
+        let mut best: Option<(usize, f64, Cpus)> = None;
+        for (at, group) in groups.iter().enumerate() {
+            let with = self.fill(group, Some((place, false)), None);
+            let gain = with.expected - self.fill(group, None, None).expected;
+            let better = best.is_none_or(|(_, most, left)| {
+                gain > most + EQUAL || gain > most - EQUAL && with.left > left
+            });
+            if better {
+                best = Some((at, gain, with.left));
+            }
+        }
+        if let Some((at, ..)) = best {
+            groups[at].jobs.push(place);
+        }
+    }
+
+    /// Whose move to another node is worth most, if any is worth it.
+    fn mover(&self, groups: &[Node]) -> Option<usize> {
+        let now: Vec<f64> = groups.iter().map(|group| self.fill(group, None, None).expected).collect();
+        let mut best: Option<(usize, f64)> = None;
+        for (from, group) in groups.iter().enumerate().filter(|(_, group)| group.jobs.len() > 1) {
+            for place in &group.jobs {
+                let without = self.fill(group, None, Some(*place)).expected - now[from];
+                for (to, other) in groups.iter().enumerate().filter(|(to, _)| *to != from) {
+                    let gain = self.fill(other, Some((*place, true)), None).expected - now[to] + without;
+                    if gain > best.map_or(WORTH_A_MOVE, |(_, most)| most) {
+                        best = Some((*place, gain));
+                    }
+                }
+            }
+        }
+        best.map(|(place, _)| place)
+    }
+
+    /// Divides a node among its jobs, one more (after a move or not) and one less. The cheapest to save come first; those without hope get
+    /// what is left.
+    fn fill(&self, group: &Node, more: Option<(usize, bool)>, less: Option<usize>) -> Filled {
+        let jobs: Vec<(usize, bool)> =
+            group.jobs.iter().filter(|place| Some(**place) != less).map(|place| (*place, false)).chain(more).collect();
+        let chance = |at: usize, cpus: Cpus| {
+            let (place, moved) = jobs[at];
+            self.contenders[place].chance_of(cpus, moved)
+        };
+        let most = |at: usize| self.contenders[jobs[at].0].most();
+        let best = |at: usize| chance(at, most(at));
+        let mut sizes: Vec<Cpus> = jobs.iter().map(|(place, _)| self.contenders[*place].least_now()).collect();
+        let least = sizes.iter().fold(Cpus::from_milli(0), |sum, floor| sum.saturating_add(*floor));
+        let mut left = self.room.saturating_sub(least);
+        let mut grow = |sizes: &mut Vec<Cpus>, at: usize, to: Cpus| {
+            let more = to.saturating_sub(sizes[at]).min(left);
+            sizes[at] = sizes[at].saturating_add(more);
+            left = left.saturating_sub(more);
+        };
+        for tier in TIERS {
+            let hopeful = (0..jobs.len()).filter(|at| best(*at) >= HOPE);
+            let mut needs: Vec<(Cpus, usize)> = hopeful.map(|at| (self.contenders[jobs[at].0].needs_for(tier, jobs[at].1), at)).collect();
+            needs.sort();
+            for (needed, at) in needs {
+                grow(&mut sizes, at, needed);
+            }
+        }
+        for (at, (place, _)) in jobs.iter().enumerate() {
+            if best(at) < HOPE {
+                grow(&mut sizes, at, self.contenders[*place].wish);
+            }
+        }
+        let expected = (0..jobs.len()).map(|at| chance(at, sizes[at])).sum::<f64>();
+        // Where not even the least of all has room, somebody waits.
+        let expected = if least > self.room { expected - jobs.len() as f64 } else { expected };
+        Filled { expected, sizes, left }
+    }
+
+    /// What the jobs of a node are told.
+    fn divide(&self, group: &Node, shares: &mut [Share]) {
+        let filled = self.fill(group, None, None);
+        let mut sizes = filled.sizes;
+        // What nobody needs is for whoever wishes for it all the same; the first of them is the largest.
+        let mut order: Vec<usize> = (0..sizes.len()).collect();
+        order.sort_by_key(|at| std::cmp::Reverse(sizes[*at]));
+        let mut left = filled.left;
+        for at in &order {
+            let more = self.contenders[group.jobs[*at]].most().saturating_sub(sizes[*at]).min(left);
+            sizes[*at] = sizes[*at].saturating_add(more);
+            left = left.saturating_sub(more);
+        }
+        let held = |one: &Contender| match &one.seat {
+            Seat::On(_, has) | Seat::ToStart(Some(has)) => *has,
+            Seat::ToStart(None) | Seat::Anywhere => Cpus::from_milli(0),
+        };
+        let jobs = || group.jobs.iter().map(|place| &self.contenders[*place]);
+        // Nobody grows into what another has not given back yet.
+        let mut free = self.room.saturating_sub(jobs().fold(Cpus::from_milli(0), |sum, one| sum.saturating_add(held(one))));
+        let crowd = group.jobs.iter().filter(|place| self.contenders[**place].seat == Seat::ToStart(None)).count();
+        let mut first = true;
+        for at in order {
+            let (place, one) = (group.jobs[at], &self.contenders[group.jobs[at]]);
+            let cpus = match &one.seat {
+                Seat::On(_, has) => {
+                    let more = sizes[at].saturating_sub(*has).min(free);
+                    free = free.saturating_sub(more);
+                    sizes[at].min(has.saturating_add(more))
+                }
+                // More than half a node: as many tasks as there are nodes go to one each; a second one fits beside any of them.
+                Seat::ToStart(None) if crowd == group.jobs.len() => {
+                    let half = Cpus::from_milli(self.room.milli() / 2);
+                    let cpus = if std::mem::take(&mut first) { half.saturating_add(GRAIN) } else { half.saturating_sub(GRAIN) };
+                    cpus.min(one.most()).max(one.floor)
+                }
+                Seat::ToStart(_) | Seat::Anywhere => sizes[at],
+            };
+            let standing = match () {
+                () if one.best_chance() < HOPE => Standing::GivesWay,
+                () if cpus >= one.wish => Standing::Unlimited,
+                () => Standing::Saved,
+            };
+            shares[place] = Share { cpus, standing, place: Some(Place::Stays) };
+        }
+    }
+}
