@@ -12,13 +12,13 @@ use super::{Place, Share, Standing};
 use crate::qos::units::Cpus;
 
 /// Chances that are given to the jobs of a node one after the other, to each in turn.
-const TIERS: [f64; 6] = [0.5, 0.9, 0.97, 0.99, 0.999, 0.9999];
+const TIERS: [f64; 6] = [0.9, 0.97, 0.99, 0.999, 0.9999, 0.99999];
 
 /// A job whose best chance is less gets what the others of its node leave.
 const HOPE: f64 = 0.3;
 
 /// A job moves when so many jobs more are expected to be on time by it: less is within what the forecasts are wrong by.
-const WORTH_A_MOVE: f64 = 0.1;
+const WORTH_A_MOVE: f64 = 0.02;
 
 /// Chances that differ by less are equal.
 const EQUAL: f64 = 1e-3;
