@@ -114,7 +114,8 @@ fn a_checkpoint_that_the_engine_restores_twice_at_once_is_tried_again_until_cont
         let said = || criu_said(&node);
         // Two restores of one checkpoint at once, which no agent does, are hard on CRIU, and the tidying of one can take the other's
         // images away: no matter here. What must not come out is the refusal itself.
-        let failures = [&one, &other].into_iter().filter_map(|end| end.as_ref().err().map(|error| format!("{error:#}")));
+        let failures =
+            [&one, &other].into_iter().filter_map(|end| end.as_ref().err().map(|error| format!("{error:#}")));
         let failures: Vec<_> = failures.collect();
         if !failures.is_empty() {
             println!("round {round}: {failures:?}: {}", said());

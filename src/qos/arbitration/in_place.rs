@@ -89,9 +89,8 @@ impl Plan<'_> {
         for (at, group) in groups.iter().enumerate() {
             let with = self.fill(group, Some((place, false)), None);
             let gain = with.expected - self.fill(group, None, None).expected;
-            let better = best.is_none_or(|(_, most, left)| {
-                gain > most + EQUAL || gain > most - EQUAL && with.left > left
-            });
+            let better =
+                best.is_none_or(|(_, most, left)| gain > most + EQUAL || gain > most - EQUAL && with.left > left);
             if better {
                 best = Some((at, gain, with.left));
             }
@@ -140,7 +139,8 @@ impl Plan<'_> {
         };
         for tier in TIERS {
             let hopeful = (0..jobs.len()).filter(|at| best(*at) >= HOPE);
-            let mut needs: Vec<(Cpus, usize)> = hopeful.map(|at| (self.contenders[jobs[at].0].needs_for(tier, jobs[at].1), at)).collect();
+            let mut needs: Vec<(Cpus, usize)> =
+                hopeful.map(|at| (self.contenders[jobs[at].0].needs_for(tier, jobs[at].1), at)).collect();
             needs.sort();
             for (needed, at) in needs {
                 grow(&mut sizes, at, needed);
@@ -176,7 +176,8 @@ impl Plan<'_> {
         };
         let jobs = || group.jobs.iter().map(|place| &self.contenders[*place]);
         // Nobody grows into what another has not given back yet.
-        let mut free = self.room.saturating_sub(jobs().fold(Cpus::from_milli(0), |sum, one| sum.saturating_add(held(one))));
+        let mut free =
+            self.room.saturating_sub(jobs().fold(Cpus::from_milli(0), |sum, one| sum.saturating_add(held(one))));
         let crowd = group.jobs.iter().filter(|place| self.contenders[**place].seat == Seat::ToStart(None)).count();
         let mut first = true;
         for at in order {
@@ -188,9 +189,13 @@ impl Plan<'_> {
                     sizes[at].min(has.saturating_add(more))
                 }
                 // More than half a node: as many tasks as there are nodes go to one each; a second one fits beside any of them.
-                Seat::ToStart(None) if crowd == group.jobs.len() => {
+                Seat::ToStart(None) if crowd == group.jobs.len() && crowd <= 2 => {
                     let half = Cpus::from_milli(self.room.milli() / 2);
-                    let cpus = if std::mem::take(&mut first) { half.saturating_add(GRAIN) } else { half.saturating_sub(GRAIN) };
+                    let cpus = if std::mem::take(&mut first) {
+                        half.saturating_add(GRAIN)
+                    } else {
+                        half.saturating_sub(GRAIN)
+                    };
                     cpus.min(one.most()).max(one.floor)
                 }
                 Seat::ToStart(_) | Seat::Anywhere => sizes[at],
@@ -201,6 +206,144 @@ impl Plan<'_> {
                 () => Standing::Saved,
             };
             shares[place] = Share { cpus, standing, place: Some(Place::Stays) };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::qos::arbitration::Prospect;
+    use crate::qos::ids::JobId;
+
+    const NODES: Nodes = Nodes { count: 2, cpus: Cpus::from_milli(2000) };
+
+    fn at(host: &str, has: u32) -> Seat {
+        Seat::On(host.to_owned(), Cpus::from_milli(has))
+    }
+
+    /// A job that is on time with this much, here or, when it can afford a deployment, in a new task.
+    fn contender(job: u8, seat: Seat, needs: u32, can_move: bool) -> Contender {
+        let cpus = Cpus::from_milli;
+        let prospect = |milli| {
+            let chance = if milli >= needs { 0.99999 } else { 0.0 };
+            let moved = if can_move { chance } else { 0.0 };
+            Prospect { cpus: cpus(milli), chance, waiting: chance, queueing: chance, bridge: chance, moved, late: 0.0 }
+        };
+        Contender {
+            job: JobId::from_bytes([job; 16]),
+            wish: cpus(needs.min(2000)),
+            floor: cpus(100),
+            least: cpus(100),
+            modest: cpus(1000),
+            chained: true,
+            takes_turns: true,
+            seat,
+            prospects: (1..=40).map(|step| prospect(step * 50)).collect(),
+        }
+    }
+
+    fn plan(contenders: &[Contender]) -> Vec<(u32, Standing, Place)> {
+        let shares = share(NODES, &Sizes::default(), contenders);
+        shares.iter().map(|share| (share.cpus.milli(), share.standing, share.place.unwrap())).collect()
+    }
+
+    fn sizes(contenders: &[Contender]) -> Vec<u32> {
+        plan(contenders).iter().map(|(cpus, ..)| *cpus).collect()
+    }
+
+    #[test]
+    fn a_node_is_divided_by_what_its_jobs_need() {
+        let both = [contender(1, at("a", 1200), 1200, false), contender(2, at("a", 800), 800, false)];
+        assert_eq!(sizes(&both), [1200, 800]);
+        // More than there is: the cheaper one is on time, the other has what is left.
+        let crowd = [contender(1, at("a", 1200), 1500, false), contender(2, at("a", 800), 800, false)];
+        assert_eq!(plan(&crowd)[0], (1200, Standing::Saved, Place::Stays));
+        assert_eq!(plan(&crowd)[1], (800, Standing::Unlimited, Place::Stays));
+        // One that nothing saves takes nothing from one that can be.
+        let hopeless = [contender(1, at("a", 100), 9999, false), contender(2, at("a", 1900), 1900, false)];
+        assert_eq!(plan(&hopeless)[0], (100, Standing::GivesWay, Place::Stays));
+        assert_eq!(plan(&hopeless)[1], (1900, Standing::Unlimited, Place::Stays));
+    }
+
+    #[test]
+    fn nobody_grows_into_what_another_has_not_given_back_yet() {
+        let before = [contender(1, at("a", 1000), 1500, false), contender(2, at("a", 1000), 500, false)];
+        assert_eq!(sizes(&before), [1000, 500]);
+        let after = [contender(1, at("a", 1000), 1500, false), contender(2, at("a", 500), 500, false)];
+        assert_eq!(sizes(&after), [1500, 500]);
+        // Two that grow share what is free.
+        let growing = [
+            contender(1, at("a", 300), 1200, false),
+            contender(2, at("a", 300), 600, false),
+            contender(3, at("a", 1000), 200, false),
+        ];
+        let sizes = sizes(&growing);
+        assert!(sizes[0] + sizes[1] + 1000 <= 2000 && sizes[2] == 200, "{sizes:?}");
+    }
+
+    #[test]
+    fn one_moves_when_more_are_on_time_by_it_and_can_afford_it() {
+        let jobs = |can_move| {
+            [
+                contender(1, at("a", 1250), 1600, can_move),
+                contender(2, at("a", 750), 750, can_move),
+                contender(3, at("b", 1200), 1200, can_move),
+            ]
+        };
+        let places = |can_move| plan(&jobs(can_move)).iter().map(|(.., place)| *place).collect::<Vec<_>>();
+        assert_eq!(places(true), [Place::Stays, Place::Moves, Place::Stays]);
+        assert_eq!(places(false), [Place::Stays; 3]);
+        // As long as one is to start, nobody knows where that goes.
+        let starting = [jobs(true).as_slice(), &[contender(4, Seat::ToStart(None), 100, true)]].concat();
+        assert!(plan(&starting).iter().all(|(.., place)| *place == Place::Stays));
+    }
+
+    #[test]
+    fn room_is_made_for_one_that_is_to_start_where_all_gain_most() {
+        let mover = [
+            contender(1, at("a", 2000), 1600, true),
+            contender(2, Seat::ToStart(None), 750, true),
+            contender(3, at("b", 2000), 1200, true),
+        ];
+        let sizes = sizes(&mover);
+        assert!(sizes[0] == 2000 && sizes[2] == 1200 && sizes[1] == 800, "{sizes:?}");
+    }
+
+    #[test]
+    fn as_many_as_there_are_nodes_begin_with_more_than_half_of_one_and_go_to_one_each() {
+        let start = |job, needs| contender(job, Seat::ToStart(None), needs, true);
+        assert_eq!(sizes(&[start(1, 1600), start(2, 750), start(3, 1200)]), [1050, 950, 1050]);
+        assert_eq!(sizes(&[start(1, 1600), start(2, 600)]), [1050, 1050]);
+        // What has been asked for stands until it runs.
+        let asked = contender(1, Seat::ToStart(Some(Cpus::from_milli(1050))), 1600, true);
+        assert_eq!(sizes(&[asked, start(2, 1200), start(3, 600)]), [2000, 1050, 950]);
+    }
+
+    proptest::proptest! {
+        /// What is told to the jobs of a node, with what those have that are to give some back, is never more than the node.
+        #[test]
+        fn no_node_is_divided_into_more_than_it_has(
+            jobs in proptest::collection::vec((0u8..3, 2u32..=40, 1u32..=44), 1..7),
+        ) {
+            let mut left = [2000u32, 2000];
+            let jobs: Vec<Contender> = (0u8..).zip(jobs).map(|(job, (host, has, needs))| {
+                let seat = match left.get_mut(usize::from(host)).filter(|left| **left >= has * 50) {
+                    Some(left) => {
+                        *left -= has * 50;
+                        at(["a", "b"][usize::from(host)], has * 50)
+                    }
+                    None => Seat::ToStart(None),
+                };
+                contender(job, seat, needs * 50, true)
+            }).collect();
+            let shares = share(NODES, &Sizes::default(), &jobs);
+            for node in ["a", "b"] {
+                let of = |one: &Contender| matches!(&one.seat, Seat::On(host, _) if host == node);
+                let has = |one: &Contender| if let Seat::On(_, has) = &one.seat { has.milli() } else { 0 };
+                let on: u32 = jobs.iter().zip(&shares).filter(|(one, _)| of(one)).map(|(one, share)| share.cpus.milli().max(has(one))).sum();
+                proptest::prop_assert!(on <= 2000, "{on} on {node}: {jobs:?} {shares:?}");
+            }
         }
     }
 }

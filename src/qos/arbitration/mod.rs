@@ -4,7 +4,8 @@
 //! under its cap as it decides otherwise. When every wish finds room there is no cap.
 //!
 //! Two aims to choose from, because what is sacrificed is the operator's choice: [`Aim::MostOnTime`] saves as many jobs as possible and
-//! lets the others give way; [`Aim::LeastLateness`] keeps the latest job as little late as possible.
+//! lets the others give way; [`Aim::LeastLateness`] keeps the latest job as little late as possible. [`Aim::ByNode`] is the first one with a plan
+//! of who shares a node, for jobs that keep theirs.
 
 mod contender;
 mod in_place;
@@ -28,6 +29,9 @@ pub enum Aim {
     MostOnTime,
     /// The latest job is to be as little late as possible.
     LeastLateness,
+    /// As [`Aim::MostOnTime`]; where all jobs keep their nodes and get their CPU in place, it is planned which of them share one. For clusters
+    /// on which nothing else runs: CPU of a node that no job has is theirs.
+    ByNode,
 }
 
 /// How a job stands in an arbitration.
@@ -73,19 +77,19 @@ impl Share {
 /// The shares of `contenders`, in their order, beside `others`, whose size nobody decides about.
 pub fn share(aim: Aim, nodes: Nodes, others: &Sizes, contenders: &[Contender]) -> Vec<Share> {
     let others = &others.that_leave_room(nodes, contenders.iter().map(|one| one.floor));
-    if aim == Aim::MostOnTime && !contenders.is_empty() && contenders.iter().all(|one| one.seat != Seat::Anywhere) {
+    if aim == Aim::ByNode && !contenders.is_empty() && contenders.iter().all(|one| one.seat != Seat::Anywhere) {
         return in_place::share(nodes, others, contenders);
     }
     let unlimited = |one: &Contender| Share::new(one.wish, Standing::Unlimited);
     let wishes: Vec<Share> = match aim {
-        Aim::MostOnTime => contenders.iter().map(most_on_time::reasonable).collect(),
+        Aim::MostOnTime | Aim::ByNode => contenders.iter().map(most_on_time::reasonable).collect(),
         Aim::LeastLateness => contenders.iter().map(unlimited).collect(),
     };
     let mut wished = others.clone();
     wishes.iter().for_each(|share| wished.add(share.cpus));
     let shares = match aim {
         _ if wished.always_placeable(nodes) => wishes,
-        Aim::MostOnTime => most_on_time::share(nodes, others, contenders),
+        Aim::MostOnTime | Aim::ByNode => most_on_time::share(nodes, others, contenders),
         Aim::LeastLateness => least_lateness::share(nodes, others, contenders),
     };
     let capped = |(share, one): (Share, &Contender)| if share.cpus < one.wish { share } else { unlimited(one) };

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::prediction::{asked_about, asked_with};
 use super::state::{JobState, Work};
 use crate::events::job::RescaleMode;
-use crate::qos::arbitration::{Contender, Prospect, Seat};
+use crate::qos::arbitration::{Aim, Contender, Prospect, Seat};
 use crate::qos::ids::{Framework, JobId};
 use crate::qos::policy::{Forecast, IterationForecast, Policy, Predictive};
 use crate::qos::units::{Cpus, Span, Timestamp};
@@ -39,7 +39,7 @@ struct Known {
 impl Outlooks {
     /// The job as a contender for CPU at `now`; none when nobody can give it another: it decides by a policy that forecasts nothing, is
     /// only advised, is a long-running job, begins much later, or has begun its last iteration.
-    pub fn contender(&mut self, state: &JobState, now: Timestamp) -> Option<Contender> {
+    pub fn contender(&mut self, state: &JobState, now: Timestamp, aim: Aim) -> Option<Contender> {
         let Policy::Predictive(policy) = &state.policy.policy else { return None };
         let chosen_for = state.registered.framework == Framework::Chronos && !state.policy.dry_run;
         if !chosen_for || state.ending().is_some() || begins_later(state, now) {
@@ -56,7 +56,7 @@ impl Outlooks {
         }
         let forecast = known.forecast.as_ref()?;
         let at = forecast.at_the_next_choice(state, now);
-        let seat = seat(state);
+        let seat = if aim == Aim::ByNode { seat(state) } else { Seat::Anywhere };
         if let Seat::On(..) = seat {
             // What is left of its iteration is decided about, too, wherever its node has the room.
             let job = asked_with(state, now, Some(policy.cpu_max))?;

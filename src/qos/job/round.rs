@@ -26,7 +26,7 @@ pub fn round_with(
     jobs: &[&JobState],
 ) -> ArbitrationRound {
     let living: Vec<&&JobState> = jobs.iter().filter(|state| state.ending().is_none()).collect();
-    let contending: Vec<Option<Contender>> = living.iter().map(|state| outlooks.contender(state, now)).collect();
+    let contending: Vec<Option<Contender>> = living.iter().map(|state| outlooks.contender(state, now, aim)).collect();
     outlooks.keep(&living.iter().map(|state| state.registered.job).collect());
     let mut others = Sizes::default();
     let mut inputs = Vec::with_capacity(living.len());

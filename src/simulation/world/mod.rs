@@ -103,7 +103,19 @@ impl<'a> World<'a> {
             agenda.plan(EPOCH + seconds(scenario.registration_s * job.luck.registration), (at, What::Register));
         }
         let (in_a_round, another_round) = (false, false);
-        World { scenario, candidate, arbiter, seed, now: EPOCH, agenda, cluster, jobs, recorded, in_a_round, another_round }
+        World {
+            scenario,
+            candidate,
+            arbiter,
+            seed,
+            now: EPOCH,
+            agenda,
+            cluster,
+            jobs,
+            recorded,
+            in_a_round,
+            another_round,
+        }
     }
 
     fn run(mut self) -> Result<Self, SimulationError> {

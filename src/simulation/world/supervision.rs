@@ -45,8 +45,12 @@ impl World<'_> {
         }
         while std::mem::take(&mut self.another_round) {
             let cluster = Cpus::from_milli(self.scenario.node_cpus.milli().saturating_mul(self.scenario.nodes));
-            let states: Vec<&JobState> =
-                self.jobs.iter().filter_map(|job| job.supervised.state()).filter(|state| !state.is_finished()).collect();
+            let states: Vec<&JobState> = self
+                .jobs
+                .iter()
+                .filter_map(|job| job.supervised.state())
+                .filter(|state| !state.is_finished())
+                .collect();
             for (id, command) in self.arbiter.arbitrate(self.now, cluster, &states) {
                 if let Some(job) = self.jobs.iter().position(|job| job.id == id) {
                     self.submit(job, command)?;

@@ -21,7 +21,8 @@ pub fn grant(state: &JobState, grant: GrantReceived, now: Timestamp) -> Result<R
     let mut events: Vec<JobEvent> = vec![grant.clone().into()];
     let between = state.registered.framework == Framework::Chronos && state.work == Work::None && state.remaining() > 0;
     // In place it need not wait for the end of its iteration, and a neighbour may wait for the room.
-    let in_place = state.registered.framework == Framework::Chronos && state.resizes_in_place();
+    let in_place =
+        state.registered.framework == Framework::Chronos && grant.place.is_some() && state.resizes_in_place();
     if !between && !in_place {
         return Ok(Ruling::done(events));
     }
