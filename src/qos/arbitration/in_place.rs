@@ -306,8 +306,7 @@ mod tests {
             contender(2, Seat::ToStart(None), 750, true),
             contender(3, at("b", 2000), 1200, true),
         ];
-        let sizes = sizes(&mover);
-        assert!(sizes[0] == 2000 && sizes[2] == 1200 && sizes[1] == 800, "{sizes:?}");
+        assert_eq!(sizes(&mover), [2000, 750, 1250]);
     }
 
     #[test]
