@@ -51,7 +51,12 @@ const CALM: u32 = 2;
 /// Under an arbitration a wish may come and go with those of other jobs. A change that would make a raise undone within two iterations, or
 /// made up and down and up, is not made; a job that gives way does so at once.
 pub fn restless(state: &JobState, from: Cpus, to: Cpus) -> Option<Hold> {
-    let standing = state.grant.as_ref()?.standing;
+    let grant = state.grant.as_ref()?;
+    // On a node that is planned a change costs nothing, and makes room for a neighbour.
+    if grant.place.is_some() {
+        return None;
+    }
+    let standing = grant.standing;
     let lately = |change: &&Change| state.done.saturating_sub(change.done) < CALM;
     let mut newest = state.history.changes.as_slice().iter().rev();
     let raised = |change: &Change| change.to > change.from;

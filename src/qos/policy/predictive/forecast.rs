@@ -150,6 +150,11 @@ impl IterationForecast {
         IterationForecast { at: self.at + wait, ..self }
     }
 
+    /// The same job when its next iteration has a new task, whatever CPU that has.
+    pub fn in_a_new_task(self) -> Self {
+        IterationForecast { at: self.at + self.resize_cost, resize_cost: Span::ZERO, ..self }
+    }
+
     /// The same job as it is at `at` at the earliest.
     pub fn starting_from(self, at: Timestamp) -> Self {
         IterationForecast { at: self.at.max(at), ..self }
