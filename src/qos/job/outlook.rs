@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::prediction::asked_about;
 use super::state::{JobState, Work};
 use crate::events::job::RescaleMode;
-use crate::qos::arbitration::{Contender, Prospect};
+use crate::qos::arbitration::{Contender, Prospect, Standing};
 use crate::qos::ids::{Framework, JobId};
 use crate::qos::policy::{Forecast, IterationForecast, Policy, Predictive};
 use crate::qos::units::{Cpus, Span, Timestamp};
@@ -104,6 +104,8 @@ fn seen(state: &JobState, policy: &Predictive, forecast: &IterationForecast) -> 
         modest: if policy.soft { submitted.per_million(SOFT_SHARE) } else { submitted }
             .clamp(policy.cpu_min, policy.cpu_max),
         chained,
+        has: state.resizing_to.or(state.cpus)?,
+        gave_way: state.grant.as_ref().is_some_and(|grant| grant.standing == Standing::GivesWay),
         takes_turns: !chained
             || state.resizes_in_place()
             || state.registered.supervision.rescale == RescaleMode::InPlace,
