@@ -99,6 +99,17 @@ fn on_time_unless_hindered(job: &serde_json::Value) {
     assert!(job["on_time"] == true || withheld || longer, "{job}");
 }
 
+/// With all of its first CPU the job is ahead of its plan by a fifth, and loses some of it. Of less than nine tenths it is not, and no
+/// resize is right; that each one follows from what was measured is checked for every run.
+fn resized_unless_hindered(job: &serde_json::Value, lost: impl Fn(f64) -> bool) {
+    let long = &job["long_running"];
+    let seconds = |key: &str| long[key].as_f64().unwrap();
+    let resizes = long["resizes"].as_array().unwrap();
+    assert!(resizes.iter().all(|resize| lost(resize["lost_s"].as_f64().unwrap())), "{long}");
+    let withheld = seconds("cpu_seconds_kernel") < 0.95 * seconds("cpu_seconds_allowed");
+    assert!(!resizes.is_empty() || withheld, "{long}");
+}
+
 /// One daemon for all of it. A resize by a checkpoint loses no work: the program's own count over all segments is that of the log.
 #[test]
 fn with_docker_and_criu_the_job_is_resized_by_checkpoints_and_neither_its_end_nor_an_interrupt_leaves_anything() {
@@ -115,8 +126,7 @@ fn with_docker_and_criu_the_job_is_resized_by_checkpoints_and_neither_its_end_no
     let (long, case) = (&result["jobs"][0]["long_running"], &result["cases"][0]);
     assert_eq!(case["speed"], 5.0, "checkpoints take the same time at every speed: {case}");
     assert!(long["why"].as_str().unwrap().contains("CRIU"), "{long}");
-    let resizes = long["resizes"].as_array().unwrap();
-    assert!(!resizes.is_empty() && resizes.iter().all(|resize| resize["lost_s"].as_f64().unwrap() > 0.0), "{long}");
+    resized_unless_hindered(&result["jobs"][0], |lost| lost > 0.0);
     on_time_unless_hindered(&result["jobs"][0]);
     assert_eq!(node.containers(), "", "a complete run leaves no container");
     assert_eq!(demo.traces(), Vec::<String>::new());
@@ -131,13 +141,12 @@ fn where_that_is_asked_for_the_container_is_resized_in_place_and_goes_on_without
     let node = Node::start();
     let before = groups();
     let demo = node.demo();
-    let wish = ["--policy", "step", "--rescale", "in-place", "--executor", "docker", "--speed", "20"];
-    let output = demo.command(&[&["--cases", "iii", "--json", "--keep"][..], &wish].concat()).output().unwrap();
+    let wish = ["--policy", "step", "--rescale", "in-place", "--executor", "docker"];
+    let output = demo.run_fast("20", &[&["--cases", "iii", "--json", "--keep"][..], &wish].concat());
     // Segments and launches are counted, and CPU times compared, in here.
     let result = check_case_three(&output, &demo.kept(), "in-place", "docker");
     let (job, long) = (&result["jobs"][0], &result["jobs"][0]["long_running"]);
-    let resizes = long["resizes"].as_array().unwrap();
-    assert!(!resizes.is_empty() && resizes.iter().all(|resize| resize["lost_s"] == 0.0), "{long}");
+    resized_unless_hindered(job, |lost| lost == 0.0);
     assert!(long["why"].as_str().unwrap().contains("--rescale"), "{long}");
     on_time_unless_hindered(job);
     let said = String::from_utf8_lossy(&output.stderr);

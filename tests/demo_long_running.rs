@@ -26,8 +26,7 @@ fn without_docker() -> Demo {
 fn without_docker_the_job_is_resized_in_place_all_witnesses_agree_and_the_reason_is_told() {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let demo = without_docker();
-    let output =
-        demo.command(&["--cases", "iii", "--policy", "step", "--speed", "40", "--json", "--keep"]).output().unwrap();
+    let output = demo.run_fast("40", &["--cases", "iii", "--policy", "step", "--json", "--keep"]);
     let result = check_case_three(&output, &demo.kept(), "in-place", "process");
     let long = &result["jobs"][0]["long_running"];
     assert!(long["why"].as_str().unwrap().contains("/no/such/docker.sock"), "{long}");

@@ -1,22 +1,28 @@
 //! Containers of a real daemon under real limits. Needs root; a private daemon is started, installed when missing.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests; figures are printed for the reader")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "helpers of tests; figures are printed for the reader"
+)]
 
 #[path = "support/docker.rs"]
 mod docker;
+#[path = "support/rate.rs"]
+mod rate;
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use docker::Daemon;
 use mesos_qos::demo::calibrate::{Calibration, Settings};
 use mesos_qos::local::executor::docker::image::{PROGRAM_IN_IMAGE, build_demo_image};
 use mesos_qos::local::executor::docker::{DockerExecutor, DockerOptions};
-use mesos_qos::local::executor::{ContainerSpec, Executor, Exit, RunningTask, TaskSpec};
+use mesos_qos::local::executor::{ContainerSpec, Executor, Exit, TaskSpec};
 use mesos_qos::qos::units::Cpus;
+use rate::{FACTOR, assert_rate};
 
-const FACTOR: f64 = 0.17;
 const BUSY: &str = "while :; do :; done";
 const IMAGE: &str = "mesos-qos-test:latest";
 
@@ -48,16 +54,6 @@ impl Daemon {
 
 fn read(spec: &TaskSpec, name: &str) -> String {
     std::fs::read_to_string(spec.sandbox.join(name)).unwrap()
-}
-
-async fn assert_rate(task: &Arc<dyn RunningTask>, wished: f64) {
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    let (before, start) = (task.usage().total(), Instant::now());
-    tokio::time::sleep(Duration::from_secs(3)).await;
-    let used = task.usage().total().saturating_sub(before);
-    let achieved = used.as_secs_f64() / start.elapsed().as_secs_f64() / FACTOR;
-    println!("docker: wished {wished}, achieved {achieved:.4} virtual CPUs");
-    assert!((achieved / wished - 1.0).abs() < 0.05, "wished {wished}, achieved {achieved}");
 }
 
 fn cgroups_left() -> Vec<String> {
@@ -99,9 +95,9 @@ async fn containers_run_under_the_same_contract_as_processes() {
 
 async fn limits_hold(daemon: &Daemon, executor: &DockerExecutor) {
     let task = executor.launch(daemon.spec("docker-test-busy", &format!("({BUSY}) & {BUSY}"), 0.5)).await.unwrap();
-    assert_rate(&task, 0.5).await;
+    assert_rate(&task, 0.5, "docker").await;
     task.resize(Cpus::from_milli(1700)).await.unwrap();
-    assert_rate(&task, 1.7).await;
+    assert_rate(&task, 1.7, "docker after resize").await;
     let before = task.usage();
     executor.shutdown(Duration::ZERO).await;
     assert_eq!(task.wait().await, Exit::Signal(9));

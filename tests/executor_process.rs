@@ -9,18 +9,18 @@
 
 #[path = "support/own_kernel.rs"]
 mod own_kernel;
+#[path = "support/rate.rs"]
+mod rate;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mesos_qos::local::executor::process::limiter::LimiterChoice::{self, Auto, CgroupV2, DutyCycle};
 use mesos_qos::local::executor::process::{ProcessExecutor, ProcessOptions};
-use mesos_qos::local::executor::{Executor, Exit, RunningTask, TaskSpec};
+use mesos_qos::local::executor::{Executor, Exit, TaskSpec};
 use mesos_qos::qos::units::Cpus;
+use rate::{FACTOR, assert_rate};
 
-/// Real cores behind one virtual CPU: the published cluster on a machine with two cores.
-const FACTOR: f64 = 0.17;
 const BUSY: &str = "while :; do :; done";
 
 fn executor(directory: &Path, limiter: LimiterChoice) -> ProcessExecutor {
@@ -42,34 +42,6 @@ fn shell(directory: &Path, id: &str, script: &str, cpus: f64) -> TaskSpec {
 
 fn output(directory: &Path, id: &str, name: &str) -> String {
     std::fs::read_to_string(directory.join(id).join(name)).unwrap()
-}
-
-/// Virtual CPUs in use over the next `seconds`, by the kernel's counters.
-async fn rate(task: &Arc<dyn RunningTask>, seconds: f64) -> f64 {
-    let (before, start) = (task.usage().total(), Instant::now());
-    tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
-    let used = task.usage().total().saturating_sub(before);
-    used.as_secs_f64() / start.elapsed().as_secs_f64() / FACTOR
-}
-
-/// Other work on the machine can spoil one window; a limit that does not hold is wrong in every one. What is overdrawn at the edge of a
-/// window, and repaid after it, shows half as much in one that is twice as long.
-async fn assert_rate(task: &Arc<dyn RunningTask>, wished: f64, what: &str) {
-    // The first moments after a change still spend what was granted before it.
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    let shortest = if wished < 0.3 { 10.0 } else { 4.0 };
-    let mut windows = Vec::new();
-    for seconds in [1.0, 2.0, 4.0].map(|times| times * shortest) {
-        // Two scheduler ticks on the edge of the window are no error of the limit; they show where it holds little CPU time.
-        let tick = 0.008 / seconds / FACTOR;
-        let achieved = rate(task, seconds).await;
-        println!("{what}: wished {wished}, achieved {achieved:.4} virtual CPUs in {seconds} s");
-        if (achieved - wished).abs() < 0.05 * wished + tick {
-            return;
-        }
-        windows.push(achieved);
-    }
-    panic!("{what}: wished {wished}, achieved {windows:?}");
 }
 
 /// A shell that has more weight than ordinary processes where that is permitted: it must be its limit that holds it back, and not
@@ -423,13 +395,13 @@ async fn a_dropped_executor_leaves_no_process_and_no_directory() {
         }
         assert!(lives(marker));
         drop(executor);
-        assert!(gone_within(marker, Duration::from_secs(5)));
+        assert!(gone_within(marker, Duration::from_secs(60)));
         let left = || -> Vec<String> {
             let files = std::fs::read_dir(directory.path().join("state")).unwrap().flatten();
             files.map(|f| f.file_name().to_string_lossy().into_owned()).filter(|name| name != "lock").collect()
         };
         let start = Instant::now();
-        while !left().is_empty() && start.elapsed() < Duration::from_secs(5) {
+        while !left().is_empty() && start.elapsed() < Duration::from_secs(60) {
             std::thread::sleep(Duration::from_millis(20));
         }
         assert_eq!(left(), Vec::<String>::new());

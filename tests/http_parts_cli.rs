@@ -126,7 +126,33 @@ async fn show_tells_one_job() {
     let (_, text, _) = run(command(&["show", UUID, "--json", "--supervisor", &uri])).await;
     let shown: Value = serde_json::from_str(&text).unwrap();
     assert_eq!((&shown["remaining"], &shown["deadline_at"]), (&json!(9), &json!("2017-07-14T03:10:00.000000Z")));
-    assert_eq!(run(command(&["show", "not-a-uuid"])).await.0, 2);
+}
+
+#[tokio::test]
+async fn a_job_is_named_as_people_do_and_a_living_one_comes_before_those_that_had_its_name() {
+    let server = MockServer::start().await;
+    let mut over = job("linpack");
+    over["uuid"] = json!("11111111-0000-4000-8000-000000000001");
+    over["state"] = json!("completed");
+    let (mut third, mut other) = (over.clone(), job("other"));
+    third["uuid"] = json!("11111111-0000-4000-8000-000000000002");
+    other["uuid"] = json!("22222222-0000-4000-8000-000000000003");
+    let page = json!({"items": [over, third, job("linpack"), other], "next": null});
+    let list = Mock::given(method("GET")).and(path("/api/v1/jobs"));
+    list.respond_with(ResponseTemplate::new(200).set_body_json(page)).mount(&server).await;
+    let one = Mock::given(path(format!("/api/v1/jobs/{UUID}")));
+    one.respond_with(ResponseTemplate::new(200).set_body_json(job("linpack"))).mount(&server).await;
+    let uri = server.uri();
+    for name in ["linpack", &UUID[..4]] {
+        let (code, text, errors) = run(command(&["show", name, "--supervisor", &uri])).await;
+        assert!(code == 0 && text.contains(UUID), "{name}: {text} {errors}");
+        let (code, text, errors) = run(command(&["cancel", name, "--supervisor", &uri])).await;
+        assert!(code == 0 && text.starts_with(UUID), "{name}: {text} {errors}");
+    }
+    for (name, words) in [("1111", "2 jobs"), ("nobody", "no job is called")] {
+        let (code, _, errors) = run(command(&["cancel", name, "--supervisor", &uri])).await;
+        assert!(code == 1 && errors.contains(words), "{name}: {errors}");
+    }
 }
 
 #[tokio::test]
@@ -156,10 +182,16 @@ async fn cancel_deletes_and_a_refusal_is_told_in_the_supervisors_words() {
 #[tokio::test]
 async fn what_is_missing_is_named() {
     let server = MockServer::start().await;
-    Mock::given(method("GET")).respond_with(ResponseTemplate::new(401)).mount(&server).await;
+    let refusal = json!({"title": "Unauthorized", "detail": "this route needs a token"});
+    let once = Mock::given(method("GET")).respond_with(ResponseTemplate::new(401).set_body_json(refusal));
+    once.up_to_n_times(1).mount(&server).await;
+    // Somebody else's, who does not refuse as a supervisor does.
+    Mock::given(method("GET")).respond_with(ResponseTemplate::new(401).set_body_string("<html>")).mount(&server).await;
     let uri = server.uri();
     let (code, _, errors) = run(command(&["jobs", "--supervisor", &uri])).await;
     assert!(code == 1 && errors.contains("--token-file"), "{errors}");
+    let (code, _, errors) = run(command(&["jobs", "--supervisor", &uri])).await;
+    assert!(code == 1 && errors.contains("is this the supervisor's address?"), "{errors}");
     let (code, _, errors) = run(command(&["jobs", "--supervisor", &uri, "--token-file", "/nowhere/token"])).await;
     assert!(code == 1 && errors.contains("/nowhere/token"), "{errors}");
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

@@ -171,7 +171,14 @@ async fn after_a_sudden_death_apps_are_there_and_run_again() {
     eventually("the task runs", async || pid().is_some()).await;
     let first = pid().unwrap();
     local.end(Signal::SIGKILL);
+    let file = |name: &str| serde_json::from_slice::<Value>(&std::fs::read(dir.path().join(name)).unwrap()).unwrap();
+    let before = [file("marathon.json"), file("openstack.json")];
     let mut local = Local::start(dir.path(), "3.0").await;
+    for (before, after) in before.iter().zip([file("marathon.json"), file("openstack.json")]) {
+        for key in ["user", "username", "password"] {
+            assert_eq!(before.get(key), after.get(key), "whoever knew the cluster knows it still");
+        }
+    }
     marathon(&mut local);
     eventually("another task runs", async || pid().is_some_and(|pid| pid != first)).await;
     assert!(!lives(first), "the orphan is gone before its successor comes");

@@ -94,7 +94,8 @@ async fn a_start_during_the_teardown_is_lost() {
     for version in BOTH {
         let dir = tempfile::tempdir().unwrap();
         let mut slow = options(dir.path(), version);
-        slow.teardown_delay = (Duration::from_millis(400), Duration::from_millis(400));
+        // Long enough for a start within it, also by a client that is held up.
+        slow.teardown_delay = (Duration::from_secs(3), Duration::from_secs(3));
         let chronos = Cluster::start(slow);
         chronos.create("a", "true", json!({})).await;
         chronos.run("a").await;

@@ -141,7 +141,7 @@ impl JobActor {
             self.context.outbox.do_send(changed);
         }
         self.watch_for_overdue(ctx, Duration::ZERO);
-        if let Some(cluster) = self.context.cluster.as_ref().filter(|_| asks_for_a_round(events)) {
+        if let Some(cluster) = self.context.cluster.as_ref().filter(|_| asks_for_a_round(&next, events)) {
             cluster.do_send(Arbitrate);
         }
         self.watch_for_deadline(ctx);

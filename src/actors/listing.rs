@@ -1,22 +1,21 @@
 //! Jobs as operators see them, one or many: the living ones from memory, those that are over from their rows. What a row cannot tell, the
 //! log tells again.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use crate::api::view::{JobView, UnreadableJob};
 use crate::events::envelope::Version;
-use crate::events::job::{JobEvent, upcasters};
+use crate::events::job::{JobEvent, Registered, upcasters};
 use crate::events::store::{JobCursor, JobFilter, JobRow, MarginPlace, ReadError};
 use crate::qos::ids::JobId;
 use crate::qos::job::{JobState, Recorded};
-use crate::qos::units::Span;
 
 use super::supervisor::Supervisor;
 use super::view::{job_view, margin};
 
 /// Events of one read.
 const PAGE: usize = 1000;
-
-/// More living jobs than there can be.
-const ALL: usize = 10_000_000;
 
 /// A job of a list.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +38,25 @@ impl Listed {
             Listed::Unreadable(_) => None,
         }
     }
+}
+
+/// A job that is to be shown, if its page reaches it.
+enum Found {
+    Living(Arc<JobState>),
+    Over(JobRow),
+}
+
+/// Whether the filter lets a job through that lives: what the store does for rows.
+fn passes(filter: &JobFilter, state: &JobState) -> bool {
+    let Registered { job, name, framework, .. } = &state.registered;
+    let searched = |search: &String| {
+        let (name, text) = (name.to_ascii_lowercase(), search.to_ascii_lowercase());
+        name.contains(&text) || hex::encode(job.as_bytes()).starts_with(&text.replace('-', ""))
+    };
+    !state.is_finished()
+        && filter.state.as_ref().is_none_or(|wanted| wanted == state.state_name())
+        && filter.framework.is_none_or(|wanted| wanted == *framework)
+        && filter.search.as_ref().is_none_or(searched)
 }
 
 impl Supervisor {
@@ -84,31 +102,34 @@ impl Supervisor {
         limit: usize,
     ) -> Result<Vec<(MarginPlace, Listed)>, ReadError> {
         // The living ones first: one that ends in between is then found among both, and not among neither.
-        let (mut rows, largest_first) = (Vec::new(), filter.newest_first);
+        let (mut found, largest_first) = (Vec::new(), filter.newest_first);
         if filter.active != Some(false) {
-            let living = JobFilter { active: Some(true), ..filter.clone() };
-            for (_, row) in self.log().job_rows(living, None, ALL).await? {
-                let margin = self.margin_of(&row);
-                rows.push((MarginPlace { margin, job: row.uuid }, row));
-            }
-            rows.retain(|(place, _)| after.is_none_or(|after| place.compare(&after, largest_first).is_gt()));
+            let living = self.directory.states().into_iter().filter(|state| passes(&filter, state));
+            let placed = living.map(|state| {
+                let place = MarginPlace { margin: margin(&state), job: state.registered.job };
+                (place, Found::Living(state))
+            });
+            found.extend(
+                placed.filter(|(place, _)| after.is_none_or(|after| place.compare(&after, largest_first).is_gt())),
+            );
         }
         if filter.active != Some(true) {
             let over = self.log().jobs_by_margin(filter, after, limit).await?;
-            rows.retain(|(place, _)| over.iter().all(|(other, _)| other.job != place.job));
-            rows.extend(over);
+            let both: BTreeSet<JobId> = over.iter().map(|(place, _)| place.job).collect();
+            found.retain(|(place, _)| !both.contains(&place.job));
+            found.extend(over.into_iter().map(|(place, row)| (place, Found::Over(row))));
         }
-        rows.sort_by(|(one, _), (other, _)| one.compare(other, largest_first));
-        rows.truncate(limit);
-        let mut listed = Vec::with_capacity(rows.len());
-        for (place, row) in rows {
-            listed.push((place, self.seen(row).await?));
+        found.sort_by(|(one, _), (other, _)| one.compare(other, largest_first));
+        found.truncate(limit);
+        let mut listed = Vec::with_capacity(found.len());
+        for (place, one) in found {
+            let one = match one {
+                Found::Living(state) => Listed::job(&state),
+                Found::Over(row) => self.seen(row).await?,
+            };
+            listed.push((place, one));
         }
         Ok(listed)
-    }
-
-    fn margin_of(&self, row: &JobRow) -> Option<Span> {
-        margin(self.state(row.uuid)?.as_ref())
     }
 
     async fn seen(&self, row: JobRow) -> Result<Listed, ReadError> {

@@ -39,6 +39,7 @@ mod outbox;
 mod outbox_tests;
 mod performer;
 mod registry;
+mod replayed;
 mod sample;
 mod start;
 mod submit;

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use actix::{Actor, Addr, Arbiter, Recipient};
+use futures_util::{StreamExt, stream};
 use tokio::sync::Semaphore;
 
 use super::aside::Aside;
 use super::chronos::{ChronosActor, ChronosPatience};
-use super::cluster::{Begin, Cluster, ClusterActor, ClusterHead};
+use super::cluster::{Begin, Cluster, ClusterActor};
 use super::cluster_size::ClusterSize;
 use super::cpu::{CpuSource, Nodes, Poll};
 use super::directory::Directory;
@@ -21,6 +22,7 @@ use super::metrics::{self, MetricsPlan, MetricsStatus};
 use super::outbox::{Changed, Outbox, Perform, Stop};
 use super::performer::FrameworkStatus;
 use super::registry::{Registry, Revive};
+use super::replayed::{Replayed, replay};
 use super::sample::Telling;
 use super::submit::Submit;
 use super::supervisor::Supervisor;
@@ -29,20 +31,21 @@ use crate::clients::chronos::ChronosClient;
 use crate::clients::marathon::MarathonClient;
 use crate::clock::Clock;
 use crate::credentials::flag_of;
-use crate::events::cluster::ClusterEvent;
-use crate::events::envelope::StoredEvent;
-use crate::events::job::{self, GrantReceived, JobEvent, Registered};
-use crate::events::store::{EventLog, EventStore, OpenError, OutboxRow, ReadError, Replay, StoreOptions};
+use crate::events::job::{self, GrantReceived, Registered};
+use crate::events::store::{EventStore, OpenError, OutboxRow, ReadError, StoreOptions};
 use crate::events::upcast::UpcastError;
 use crate::openstack::Monasca;
 use crate::qos::arbitration::Standing;
 use crate::qos::ids::{Framework, JobId};
 use crate::qos::job::registration::Defaults;
-use crate::qos::job::{Command, EffectKey, JobState, Recorded};
+use crate::qos::job::{Command, EffectKey};
 use crate::qos::policy::PolicyChoice;
 
 /// How many commands may be under way at once; more are refused with "overloaded".
 pub(super) const COMMANDS_UNDER_WAY: usize = 4096;
+
+/// Jobs for which the start records what it found at a time.
+const AT_ONCE: usize = 256;
 
 /// What a supervisor is started with.
 pub struct Startup {
@@ -212,7 +215,7 @@ pub async fn start(startup: Startup) -> Result<Running, StartError> {
             pending.entry(job).or_default().push(row);
         }
     }
-    let jobs = revived.len();
+    let (jobs, mut found) = (revived.len(), Vec::new());
     let framework_of: BTreeMap<JobId, Framework> =
         revived.iter().map(|(job, state)| (*job, state.registered.framework)).collect();
     for (job, state) in revived {
@@ -228,17 +231,22 @@ pub async fn start(startup: Startup) -> Result<Running, StartError> {
         // Nobody shares the cluster any more: nobody else would lift what was granted.
         let lifted = granted.filter(|_| cluster.is_none()).map(|grant| {
             let round = grant.round.saturating_add(1);
-            Command::Grant(GrantReceived { round, cap: None, standing: Standing::Unlimited })
+            Command::Grant(GrantReceived { round, cap: None, standing: Standing::Unlimited, place: None })
         });
         // The supervisor may have ended between the request and its answer.
         let reason = "it may have been under way when the supervisor ended".to_owned();
         let unanswered = resizing_to.filter(|_| !advice_only).map(|cpus| Command::CpusUnanswered { cpus, reason });
-        for command in changed.into_iter().chain(unanswered).chain(lifted) {
-            if let Ok(Err(error)) = entry.actor.send(Submit::plain(command)).await {
+        found.push((job, entry.actor, changed.into_iter().chain(unanswered).chain(lifted)));
+    }
+    // Many jobs at a time: what is to be recorded of them goes to disk together.
+    let recording = stream::iter(found).for_each_concurrent(AT_ONCE, async |(job, actor, commands)| {
+        for command in commands {
+            if let Ok(Err(error)) = actor.send(Submit::plain(command)).await {
                 tracing::warn!(%job, %error, "what the start found could not be recorded");
             }
         }
-    }
+    });
+    recording.await;
     // Those commands may have settled effects that were pending before them; what they have added is in the outbox already.
     let still: BTreeSet<_> = log.pending_outbox().await?.into_iter().map(|row| row.id).collect();
     pending.values_mut().for_each(|rows| rows.retain(|row| still.contains(&row.id)));
@@ -323,43 +331,6 @@ impl Running {
         let (tell, told) = tokio::sync::oneshot::channel();
         self.core.spawn_fn(move || tell.send(std::thread::current().id()).unwrap());
         told.await.unwrap()
-    }
-}
-
-/// What the log adds up to.
-#[derive(Default)]
-struct Replayed {
-    /// The states of all jobs that are not over.
-    jobs: BTreeMap<JobId, JobState>,
-    /// The end of the cluster's stream.
-    cluster: ClusterHead,
-}
-
-fn replay(log: &EventLog) -> Result<Replayed, StartError> {
-    let upcasters = job::upcasters();
-    let mut replayed = Replayed::default();
-    log.for_each_event(Replay::ActiveJobs, |stored| -> Result<(), StartError> {
-        let Some(id) = stored.stream.job() else {
-            let event = ClusterEvent::decode(&stored.kind, &stored.data);
-            let (round, nodes) = event.map_err(|source| StartError::Decode { seq: stored.seq.0, source })?.head();
-            replayed.cluster = ClusterHead { version: stored.version, round, nodes };
-            return Ok(());
-        };
-        let data = upcasters.newest(stored)?;
-        let event =
-            JobEvent::decode(&stored.kind, &data).map_err(|source| StartError::Decode { seq: stored.seq.0, source })?;
-        fold(&mut replayed.jobs, id, stored, event);
-        Ok(())
-    })?;
-    Ok(replayed)
-}
-
-fn fold(states: &mut BTreeMap<JobId, JobState>, id: JobId, stored: &StoredEvent, event: JobEvent) {
-    let recorded = Recorded { version: stored.version.0, at: stored.at, event };
-    if let Some(state) = states.get_mut(&id) {
-        state.apply(&recorded);
-    } else if let JobEvent::Registered(registered) = &recorded.event {
-        states.insert(id, JobState::new(registered.clone(), &recorded));
     }
 }
 

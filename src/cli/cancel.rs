@@ -5,14 +5,15 @@ use std::io::Write;
 use clap::Args;
 
 use super::remote::{RemoteArgs, printable};
+use super::which_job::ask;
 use crate::api::view::JobView;
-use crate::qos::ids::JobId;
 
 /// Stop supervising a job and remove it from its framework
 #[derive(Debug, Args)]
 pub struct CancelArgs {
-    /// The job, as `launch` and `jobs` print it
-    uuid: JobId,
+    /// The job: its uuid, at least four characters of one, or its name
+    #[arg(value_name = "JOB")]
+    job: String,
     #[command(flatten)]
     remote: RemoteArgs,
     /// Print one JSON document
@@ -23,10 +24,11 @@ pub struct CancelArgs {
 /// Runs the command; what it prints goes to `out`, warnings to `say`.
 ///
 /// # Errors
-/// When the supervisor cannot be asked or refuses.
+/// When the supervisor cannot be asked or refuses, or when the job may be several.
 pub async fn run(args: CancelArgs, mut out: impl Write, say: &(dyn Fn(&str) + Send + Sync)) -> anyhow::Result<()> {
     let remote = args.remote.open(say)?;
-    let job: JobView = remote.delete(&["jobs", &args.uuid.to_string()]).await?;
+    let job = ask(&remote, &args.job).await?;
+    let job: JobView = remote.delete(&["jobs", &job.to_string()]).await?;
     if args.json {
         serde_json::to_writer(&mut out, &job)?;
         writeln!(out)?;

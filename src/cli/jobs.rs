@@ -52,7 +52,7 @@ pub async fn run(args: JobsArgs, mut out: impl Write, say: &(dyn Fn(&str) + Send
 }
 
 /// All pages as one.
-async fn all(remote: &Remote, filters: &[(&str, String)]) -> anyhow::Result<Page<JobView>> {
+pub(super) async fn all(remote: &Remote, filters: &[(&str, String)]) -> anyhow::Result<Page<JobView>> {
     let mut jobs = Page::new(Vec::new(), None);
     let mut after: Option<String> = None;
     loop {

@@ -176,7 +176,11 @@ async fn on_marathon(
 ) -> anyhow::Result<String> {
     // Read first: a file for something else is a more likely mistake than a missing setting.
     let credentials = warned(FrameworkCredentials::read_marathon(credentials)?, say);
-    let agent = args.agent(std::env::vars_os())?;
+    let agent = match args.agent(std::env::vars_os()) {
+        // What is wrong with the file comes first: one of Chronos needs none of these settings.
+        Err(error) => return Err(source.load_app().err().map_or(error, Into::into)),
+        Ok(agent) => agent,
+    };
     if args.dry_run {
         let (app, warnings) = dry_run_app(source, &args.supervisor, &agent, &options)?;
         warnings.iter().for_each(|warning| say(&format!("warning: {warning}")));

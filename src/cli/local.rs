@@ -18,7 +18,10 @@ use crate::local::executor::Executor;
 use crate::local::executor::docker::{DockerExecutor, DockerOptions};
 use crate::local::executor::process::limiter::LimiterChoice;
 use crate::local::executor::process::{ProcessExecutor, ProcessOptions};
-use crate::local::{ChronosVersion, CpuLimit, DelayRange, LocalCluster, LocalOptions, MarathonVersion, NodeVariable};
+use crate::local::openstack::Account;
+use crate::local::{
+    ChronosVersion, CpuLimit, Credentials, DelayRange, LocalCluster, LocalOptions, MarathonVersion, NodeVariable,
+};
 use crate::qos::units::Cpus;
 
 /// Of the machine's cores, what tasks may have together; the rest is for the cluster itself and the supervisor.
@@ -138,9 +141,16 @@ pub fn run(args: LocalArgs, mut out: impl Write) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let executor = runtime.block_on(executor(&args, &state_dir, factor))?;
     let kind = executor.describe();
-    let options = options(&args, state_dir.clone(), executor);
-    let cluster = LocalCluster::start(options)?;
+    let mut options = options(&args, state_dir.clone(), executor);
     let credentials_dir = args.credentials_dir.unwrap_or(state_dir);
+    // Whoever knew this cluster before it ended knows it still.
+    let known =
+        ["chronos.json", "marathon.json"].iter().find_map(|name| Credentials::kept(&credentials_dir.join(name)));
+    options.credentials = known.unwrap_or(options.credentials);
+    if let Some(account) = Account::kept(&credentials_dir.join("openstack.json")) {
+        options.accounts = vec![account];
+    }
+    let cluster = LocalCluster::start(options)?;
     std::fs::create_dir_all(&credentials_dir).context("--credentials-dir")?;
     // Whoever waits for chronos.json finds the others too.
     if let Some(account) = cluster.accounts().first() {

@@ -106,6 +106,9 @@ impl Remote {
         let detail = problem["detail"].as_str().or_else(|| problem["title"].as_str());
         let detail = detail.map(printable).unwrap_or_else(|| format!("HTTP status {status} without a reason"));
         let hint = match (status, &self.token) {
+            (401 | 403 | 404 | 405, _) if problem.is_null() => {
+                ": is this the supervisor's address? (--supervisor names another)"
+            }
             (401, None) => ": name the file with the operator token by --token-file",
             (401, Some(_)) => ": the token file is not that of this supervisor",
             (503, _) => "; it is overloaded, try again",

@@ -6,14 +6,15 @@ use clap::Args;
 
 use super::present;
 use super::remote::RemoteArgs;
+use super::which_job::ask;
 use crate::api::view::JobView;
-use crate::qos::ids::JobId;
 
 /// Show one job: state, prediction, CPU, what is left
 #[derive(Debug, Args)]
 pub struct ShowArgs {
-    /// The job, as `launch` and `jobs` print it
-    uuid: JobId,
+    /// The job: its uuid, at least four characters of one, or its name
+    #[arg(value_name = "JOB")]
+    job: String,
     #[command(flatten)]
     remote: RemoteArgs,
     /// Print one JSON document
@@ -24,10 +25,11 @@ pub struct ShowArgs {
 /// Runs the command; what it prints goes to `out`, warnings to `say`.
 ///
 /// # Errors
-/// When the supervisor cannot be asked or does not know the job.
+/// When the supervisor cannot be asked or does not know the job, or when that may be several.
 pub async fn run(args: ShowArgs, mut out: impl Write, say: &(dyn Fn(&str) + Send + Sync)) -> anyhow::Result<()> {
     let remote = args.remote.open(say)?;
-    let job: JobView = remote.get(&["jobs", &args.uuid.to_string()], &[]).await?;
+    let job = ask(&remote, &args.job).await?;
+    let job: JobView = remote.get(&["jobs", &job.to_string()], &[]).await?;
     if args.json {
         serde_json::to_writer(&mut out, &job)?;
         writeln!(out)?;

@@ -5,6 +5,9 @@ use std::str::FromStr;
 
 use anyhow::bail;
 
+use super::jobs::all;
+use super::remote::Remote;
+use crate::api::view::{JobState, JobView};
 use crate::events::job::{JobEvent, upcasters};
 use crate::events::source::LogSource;
 use crate::events::store::{OfflineLog, ReadError, Replay};
@@ -48,6 +51,21 @@ pub fn pick(jobs: &[(JobId, String)], wanted: &str) -> anyhow::Result<JobId> {
             bail!("{wanted:?} may be {} jobs: {}{more}", several.len(), listed.join(", "))
         }
     }
+}
+
+/// The same among the jobs of a supervisor: a name or a beginning that one living job has is its, whatever jobs of before had it.
+///
+/// # Errors
+/// As [`pick`], and when the supervisor cannot be asked.
+pub async fn ask(remote: &Remote, wanted: &str) -> anyhow::Result<JobId> {
+    if let Ok(job) = wanted.parse() {
+        return Ok(job);
+    }
+    let jobs = all(remote, &[]).await?.items;
+    let named = |jobs: &[&JobView]| jobs.iter().map(|job| (job.uuid, job.name.clone())).collect::<Vec<_>>();
+    let living: Vec<&JobView> =
+        jobs.iter().filter(|job| matches!(job.state, JobState::Registered | JobState::Running)).collect();
+    pick(&named(&living), wanted).or_else(|_| pick(&named(&jobs.iter().collect::<Vec<_>>()), wanted))
 }
 
 /// The same among the jobs of a log.

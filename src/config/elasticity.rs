@@ -29,6 +29,8 @@ choice! {
         MostOnTime = "most_on_time",
         /// The least lateness over all jobs.
         LeastLateness = "least_lateness",
+        /// As `most_on_time`, and where all jobs keep their nodes it is planned who shares one.
+        ByNode = "by_node",
     }
 }
 

@@ -25,7 +25,7 @@ pub struct CredentialsError {
 
 impl fmt::Display for CredentialsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.path.display())?;
+        write!(f, "credentials file {}: ", self.path.display())?;
         if let Some(field) = self.field {
             write!(f, "{field}: ")?;
         }

@@ -69,6 +69,9 @@ impl FrameworkCredentials {
 fn urls(document: &Document) -> Result<Vec<Url>, CredentialsError> {
     const WISHED: &str = "should be a URL in quotes, or a list of them";
     let texts: Vec<&str> = match document.get("url") {
+        None if document.has("keystone_url") => {
+            return Err(document.error("url", "missing: this file is for OpenStack, and goes to -o of the supervisor"));
+        }
         None => return Err(document.missing("url")),
         Some(Value::String(text)) => vec![text],
         Some(Value::Array(items)) => items

@@ -32,32 +32,48 @@ pub struct Workload {
     pub chain: bool,
 }
 
+impl Workload {
+    /// The words that run an iteration of `plan`, or all of it.
+    ///
+    /// # Errors
+    /// When a path is not UTF-8.
+    pub fn words(&self, plan: &JobPlan) -> anyhow::Result<Vec<String>> {
+        let text = |path: &Path| path.to_str().map(str::to_owned).with_context(|| format!("{path:?} should be UTF-8"));
+        let mut words = vec![text(&self.program)?];
+        words.extend(plan.workload_arguments());
+        words.extend(["--calibration".to_owned(), text(&self.calibration)?]);
+        if plan.vary.is_some() {
+            words.extend(["--seed".to_owned(), self.seed.to_string()]);
+        }
+        Ok(words)
+    }
+}
+
+/// The `qos` of its job or app file.
+pub fn qos(plan: &JobPlan) -> Value {
+    json!({
+        "duration": plan.duration.seconds(),
+        "deadline": plan.deadline.seconds(),
+        "desv_deadline": plan.deviation,
+    })
+}
+
 /// The job file of `plan`.
 ///
 /// # Errors
 /// When a path is not UTF-8 or holds a NUL.
 pub fn job_file(plan: &JobPlan, workload: &Workload) -> anyhow::Result<Value> {
-    let text = |path: &Path| path.to_str().map(str::to_owned).with_context(|| format!("{path:?} should be UTF-8"));
-    let mut words = vec!["exec".to_owned(), text(&workload.program)?];
-    words.extend(plan.workload_arguments());
-    words.extend(["--calibration".to_owned(), text(&workload.calibration)?]);
-    if plan.vary.is_some() {
-        words.extend(["--seed".to_owned(), workload.seed.to_string()]);
-    }
+    let words = workload.words(plan)?;
     let command = shlex::try_join(words.iter().map(String::as_str)).context("the path of this program")?;
     let mut file = json!({
         "name": plan.name,
-        "command": command,
+        "command": format!("exec {command}"),
         "schedule": plan.schedule(),
         "owner": "demo@localhost",
         "async": "false",
         "cpus": "1",
         "mem": "500",
-        "qos": {
-            "duration": plan.duration.seconds(),
-            "deadline": plan.deadline.seconds(),
-            "desv_deadline": plan.deviation,
-        },
+        "qos": qos(plan),
     });
     if workload.chain {
         file["qos"]["chain"] = true.into();

@@ -8,7 +8,7 @@ use crate::qos::ids::JobId;
 use super::job_file::JobFileError;
 use super::marathon::submit::AppSubmitError;
 use super::submit::SubmitError;
-use super::supervisor::SupervisorError;
+use super::supervisor_api::SupervisorError;
 use super::wrapper::WrapError;
 
 /// A launch that failed; the sentence says what state it left behind. It tells its cause itself, so that a printed chain of errors

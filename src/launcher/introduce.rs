@@ -2,7 +2,7 @@
 
 use super::error::LaunchError;
 use super::launch::LaunchOptions;
-use super::supervisor::{SupervisorApi, SupervisorError};
+use super::supervisor_api::{SupervisorApi, SupervisorError};
 use crate::api::register::{AdmissionReply, AdmissionView, RegisterRequest};
 
 /// A job that the supervisor knows and that is not submitted yet.

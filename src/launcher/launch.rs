@@ -13,7 +13,7 @@ use super::introduce::{Introduced, introduce};
 use super::job_file::JobSource;
 use super::rewrite::{Callback, rewrite};
 use super::submit::{Submission, SubmitError, SubmitTiming};
-use super::supervisor::{SupervisorApi, SupervisorError};
+use super::supervisor_api::{SupervisorApi, SupervisorError};
 use super::under_agent::EXECUTOR_PATH;
 use super::wrapper::WrapError;
 use crate::api::register::{AdmissionReply, AdmissionView, RegisterRequest};

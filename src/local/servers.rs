@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::http::header::{self, HeaderValue};
@@ -57,6 +58,10 @@ pub(super) struct Inside {
     pub openstack: Arc<OpenStack>,
 }
 
+/// An idle connection is closed after this time, as Jetty does, in which the real ones run. A client that keeps connections for less
+/// sends nothing on one that is just being closed.
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+
 impl Inside {
     pub fn serve(&self, ports: Ports) -> io::Result<Vec<ServerHandle>> {
         let keystone = openstack::keystone(self.openstack.clone());
@@ -89,7 +94,7 @@ impl Inside {
                 .wrap(actix_web::middleware::from_fn(guard::authenticated))
                 .configure(|config| chronos::http::routes(config, version))
         });
-        Ok(server.workers(1).disable_signals().shutdown_timeout(1).listen(port)?.run())
+        Ok(server.workers(1).keep_alive(KEEP_ALIVE).disable_signals().shutdown_timeout(1).listen(port)?.run())
     }
 
     fn marathon(&self, port: TcpListener) -> io::Result<Server> {
@@ -104,7 +109,7 @@ impl Inside {
                 .wrap(actix_web::middleware::from_fn(guard::authenticated))
                 .configure(marathon::http::routes)
         });
-        Ok(server.workers(1).disable_signals().shutdown_timeout(1).listen(port)?.run())
+        Ok(server.workers(1).keep_alive(KEEP_ALIVE).disable_signals().shutdown_timeout(1).listen(port)?.run())
     }
 
     fn mesos(&self, port: TcpListener) -> io::Result<Server> {
@@ -115,7 +120,7 @@ impl Inside {
                 .wrap(actix_web::middleware::from_fn(guard::local_host_only))
                 .configure(mesos::routes)
         });
-        Ok(server.workers(1).disable_signals().shutdown_timeout(1).listen(port)?.run())
+        Ok(server.workers(1).keep_alive(KEEP_ALIVE).disable_signals().shutdown_timeout(1).listen(port)?.run())
     }
 }
 
@@ -126,5 +131,5 @@ fn plain(service: LocalHttp, port: TcpListener) -> io::Result<Server> {
             .wrap(actix_web::middleware::from_fn(guard::local_host_only))
             .configure(|config| service.configure(config))
     });
-    Ok(server.workers(1).disable_signals().shutdown_timeout(1).listen(port)?.run())
+    Ok(server.workers(1).keep_alive(KEEP_ALIVE).disable_signals().shutdown_timeout(1).listen(port)?.run())
 }

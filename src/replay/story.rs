@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::history::JobHistory;
 use crate::api::view::Instant;
 use crate::events::job::{JobEvent, Outcome};
+use crate::qos::arbitration::Place;
 use crate::qos::ids::{Framework, JobId};
 use crate::qos::job::{JobState, Recorded};
 use crate::qos::policy::{ModelValues, PolicySettings};
@@ -214,6 +215,15 @@ fn input(history: &JobHistory, version: u64) -> Option<InputStory> {
             format!("iteration {} took {seconds:.1} s on {host}{counted}", finished.iteration)
         }
         JobEvent::GrantReceived(grant) => match grant.cap {
+            Some(cap) if grant.place == Some(Place::Moves) => {
+                let round = grant.round;
+                format!(
+                    "round {round} of the arbitration leaves it {cap} CPU, and a node with more room after this iteration"
+                )
+            }
+            Some(cap) if grant.place.is_some() => {
+                format!("round {} of the arbitration leaves it {cap} CPU of its node", grant.round)
+            }
             Some(cap) => format!("round {} of the arbitration leaves it {cap} CPU", grant.round),
             None => format!("round {} of the arbitration leaves it all that it wishes for", grant.round),
         },

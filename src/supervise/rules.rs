@@ -77,6 +77,7 @@ pub fn aim(settings: &Settings) -> Aim {
     match settings.elasticity.arbitration {
         Arbitration::MostOnTime => Aim::MostOnTime,
         Arbitration::LeastLateness => Aim::LeastLateness,
+        Arbitration::ByNode => Aim::ByNode,
     }
 }
 

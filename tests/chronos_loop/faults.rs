@@ -4,6 +4,9 @@ use std::time::Duration;
 use actix_web::web::{self, Bytes, Data};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
 
+/// Connections are kept for so long by those who ask, and longer by those who answer: none is closed under a request.
+const IDLE: Duration = Duration::from_secs(15);
+
 /// A Chronos that answers these requests with an error, and does what it is asked otherwise.
 #[derive(Clone, Default)]
 pub struct Faults(Arc<Mutex<State>>);
@@ -115,10 +118,11 @@ impl Faults {
         let proxy = Data::new(Proxy {
             faults: self.clone(),
             upstream: upstream.to_owned(),
-            client: reqwest::Client::builder().no_proxy().build().unwrap(),
+            client: reqwest::Client::builder().no_proxy().pool_idle_timeout(IDLE).build().unwrap(),
         });
         let server = HttpServer::new(move || App::new().app_data(proxy.clone()).default_service(web::to(pass)))
             .workers(1)
+            .keep_alive(2 * IDLE)
             .disable_signals()
             .shutdown_timeout(0)
             .bind("127.0.0.1:0")

@@ -112,15 +112,7 @@ fn a_job_of_the_2017_launcher_does_not_come_back_to_life() {
         let world = World::start_behind(VERSIONS[1], &faults, &SETTINGS).await;
         faults.hold("POST", "/iso8601", usize::MAX);
         let uuid = uuid::Uuid::new_v4().simple().to_string();
-        let callback = format!(
-            "/usr/bin/curl -s -H 'Content-type: application/json' -X POST {}/updateTask -d \
-             '{{\"name\":\"legacy\",\"uuid\":\"{uuid}\",\"hostname\":\"h\",\"started_at\":'$begin',\"finished_at\":'$(date +%s)'}}'",
-            world.app.url
-        );
-        let job = json!({
-            "name": "legacy", "command": format!("begin=$(date +%s); sleep 1.1; {callback}"), "schedule": "R//PT5M",
-            "cpus": "1", "mem": "64", "owner": "me", "disabled": false, "async": "false"
-        });
+        let job = world.legacy_job("legacy", &uuid, 1.1, "R//PT5M");
         world.chronos.post_job(&job).await.unwrap();
         let mut registration = legacy_registration(&uuid, "legacy");
         registration["deadline"] = json!(crate::helpers::now() + 60.0);

@@ -110,6 +110,19 @@ impl World {
         launch(JobSource::Json(job), &self.chronos, &api, options).await.unwrap()
     }
 
+    /// A job as the 2017 launcher submits it: it sleeps for so many seconds, and reports its end by a curl behind its command.
+    pub fn legacy_job(&self, name: &str, uuid: &str, seconds: f64, schedule: &str) -> Value {
+        let callback = format!(
+            "/usr/bin/curl -s -H 'Content-type: application/json' -X POST {}/updateTask -d \
+             '{{\"name\":\"{name}\",\"uuid\":\"{uuid}\",\"hostname\":\"'$(hostname)'\",\"started_at\":'$begin',\"finished_at\":'$(date +%s)'}}'",
+            self.app.url
+        );
+        json!({
+            "name": name, "command": format!("begin=$(date +%s); sleep {seconds}; {callback}"), "schedule": schedule,
+            "cpus": "1", "mem": "64", "owner": "me", "disabled": false, "async": "false"
+        })
+    }
+
     /// Waits until the job is in this state and, when it is over, gone from memory.
     pub async fn wait_for_state(&self, uuid: &str, state: &str) -> Value {
         self.wait_for(uuid, |job| job["state"] == state).await

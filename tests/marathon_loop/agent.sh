@@ -46,6 +46,8 @@ while :; do
     sleep 0.1
     at=$(millis)
     cpu=$((cpu + (at - last) * limit * RATE / 1000000))
+    # A program ends with its work, however late this loop comes to see it.
+    if [ $((base + cpu)) -gt "$WORK" ]; then cpu=$((WORK - base)); fi
     last=$at
     if [ $((base + cpu)) -ge "$WORK" ] || [ -e "$dir/finish" ]; then
         trap '' TERM

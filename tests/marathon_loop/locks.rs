@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::faults::Faults;
 use crate::helpers::on_actix;
-use crate::world::{APP, VERSIONS, World, job};
+use crate::world::{APP, ENDLESS, VERSIONS, World, job};
 
 /// A deployment that cannot end: no node has this name.
 async fn lock(world: &World) {
@@ -21,7 +21,7 @@ fn a_resize_waits_for_the_deployment_that_holds_the_app() {
             let faults = Faults::default();
             let world = World::start_behind(version, &faults, &[]).await;
             faults.answer(method, "/v2/apps", 503, usize::MAX);
-            let uuid = world.launch(job(1.0, 0.6, 6.0)).await;
+            let uuid = world.launch(job(1.0, 0.6, ENDLESS)).await;
             world.wait_for_events(&uuid, "Rescaled", 1).await;
             lock(&world).await;
             faults.heal();
@@ -34,6 +34,7 @@ fn a_resize_waits_for_the_deployment_that_holds_the_app() {
             let anywhere = Some(json!({"constraints": []}));
             world.ask_marathon(Method::PUT, &format!("/v2/apps{APP}?force=true"), anywhere).await;
             world.wait_for_events(&uuid, "RescaleApplied", 1).await;
+            world.finish(&uuid);
             let job = world.wait_for_state(&uuid, "completed").await;
             assert_eq!(job["cpu_seconds_wasted"], 0.0, "{version}: {job}");
             world.wait_until_settled(&uuid).await;
@@ -48,7 +49,7 @@ fn a_resize_gives_up_on_a_deployment_that_does_not_end() {
         let faults = Faults::default();
         let world = World::start_behind(VERSIONS[2], &faults, &[("marathon", "resize_patience", "3")]).await;
         faults.answer("PATCH", "/v2/apps", 409, usize::MAX);
-        let uuid = world.launch(job(1.0, 0.6, 60.0)).await;
+        let uuid = world.launch(job(1.0, 0.6, ENDLESS)).await;
         world.wait_for_events(&uuid, "Rescaled", 1).await;
         lock(&world).await;
         world.wait_for_events(&uuid, "RescaleFailed", 1).await;

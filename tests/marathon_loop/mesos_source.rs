@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::helpers::on_actix;
-use crate::world::{VERSIONS, World, job};
+use crate::world::{ENDLESS, VERSIONS, World, job};
 
 /// The agent says that it has used nothing; the kernel knows better.
 #[test]
@@ -14,7 +14,7 @@ fn with_mesos_as_the_source_the_kernels_figures_count_and_not_the_agents() {
     on_actix(async {
         for version in [VERSIONS[0], VERSIONS[2]] {
             let world = World::start(version, &[("cpu_source", "kind", "mesos"), ("cpu_source", "url", "")]).await;
-            let uuid = world.launch(job(1.0, 0.0, 4_000_000.0)).await;
+            let uuid = world.launch(job(1.0, 0.0, ENDLESS)).await;
             world.wait_for_events(&uuid, "CpuSample", 3).await;
             let samples = world.events(&uuid, "CpuSample").await;
             // It is too slow by the kernel's figures, so that there may be several tasks: each is a segment.
@@ -34,7 +34,7 @@ fn with_mesos_as_the_source_the_kernels_figures_count_and_not_the_agents() {
 fn a_container_outside_its_tasks_control_group_is_noticed_and_never_judged_by_the_agents_own_figure() {
     on_actix(async {
         let world = World::start(VERSIONS[2], &[("cpu_source", "kind", "mesos"), ("cpu_source", "url", "")]).await;
-        let uuid = world.launch(job(1.0, 1000.0, 4_000_000.0)).await;
+        let uuid = world.launch(job(1.0, 1000.0, ENDLESS)).await;
         world.wait_for_events(&uuid, "TelemetryLost", 1).await;
         let lost = &world.events(&uuid, "TelemetryLost").await[0];
         assert!(lost["reason"].as_str().unwrap().contains("control group"), "{lost}");
@@ -56,7 +56,7 @@ fn in_place_a_job_gets_what_its_node_has_to_spare() {
         let settings =
             [("cpu_source", "kind", "mesos"), ("cpu_source", "url", ""), ("elasticity", "rescale", "in-place")];
         let world = World::start(VERSIONS[2], &settings).await;
-        let mut app = job(1.0, 0.0, 4_000_000.0);
+        let mut app = job(1.0, 0.0, ENDLESS);
         app["qos"] = json!({"duration": 300, "deadline": 30, "desv_deadline": 0.1});
         let uuid = world.launch(app).await;
         let job = world.wait_for(&uuid, |job| job["cpu_limit"].as_f64() == Some(1.4)).await;
@@ -76,7 +76,7 @@ fn in_place_no_cpu_of_a_node_is_given_twice_and_what_is_reserved_later_is_taken_
         let world = World::start(VERSIONS[1], &settings).await;
         let mut jobs = vec![];
         for id in ["/group/first", "/group/second"] {
-            let mut app = job(0.5, 0.0, 4_000_000.0);
+            let mut app = job(0.5, 0.0, ENDLESS);
             app["id"] = json!(id);
             app["constraints"] = json!([["hostname", "CLUSTER", "node1"]]);
             app["qos"] = json!({"duration": 3000, "deadline": 30, "desv_deadline": 0.1});

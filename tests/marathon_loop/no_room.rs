@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::faults::Faults;
 use crate::helpers::on_actix;
-use crate::world::{VERSIONS, World, job};
+use crate::world::{ENDLESS, VERSIONS, World, job};
 
 /// Nodes have two CPUs; one step leads to two and a half.
 const SETTINGS: [(&str, &str, &str); 3] = [
@@ -21,11 +21,15 @@ fn a_resize_that_no_node_has_room_for_is_taken_back_and_the_job_goes_on_where_it
     on_actix(async {
         for version in VERSIONS {
             let world = World::start(version, &SETTINGS).await;
-            let uuid = world.launch(job(1.0, 0.6, 6.0)).await;
+            let uuid = world.launch(job(1.0, 0.6, ENDLESS)).await;
             world.wait_for_events(&uuid, "RescaleFailed", 1).await;
             let failed = &world.events(&uuid, "RescaleFailed").await[0];
             assert_eq!((&failed["no_room"], &failed["cpus"]), (&json!(true), &json!(2500)), "{version}: {failed}");
             assert!(failed["reason"].as_str().unwrap().contains("no node had room for 2.5 CPU"), "{failed}");
+            // Looked at twice since then.
+            let looks = world.count(&uuid, "ProgressDecided").await;
+            world.wait_for_events(&uuid, "ProgressDecided", looks + 2).await;
+            world.finish(&uuid);
             let job = world.wait_for_state(&uuid, "completed").await;
             assert_eq!((&job["cpus"], &job["cpu_seconds_wasted"]), (&json!(1.0), &json!(0.0)), "{version}: {job}");
             world.wait_until_settled(&uuid).await;
@@ -46,7 +50,7 @@ fn it_is_taken_back_by_a_supervisor_that_did_not_ask_for_it() {
     on_actix(async {
         let faults = Faults::default();
         let world = World::start_behind(VERSIONS[1], &faults, &SETTINGS).await;
-        let uuid = world.launch(job(1.0, 0.6, 6.0)).await;
+        let uuid = world.launch(job(1.0, 0.6, ENDLESS)).await;
         faults.wait_for("PATCH", "/v2/apps", 1).await;
         let world = world.restart_supervisor(Duration::from_millis(300)).await;
         // Whoever made the answer to the first attempt get lost: it is looked at, and tried again.
@@ -55,6 +59,7 @@ fn it_is_taken_back_by_a_supervisor_that_did_not_ask_for_it() {
         assert_eq!(world.events(&uuid, "RescaleFailed").await[0]["no_room"], true);
         assert_eq!(faults.count("PATCH", "/v2/apps"), 1);
         assert_eq!(faults.count("DELETE", "/v2/deployments"), 2);
+        world.finish(&uuid);
         world.wait_for_state(&uuid, "completed").await;
         world.wait_until_settled(&uuid).await;
         assert_eq!(world.launches(), [1000, 1000]);
@@ -68,7 +73,7 @@ fn a_supervisor_that_ends_between_the_rollback_and_its_record_does_not_ask_for_t
     on_actix(async {
         let faults = Faults::default();
         let world = World::start_behind(VERSIONS[1], &faults, &SETTINGS).await;
-        let uuid = world.launch(job(1.0, 0.6, 6.0)).await;
+        let uuid = world.launch(job(1.0, 0.6, ENDLESS)).await;
         faults.answer_after(("DELETE", "/v2/deployments"), "GET", "/v2/apps", 503);
         faults.wait_for("DELETE", "/v2/deployments", 1).await;
         // Back to what was before, and nothing is under way.
@@ -84,6 +89,7 @@ fn a_supervisor_that_ends_between_the_rollback_and_its_record_does_not_ask_for_t
         let failed = &world.events(&uuid, "RescaleFailed").await[0];
         assert_eq!((&failed["no_room"], &failed["cpus"]), (&json!(true), &json!(2500)), "{failed}");
         assert_eq!(faults.count("PATCH", "/v2/apps"), 1, "asked for once");
+        world.finish(&uuid);
         world.wait_for_state(&uuid, "completed").await;
         world.wait_until_settled(&uuid).await;
         assert_eq!(world.launches(), [1000, 1000], "stopped once");
@@ -107,7 +113,7 @@ fn a_task_that_takes_long_to_write_its_checkpoint_is_no_lack_of_room() {
     on_actix(async {
         for version in [VERSIONS[0], VERSIONS[2]] {
             let world = World::start(version, &[("marathon", "placement_patience", "1")]).await;
-            let mut app = job(1.0, 0.6, 6.0);
+            let mut app = job(1.0, 0.6, ENDLESS);
             app["env"]["SLOW_END"] = json!("4");
             let uuid = world.launch(app).await;
             let patience = Instant::now() + Duration::from_secs(60);

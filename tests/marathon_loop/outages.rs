@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use crate::faults::Faults;
 use crate::helpers::on_actix;
-use crate::world::{VERSIONS, World, job};
+use crate::world::{ENDLESS, VERSIONS, World, job};
+
+/// It gets no more than the first step up, whenever it is looked at next.
+const ONE_STEP: (&str, &str, &str) = ("elasticity", "cpu_max_slave", "1.4");
 
 /// The 2017 tool took one 503 for the app's end.
 #[test]
@@ -12,7 +15,7 @@ fn while_marathon_is_away_nothing_is_concluded_and_afterwards_the_resize_is_made
     on_actix(async {
         let faults = Faults::default();
         let world = World::start_behind(VERSIONS[1], &faults, &[]).await;
-        let uuid = world.launch(job(1.0, 0.6, 6.0)).await;
+        let uuid = world.launch(job(1.0, 0.6, ENDLESS)).await;
         world.wait_for_events(&uuid, "SeenInFramework", 1).await;
         for method in ["GET", "PATCH"] {
             faults.answer(method, "/v2/", 503, usize::MAX);
@@ -27,6 +30,7 @@ fn while_marathon_is_away_nothing_is_concluded_and_afterwards_the_resize_is_made
         assert_eq!(world.launches(), [1000]);
         faults.heal();
         world.wait_for_events(&uuid, "RescaleApplied", 1).await;
+        world.finish(&uuid);
         let job = world.wait_for_state(&uuid, "completed").await;
         world.wait_until_settled(&uuid).await;
         assert_eq!(world.launches()[..2], [1000, 1400], "{job}");
@@ -43,13 +47,14 @@ fn a_resize_whose_answer_is_lost_is_looked_for_and_not_asked_for_again() {
     on_actix(async {
         for (version, method) in [(VERSIONS[0], "PUT"), (VERSIONS[2], "PATCH")] {
             let faults = Faults::default();
-            let world = World::start_behind(version, &faults, &[]).await;
+            let world = World::start_behind(version, &faults, &[ONE_STEP]).await;
             faults.lose_answer(method, "/v2/apps", 1);
-            let uuid = world.launch(job(1.0, 0.6, 5.0)).await;
+            let uuid = world.launch(job(1.0, 0.6, ENDLESS)).await;
             world.wait_for_events(&uuid, "RescaleApplied", 1).await;
             assert_eq!(faults.count(method, "/v2/apps"), 1, "{version}");
             assert_eq!(world.count(&uuid, "RescaleUnanswered").await, 1, "{version}");
             assert_eq!(world.launches(), [1000, 1400], "{version}");
+            world.finish(&uuid);
             world.wait_for_state(&uuid, "completed").await;
             world.wait_until_settled(&uuid).await;
             world.stop().await;
@@ -62,12 +67,13 @@ fn a_resize_whose_answer_is_lost_is_looked_for_and_not_asked_for_again() {
 fn an_answer_without_a_body_is_only_an_attempt_that_failed() {
     on_actix(async {
         let faults = Faults::default();
-        let world = World::start_behind(VERSIONS[2], &faults, &[]).await;
+        let world = World::start_behind(VERSIONS[2], &faults, &[ONE_STEP]).await;
         faults.answer("PATCH", "/v2/apps", 409, 2);
-        let uuid = world.launch(job(1.0, 0.6, 5.0)).await;
+        let uuid = world.launch(job(1.0, 0.6, ENDLESS)).await;
         world.wait_for_events(&uuid, "RescaleApplied", 1).await;
         assert_eq!(faults.count("PATCH", "/v2/apps"), 3);
         assert_eq!(world.count(&uuid, "RescaleUnanswered").await, 0, "it was surely not carried out");
+        world.finish(&uuid);
         world.wait_for_state(&uuid, "completed").await;
         world.stop().await;
     });
@@ -79,12 +85,13 @@ fn a_resize_that_marathon_does_not_take_leaves_the_job_as_it_is() {
         let faults = Faults::default();
         let world = World::start_behind(VERSIONS[2], &faults, &[("marathon", "resize_patience", "0.5")]).await;
         faults.answer("PATCH", "/v2/apps", 422, usize::MAX);
-        let uuid = world.launch(job(1.0, 0.6, 4.0)).await;
+        let uuid = world.launch(job(1.0, 0.6, ENDLESS)).await;
         world.wait_for_events(&uuid, "RescaleFailed", 1).await;
         let failed = &world.events(&uuid, "RescaleFailed").await[0];
         assert!(failed["reason"].as_str().unwrap().contains("422"), "{failed}");
         let job = world.app.job(&uuid).await;
         assert_eq!(job["cpus"], 1.0, "{job}");
+        world.finish(&uuid);
         let job = world.wait_for_state(&uuid, "completed").await;
         assert!(job["flags"].as_array().unwrap().contains(&"rescale_failed".into()), "{job}");
         world.wait_until_settled(&uuid).await;

@@ -8,13 +8,13 @@ use serde_json::json;
 
 use crate::faults::Faults;
 use crate::helpers::on_actix;
-use crate::world::{APP, VERSIONS, World, id, job};
+use crate::world::{APP, ENDLESS, VERSIONS, World, id, job};
 
 #[test]
 fn a_job_whose_app_is_removed_by_hand_has_failed() {
     on_actix(async {
         let world = World::start(VERSIONS[1], &[]).await;
-        let uuid = world.launch(job(1.0, 1.0, 60.0)).await;
+        let uuid = world.launch(job(1.0, 1.0, ENDLESS)).await;
         world.wait_for_events(&uuid, "SeenInFramework", 1).await;
         world.wait_for_events(&uuid, "SegmentStarted", 1).await;
         world.marathon.delete(&id(), Locks::Override).await.unwrap();
@@ -30,7 +30,7 @@ fn a_job_whose_app_is_removed_by_hand_has_failed() {
 fn an_app_of_somebody_else_under_the_same_id_is_left_alone() {
     on_actix(async {
         let world = World::start(VERSIONS[2], &[]).await;
-        let uuid = world.launch(job(1.0, 1.0, 60.0)).await;
+        let uuid = world.launch(job(1.0, 1.0, ENDLESS)).await;
         world.wait_for_events(&uuid, "SeenInFramework", 1).await;
         let other = json!({"id": APP, "cmd": "sleep 600", "cpus": 0.1, "mem": 16});
         world.ask_marathon(Method::PUT, &format!("/v2/apps{APP}?force=true&partialUpdate=false"), Some(other)).await;
@@ -46,7 +46,7 @@ fn an_app_of_somebody_else_under_the_same_id_is_left_alone() {
 fn a_cpu_that_somebody_else_sets_is_noted_before_anything_is_decided_with_it() {
     on_actix(async {
         let world = World::start(VERSIONS[2], &[]).await;
-        let uuid = world.launch(job(1.0, 1.0, 6.0)).await;
+        let uuid = world.launch(job(1.0, 1.0, ENDLESS)).await;
         world.wait_for_events(&uuid, "SeenInFramework", 1).await;
         world.wait_for_events(&uuid, "SegmentStarted", 1).await;
         let half = Some(json!({"cpus": 0.5}));
@@ -56,6 +56,7 @@ fn a_cpu_that_somebody_else_sets_is_noted_before_anything_is_decided_with_it() {
         world.wait_for_events(&uuid, "Rescaled", 1).await;
         let rescaled = &world.events(&uuid, "Rescaled").await[0];
         assert_eq!(rescaled["to"], 900, "{rescaled}");
+        world.finish(&uuid);
         world.wait_for_state(&uuid, "completed").await;
         world.stop().await;
     });
@@ -136,7 +137,7 @@ fn a_job_is_removed_only_when_its_task_is_over_though_the_answer_to_its_deletion
         for version in [VERSIONS[0], VERSIONS[2]] {
             let faults = Faults::default();
             let world = World::start_behind(version, &faults, &[]).await;
-            let mut app = job(1.0, 1.0, 60.0);
+            let mut app = job(1.0, 1.0, ENDLESS);
             app["env"]["SLOW_END"] = json!("2");
             let uuid = world.launch(app).await;
             world.wait_for_events(&uuid, "SeenInFramework", 1).await;
@@ -155,7 +156,7 @@ fn a_job_is_removed_only_when_its_task_is_over_though_the_answer_to_its_deletion
 fn a_task_that_does_not_end_does_not_keep_its_job_for_ever() {
     on_actix(async {
         let world = World::start(VERSIONS[1], &[("marathon", "removal_patience", "0.5")]).await;
-        let mut app = job(1.0, 1.0, 60.0);
+        let mut app = job(1.0, 1.0, ENDLESS);
         app["env"]["SLOW_END"] = json!("15");
         let uuid = world.launch(app).await;
         world.wait_for_events(&uuid, "SeenInFramework", 1).await;

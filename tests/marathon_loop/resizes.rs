@@ -41,7 +41,7 @@ fn a_job_that_is_too_slow_gets_more_cpu_goes_on_where_it_was_and_is_on_time() {
             let job = world.app.job(&uuid).await;
             assert_eq!(job["cpu_seconds_wasted"], 0.0, "{version}: {job}");
             let used = job["cpu_seconds"].as_f64().unwrap();
-            assert!((6.0..8.0).contains(&used), "{version}: {used}");
+            assert!((used - 6.0).abs() < 0.001, "{version}: {used}");
             world.stop().await;
         }
     });

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::faults::Faults;
 use crate::helpers::on_actix;
-use crate::world::{VERSIONS, World, job};
+use crate::world::{ENDLESS, VERSIONS, World, job};
 
 #[test]
 fn a_resize_that_was_made_but_not_recorded_is_not_made_twice() {
@@ -16,7 +16,7 @@ fn a_resize_that_was_made_but_not_recorded_is_not_made_twice() {
             // Carried out, and never heard of: no look works any more either.
             faults.lose_answer(method, "/v2/apps", 1);
             faults.answer_after((method, "/v2/apps"), "GET", "/v2/", 503);
-            let uuid = world.launch(job(1.0, 0.6, 6.0)).await;
+            let uuid = world.launch(job(1.0, 0.6, ENDLESS)).await;
             world.wait_for_events(&uuid, "SeenInFramework", 1).await;
             faults.wait_for(method, "/v2/apps", 1).await;
             let patience = Instant::now() + Duration::from_secs(60);
@@ -33,6 +33,7 @@ fn a_resize_that_was_made_but_not_recorded_is_not_made_twice() {
             assert_eq!(faults.count(method, "/v2/apps"), 1, "{version}: {resizes:?} {kinds:?}");
             assert_eq!(world.launches(), [1000, 1400], "{version}");
             assert_eq!(world.count(&uuid, "RescaleUnanswered").await, 1, "{version}");
+            world.finish(&uuid);
             let job = world.wait_for_state(&uuid, "completed").await;
             assert_eq!(job["cpu_seconds_wasted"], 0.0, "{version}: {job}");
             world.wait_until_settled(&uuid).await;
@@ -48,12 +49,13 @@ fn a_resize_that_was_decided_but_not_made_is_made_after_the_restart() {
         let faults = Faults::default();
         let world = World::start_behind(VERSIONS[2], &faults, &[]).await;
         faults.answer("PATCH", "/v2/apps", 503, usize::MAX);
-        let uuid = world.launch(job(1.0, 0.6, 6.0)).await;
+        let uuid = world.launch(job(1.0, 0.6, ENDLESS)).await;
         world.wait_for_events(&uuid, "Rescaled", 1).await;
         let world = world.restart_supervisor(Duration::from_millis(300)).await;
         faults.heal();
         world.wait_for_events(&uuid, "RescaleApplied", 1).await;
         assert_eq!(world.launches()[..2], [1000, 1400]);
+        world.finish(&uuid);
         world.wait_for_state(&uuid, "completed").await;
         world.wait_until_settled(&uuid).await;
         world.stop().await;

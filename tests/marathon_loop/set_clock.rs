@@ -9,7 +9,7 @@ use mesos_qos::qos::units::{Span, Timestamp};
 use serde_json::{Value, json};
 
 use crate::helpers::on_actix;
-use crate::world::{VERSIONS, World, job};
+use crate::world::{ENDLESS, VERSIONS, World, job};
 
 const HOUR: Span = Span::from_secs(3600);
 
@@ -31,7 +31,7 @@ impl Clock for WallClock {
 
 /// A job that goes exactly as it declared, so that nothing is changed.
 fn steady() -> Value {
-    let mut app = job(1.0, 1.0, 4_000_000.0);
+    let mut app = job(1.0, 1.0, ENDLESS);
     app["qos"] = json!({"duration": 600, "deadline": 600, "desv_deadline": 0.9});
     app
 }

@@ -113,6 +113,11 @@ impl World {
         launched.uuid.to_string()
     }
 
+    /// Has the job's program end with what it has done by now.
+    pub fn finish(&self, uuid: &str) {
+        std::fs::write(self.state.path().join("checkpoints").join(uuid).join("finish"), "").unwrap();
+    }
+
     /// The app, when Marathon has it.
     pub async fn find(&self) -> Option<MarathonApp> {
         self.marathon.find(&id()).await.unwrap()
@@ -212,6 +217,9 @@ impl World {
 pub fn id() -> AppId {
     APP.parse().unwrap()
 }
+
+/// CPU-seconds of a job that works until a test has seen what it waits for ([`World::finish`]), however long that takes.
+pub const ENDLESS: f64 = 4_000_000.0;
 
 /// An app that is done after `work` CPU-seconds, of which it makes `rate` a second with each CPU, and has declared 30 in 30 seconds.
 pub fn job(cpus: f64, rate: f64, work: f64) -> Value {

@@ -6,6 +6,9 @@ use std::time::Duration;
 use actix_web::web::{self, Bytes, Data};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
 
+/// Connections are kept for so long by those who ask, and longer by those who answer: none is closed under a request.
+const IDLE: Duration = Duration::from_secs(15);
+
 /// What becomes of a request.
 #[derive(Clone, PartialEq)]
 pub enum Fate {
@@ -71,7 +74,8 @@ impl Gate {
 
     /// Starts to listen; returns the URL.
     pub fn in_front_of(&self, upstream: &str) -> String {
-        let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
+        let client = client.pool_idle_timeout(IDLE).build().unwrap();
         let proxy = Data::new(Proxy { gate: self.clone(), upstream: upstream.to_owned(), client });
         let server = HttpServer::new(move || {
             App::new()
@@ -80,6 +84,7 @@ impl Gate {
                 .default_service(web::to(pass))
         })
         .workers(1)
+        .keep_alive(2 * IDLE)
         .disable_signals()
         .shutdown_timeout(0)
         .bind("127.0.0.1:0")

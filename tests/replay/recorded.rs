@@ -63,7 +63,7 @@ pub fn fill(path: &Path, groups: &[Vec<Batch>], rounds: bool) {
             });
             appends.push(Append::at(*at).events(StreamId::Job(*job), Version(version), encoded.collect()));
             cluster.apply(*job, *at, events);
-            if rounds && asks_for_a_round(events) {
+            if rounds && cluster.states.get(job).is_some_and(|state| asks_for_a_round(state, events)) {
                 appends.push(cluster.round(*at));
             }
         }

@@ -62,10 +62,10 @@ fn with_longer_deadlines_all_jobs_are_on_time() {
 }
 
 /// Chains that stay on their nodes, as a supervisor tells them to, resized in place. Over 100 seeds 4.99 and 4.93 of six, the published policy 4.2
-/// and 4.0; here three standard errors less.
+/// and 4.0; here three standard errors less. With a plan of who shares a node all six in 98 % and 83 % of 1000 seeds.
 #[test]
 fn chained_jobs_are_on_time_more_often_than_under_the_published_policy() {
-    for (case, least) in [(Case::One, 4.8), (Case::Two, 4.7)] {
+    for (case, least, all) in [(Case::One, 4.8, 0.9), (Case::Two, 4.7, 0.65)] {
         let scenario = Scenario {
             chain_gap_s: Some((0.5, 1.0)),
             tasks_stay: true,
@@ -76,6 +76,9 @@ fn chained_jobs_are_on_time_more_often_than_under_the_published_policy() {
         let alone = Candidate { aim: None, ..sharing(&scenario) };
         let (predicted, published) = (on_time(&runs(&scenario, &alone)), on_time(&runs(&scenario, &step())));
         assert!(predicted >= least && predicted > published + 0.4, "{case:?}: {predicted} against {published}");
+        let planned = runs(&scenario, &Candidate { aim: Some(Aim::ByNode), ..alone });
+        let whole = mean(&planned, |run| f64::from(u8::from(run.on_time() == run.jobs.len())));
+        assert!(whole >= all, "{case:?}: all on time in {whole} of the runs");
     }
 }
 

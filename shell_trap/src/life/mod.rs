@@ -1,4 +1,14 @@
 //! One task from its start to its end: take the job, start or restore it, watch it, and leave it in order.
+//!
+//! # Layout
+//!
+//! - `container` and `process`: the whole of it, for a job that runs in a container or as a process
+//! - `begin`: what is there already (`leftovers`), what can be restored (`newest`, `restore`), and else anew
+//! - `watch`: samples, the supervisor's wishes and the lease, while the job runs
+//! - `stopping`: the framework wants the task to end (`grace` divides the time for it), by a `checkpoint` where one can be made
+//! - `ending`: the job has ended, or another task has it; `scene` is what all ends have in common
+//! - `renewing`: the lease is kept while something takes longer than it
+//! - `records`: the small files; `output`: the job's output; `sweep`: what nobody has removed
 
 mod begin;
 mod checkpoint;

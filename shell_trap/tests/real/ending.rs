@@ -18,13 +18,13 @@ fn a_job_that_ends_during_a_dump_has_finished_with_its_own_code() {
     let node = bench.node("a", Restores::Runtime);
     let (mut finished_at_once, mut checkpointed) = (0, 0);
     for round in 0..24 {
-        let job = Job::new(&bench, &supervisor, 60, 5_000_000, 7, 1);
+        let job = Job::new(&bench, &supervisor, 160, 5_000_000, 7, 1);
         let known = supervisor.samples("start").len();
         let mut task = job.start(&node, 2.0);
         job.started(&mut task, known);
         // From so many steps before the end that a dump comes first to so few that it comes too late.
-        let steps = [5, 20, 35, 45, 50, 54, 57, 59][round % 8];
-        eventually("the last steps", || bench.progress().filter(|(done, _)| (steps..=60).contains(done)));
+        let steps = [5, 80, 120, 140, 150, 154, 157, 159][round % 8];
+        eventually("the last steps", || bench.progress().filter(|(done, _)| (steps..=160).contains(done)));
         task.signal(Signal::SIGTERM);
         let mut status = task.wait();
         if status.code() == Some(0) {
@@ -36,7 +36,7 @@ fn a_job_that_ends_during_a_dump_has_finished_with_its_own_code() {
             finished_at_once += 1;
         }
         assert_eq!(status.code(), Some(7), "round {round}: {}", task.log());
-        assert!(task.log().contains("complete 60"), "round {round}: {}", task.log());
+        assert!(task.log().contains("complete 160"), "round {round}: {}", task.log());
         let ends: Vec<_> =
             supervisor.posted("/endMarathonApp").into_iter().filter(|e| e["uuid"] == job.uuid.as_str()).collect();
         assert_eq!(ends.iter().map(|e| e["exit_code"].clone()).collect::<Vec<_>>(), [json!(7)]);

@@ -80,7 +80,10 @@ fn an_orphaned_container_stands_still_before_another_node_goes_on() {
     let bench = Bench::new();
     let supervisor = Supervisor::start();
     let (a, b) = (bench.node("a", Restores::Runtime), bench.node("b", Restores::Runtime));
-    let job = Job::new(&bench, &supervisor, 100_000, 5_000_000, 0, 1).with("SHELL_TRAP_LEASE_SECONDS", "4");
+    // The guard of the orphan has lease and grace to come to it, on a machine that has other things to do.
+    let job = Job::new(&bench, &supervisor, 100_000, 5_000_000, 0, 1)
+        .with("SHELL_TRAP_LEASE_SECONDS", "4")
+        .with("SHELL_TRAP_LEASE_GRACE_SECONDS", "3");
     let mut first = job.start(&a, 1.0);
     job.started(&mut first, 0);
     // One published generation to go on from.
@@ -90,7 +93,7 @@ fn an_orphaned_container_stands_still_before_another_node_goes_on() {
     let orphan = a.containers().remove(0);
     // The other node's task waits as long as the first one lives.
     let mut second = job.start(&b, 1.0);
-    std::thread::sleep(Duration::from_secs(7));
+    std::thread::sleep(Duration::from_secs(9));
     assert_eq!((b.containers().len(), supervisor.samples("start").len()), (0, 2), "{}", second.log());
     assert_eq!(a.inspect(&orphan)["State"]["Status"], "running");
     let cgroups = Cgroups::find().unwrap();

@@ -23,8 +23,9 @@ const NEEDED: f64 = 0.75;
 const DECLARED: f64 = 24.0;
 /// Of a step of the workload. Each prints a line, which its agent passes on.
 const LOOPS: u64 = 25_000_000;
-/// CPU-seconds that an agent and its CRIU take for the start of a segment, at most: Mesos counts them with the task.
-const STARTING: f64 = 0.3;
+/// CPU-seconds that an agent and its CRIU take for the start of a segment, at most: Mesos counts them with the task. A third of it on a
+/// machine with more to do than it can; what is measured elsewhere altogether is further off than that.
+const STARTING: f64 = 1.0;
 
 const SETTINGS: [(&str, &str); 3] =
     [("ELASTICITY_MONITORING_PERIOD", "3"), ("CPU_SOURCE_KIND", "mesos"), ("CPU_SOURCE_URL", "MESOS")];
@@ -76,10 +77,12 @@ impl Own {
     }
 }
 
-/// By an instant in an event.
-fn own_at(own: &[(f64, f64)], instant: &Value) -> f64 {
+/// By an instant in an event: at least, and at most. What was seen late was done before, and the next that was seen, after.
+fn own_at(own: &[(f64, f64)], instant: &Value) -> (f64, f64) {
     let at = instant.as_i64().unwrap_or_else(|| panic!("{instant} is no instant")) as f64 / 1e6;
-    own.iter().take_while(|(seen, _)| *seen <= at).last().map_or(0.0, |(_, seconds)| *seconds)
+    let next = own.partition_point(|(seen, _)| *seen <= at);
+    let seconds = |place: usize| own[place.min(own.len() - 1)].1;
+    (next.checked_sub(1).map_or(0.0, seconds), seconds(next))
 }
 
 async fn ended(world: &World, uuid: &str) -> Value {
@@ -112,36 +115,36 @@ async fn measured(bench: &Bench, nodes: &[Node], steps: u64) {
     }
     let (samples, ends) = (world.events(&uuid, "CpuSample").await, world.events(&uuid, "SegmentEnded").await);
     // Where a segment ends the next goes on.
-    let from = |number: usize| number.checked_sub(1).map_or(0.0, |before| own_at(&own, &ends[before]["ended_at"]));
-    let (mut counted, mut worked) = (0.0, 0.0);
+    let from =
+        |number: usize| number.checked_sub(1).map_or((0.0, 0.0), |before| own_at(&own, &ends[before]["ended_at"]));
+    let (mut counted, mut least, mut most) = (0.0, 0.0, 0.0);
     for (number, start) in starts.iter().enumerate() {
         let last = samples.iter().rfind(|sample| sample["segment"] == start["segment"]);
         let Some(last) = last else { continue };
         let seconds = last["cpu"].as_i64().unwrap() as f64 / 1e6;
-        let here = own_at(&own, &last["at"]) - from(number);
-        let all = ends
-            .get(number)
-            .map(|end| (end["cpu"].as_i64().unwrap() as f64 / 1e6, own_at(&own, &end["ended_at"]) - from(number)));
+        let (from, to) = (from(number), own_at(&own, &last["at"]));
+        let here = (to.0 - from.1, to.1 - from.0);
+        let all = ends.get(number).map(|end| end["cpu"].as_i64().unwrap() as f64 / 1e6);
         println!(
-            "segment {}: {seconds:.3} CPU-seconds by Mesos, {here:.3} by the workload itself; at its end by the agent and itself {all:.3?}",
+            "segment {}: {seconds:.3} CPU-seconds by Mesos, {here:.3?} by the workload itself; at its end {all:.3?} by the agent",
             start["segment"]
         );
-        // A step is seen once it is done.
-        assert!(seconds > here * 0.98 - 0.05, "{seconds} s by Mesos, {here} s by the workload: {last}");
-        (counted, worked) = (counted + seconds, worked + here);
+        assert!(seconds > here.0 * 0.98 - 0.05, "{seconds} s by Mesos, {here:?} s by the workload: {last}");
+        (counted, least, most) = (counted + seconds, least + here.0, most + here.1);
     }
     let total = job["cpu_seconds"].as_f64().unwrap();
     let (done, itself) = bench.progress().unwrap();
     println!(
-        "{} resizes: Mesos {:+.2} % over {worked:.1} s, all segments {:+.2} % over {itself:.1} s",
+        "{} resizes: {counted:.3} s by Mesos, {least:.3} to {most:.3} s by the workload, all segments {:+.2} % over {itself:.1} s",
         applied.len(),
-        (counted / worked - 1.0) * 100.0,
         (total / itself - 1.0) * 100.0
     );
-    assert!(worked > itself * 0.5, "most of the work was measured");
-    let most = worked * 1.02 + STARTING * starts.len() as f64;
-    assert!(counted > worked * 0.99 && counted < most, "{counted} s by Mesos, {worked} s by the workload itself");
-    assert!((total / itself - 1.0).abs() < 0.02, "{total} s by the supervisor, {itself} s by the workload itself");
+    assert!(most > itself * 0.5, "most of the work was measured");
+    let at_most = most * 1.02 + STARTING * starts.len() as f64;
+    assert!(counted > least * 0.99 && counted < at_most, "{counted} s by Mesos, {least} to {most} s by the workload");
+    // The last segment counts by Mesos' last figure where its agent's is less.
+    let right = itself * 0.98..itself * 1.02 + STARTING;
+    assert!(right.contains(&total), "{total} s by the supervisor, {itself} s by the workload itself");
     assert_eq!(done, steps);
     let hex = uuid.replace('-', "");
     for node in nodes {

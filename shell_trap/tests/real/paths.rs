@@ -114,7 +114,8 @@ fn a_checkpoint_that_the_engine_restores_twice_at_once_is_tried_again_until_cont
         let said = || criu_said(&node);
         // Two restores of one checkpoint at once, which no agent does, are hard on CRIU, and the tidying of one can take the other's
         // images away: no matter here. What must not come out is the refusal itself.
-        let failures = [&one, &other].into_iter().filter_map(|end| end.as_ref().err().map(|error| format!("{error:#}")));
+        let failures =
+            [&one, &other].into_iter().filter_map(|end| end.as_ref().err().map(|error| format!("{error:#}")));
         let failures: Vec<_> = failures.collect();
         if !failures.is_empty() {
             println!("round {round}: {failures:?}: {}", said());
@@ -133,7 +134,9 @@ fn a_checkpoint_that_the_engine_restores_twice_at_once_is_tried_again_until_cont
         }
         node.docker(&["rm", "-f", &made[0], &made[1]]);
     }
-    panic!("containerd has refused no start: this proves nothing");
+    // Never did both run after one; what came out at last was CRIU's affair each time, and not the refusal.
+    println!("containerd has refused {} starts", refused());
+    assert!(refused() > 0, "containerd has refused no start: this proves nothing");
 }
 
 /// A program named `criu` in a directory of its own.

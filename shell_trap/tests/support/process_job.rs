@@ -1,27 +1,20 @@
 //! Jobs that run as processes, and what is left of them.
 
+#[path = "eventually.rs"]
+mod eventually;
+
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
-use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
 use shell_trap::stat::Stat;
 
+pub use eventually::eventually;
+
 /// No control group can be made below a file: the limit is kept by stopping and continuing.
 pub const NO_GROUP: (&str, &str) = ("SHELL_TRAP_CGROUP_PARENT", "/cgroup.procs/none");
-
-pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let began = Instant::now();
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(began.elapsed() < Duration::from_secs(120), "waited in vain: {what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
 
 /// A running agent. Killed when dropped, as one that hangs would stay.
 pub struct Agent(Child);

@@ -159,6 +159,11 @@ impl SimulateArgs {
         if self.in_place { RescaleMode::InPlace } else { self.rescale }
     }
 
+    /// Chained jobs whose tasks stay on their nodes and get their CPU there.
+    pub fn keep_their_nodes(&self) -> bool {
+        self.chain && !self.place_each && self.rescale() == RescaleMode::InPlace
+    }
+
     /// The scenario of `case`.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use super::args::SimulateArgs;
 use crate::config::Choice as _;
 use crate::config::{ConfigError, CpuLimits, ENV_PREFIX, Layers, PolicyName, RescaleMode, Settings};
+use crate::qos::arbitration::Aim;
 use crate::simulation::Candidate;
 use crate::simulation::model::{JobModel, Scenario};
 use crate::supervise;
@@ -54,7 +55,9 @@ pub fn candidates(args: &SimulateArgs) -> anyhow::Result<Vec<Candidate>> {
         // Nothing but these: the figures are the same in every directory and every environment.
         let layers = Layers::collect(Vec::new(), variables, None).map_err(|problem| ConfigError(vec![problem]))?;
         let settings = Settings::from_layers(&layers)?;
-        let aim = (!args.no_arbitration).then(|| supervise::aim(&settings));
+        // Nothing but the jobs is on the simulated nodes.
+        let by_node = |aim| if args.keep_their_nodes() && aim == Aim::MostOnTime { Aim::ByNode } else { aim };
+        let aim = (!args.no_arbitration).then(|| by_node(supervise::aim(&settings)));
         Ok(Candidate { name: wanted.text.clone(), defaults: supervise::defaults(&settings), submitted: None, aim })
     };
     Ok(args.policies.iter().map(of).collect::<Result<_, _>>()?)

@@ -1,15 +1,14 @@
 //! The app file of the long-running job, and its launch.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use serde_json::{Value, json};
 
 use crate::clients::marathon::MarathonClient;
 use crate::clock::SystemClock;
-use crate::demo::jobs::Workload;
+use crate::demo::jobs::{Workload, qos};
 use crate::demo::scaling::JobPlan;
 use crate::launcher::submit::SubmitTiming;
 use crate::launcher::{AgentSettings, JobSource, LaunchOptions, Launched, SupervisorApi, launch_app};
@@ -23,24 +22,16 @@ const BACKOFF: u32 = 300;
 /// # Errors
 /// When a path is not UTF-8.
 pub fn app_file(plan: &JobPlan, workload: &Workload, cpu_factor: f64) -> anyhow::Result<Value> {
-    let text = |path: &Path| path.to_str().map(str::to_owned).with_context(|| format!("{path:?} should be UTF-8"));
-    let mut args = vec![text(&workload.program)?];
-    args.extend(plan.workload_arguments());
-    args.extend(["--calibration".to_owned(), text(&workload.calibration)?]);
     let mut file = json!({
         "id": plan.name,
-        "args": args,
+        "args": workload.words(plan)?,
         "instances": 1,
         "cpus": 1,
         "mem": 512,
         "disk": 0,
         "backoffSeconds": BACKOFF,
         "env": {(CPU_FACTOR_VARIABLE): cpu_factor.to_string()},
-        "qos": {
-            "duration": plan.duration.seconds(),
-            "deadline": plan.deadline.seconds(),
-            "desv_deadline": plan.deviation,
-        },
+        "qos": qos(plan),
     });
     if let Some(container) = &workload.container {
         file["container"] = container.clone();

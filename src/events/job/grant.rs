@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::qos::arbitration::Standing;
+use crate::qos::arbitration::{Place, Standing};
 use crate::qos::units::Cpus;
 
 /// What the arbitration over all jobs of the cluster leaves to this one, until the next grant.
@@ -12,4 +12,7 @@ pub struct GrantReceived {
     pub cap: Option<Cpus>,
     /// How the job stands.
     pub standing: Standing,
+    /// What is planned for a job that keeps its node: its cap is free there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
 }

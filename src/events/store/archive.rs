@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use std::ops::Range;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Deserialize;
@@ -25,14 +26,20 @@ pub(super) type Sum = [u8; 32];
 /// Bytes of archives that are kept in memory. In the order of the log the events of jobs that ran at the same time take turns.
 const KEPT: usize = 64 << 20;
 
-/// The archives beside a database, of which those that were read last are in memory.
+/// The archives beside a database, of which those that were read last are in memory. Several readers may share it.
 #[derive(Debug)]
 pub(super) struct Archives {
     dir: PathBuf,
-    read: BTreeMap<Sum, (u64, Archive)>,
+    most: usize,
+    read: Mutex<Read>,
+}
+
+/// Those in memory.
+#[derive(Debug, Default)]
+struct Read {
+    archives: BTreeMap<Sum, (u64, Arc<Archive>)>,
     /// Counts the times that one was needed.
     clock: u64,
-    most: usize,
     bytes: usize,
 }
 
@@ -43,11 +50,11 @@ impl Archives {
     }
 
     fn in_memory_upto(most: usize, dir: PathBuf) -> Self {
-        Archives { dir, read: BTreeMap::new(), clock: 0, most, bytes: 0 }
+        Archives { dir, most, read: Mutex::default() }
     }
 
     /// Puts the data of `event` in its place, when it is archived, and says where.
-    pub(super) fn fill(&mut self, conn: &Connection, event: &mut StoredEvent) -> Result<Option<Place>, ReadError> {
+    pub(super) fn fill(&self, conn: &Connection, event: &mut StoredEvent) -> Result<Option<Place>, ReadError> {
         if !event.data.is_empty() {
             return Ok(None);
         }
@@ -60,24 +67,43 @@ impl Archives {
         Ok(Some(place))
     }
 
-    fn archive(&mut self, path: &Path, sum: Sum) -> Result<&Archive, String> {
-        self.clock += 1;
-        if !self.read.contains_key(&sum) {
-            let archive = Archive::read(path, &sum)?;
-            self.bytes += archive.bytes();
-            self.forget_beyond();
-            self.read.insert(sum, (0, archive));
+    fn archive(&self, path: &Path, sum: Sum) -> Result<Arc<Archive>, String> {
+        if let Some(archive) = self.lock().known(&sum) {
+            return Ok(archive);
         }
-        let (used, archive) = self.read.get_mut(&sum).ok_or_else(|| "was read and is gone".to_owned())?;
-        *used = self.clock;
+        // Nobody waits for this file who needs another. Two who need it at once may both read it.
+        let archive = Arc::new(Archive::read(path, &sum)?);
+        self.lock().keep(sum, &archive, self.most);
         Ok(archive)
     }
 
+    fn lock(&self) -> MutexGuard<'_, Read> {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Read {
+    fn known(&mut self, sum: &Sum) -> Option<Arc<Archive>> {
+        self.clock += 1;
+        let (used, archive) = self.archives.get_mut(sum)?;
+        *used = self.clock;
+        Some(Arc::clone(archive))
+    }
+
+    fn keep(&mut self, sum: Sum, archive: &Arc<Archive>, most: usize) {
+        if self.archives.contains_key(&sum) {
+            return;
+        }
+        self.bytes += archive.bytes();
+        self.forget_beyond(most);
+        self.archives.insert(sum, (self.clock, Arc::clone(archive)));
+    }
+
     /// Those that were not needed for the longest time go, until the rest is small enough.
-    fn forget_beyond(&mut self) {
-        while self.bytes > self.most
-            && let Some(oldest) = self.read.iter().min_by_key(|(_, (used, _))| *used).map(|(sum, _)| *sum)
-            && let Some((_, archive)) = self.read.remove(&oldest)
+    fn forget_beyond(&mut self, most: usize) {
+        while self.bytes > most
+            && let Some(oldest) = self.archives.iter().min_by_key(|(_, (used, _))| *used).map(|(sum, _)| *sum)
+            && let Some((_, archive)) = self.archives.remove(&oldest)
         {
             self.bytes -= archive.bytes();
         }
@@ -315,20 +341,23 @@ mod tests {
             .collect();
         let of = |sum: &Sum| file(&directory(&database), sum);
         let one = Archive::read(&of(&sums[0]), &sums[0]).unwrap().bytes();
-        let mut archives = Archives::in_memory_upto(2 * one, directory(&database));
-        let data = |archives: &mut Archives, job: usize, seq: i64| {
+        let archives = Archives::in_memory_upto(2 * one, directory(&database));
+        let data = |archives: &Archives, job: usize, seq: i64| {
             archives.archive(&of(&sums[job]), sums[job]).map(|archive| archive.data(seq).unwrap().to_vec())
         };
-        assert_eq!(data(&mut archives, 0, 0).unwrap(), b"{\"a\": 1.50}");
-        assert_eq!(data(&mut archives, 1, 4).unwrap(), b"[ ]");
+        assert_eq!(data(&archives, 0, 0).unwrap(), b"{\"a\": 1.50}");
+        assert_eq!(data(&archives, 1, 4).unwrap(), b"[ ]");
         // Both are in memory: their files are not needed any more.
         sums[..2].iter().for_each(|sum| fs::remove_file(of(sum)).unwrap());
-        assert_eq!(data(&mut archives, 0, 3).unwrap(), b"[ ]");
+        assert_eq!(data(&archives, 0, 3).unwrap(), b"[ ]");
         // A third one takes the place of the one that was not needed for the longest time.
-        assert_eq!(data(&mut archives, 2, 5).unwrap(), b"[ ]");
-        assert_eq!((archives.read.len(), archives.bytes), (2, 2 * one));
-        assert!(data(&mut archives, 0, 0).is_ok());
-        assert_eq!(data(&mut archives, 1, 1).unwrap_err(), "is missing");
+        assert_eq!(data(&archives, 2, 5).unwrap(), b"[ ]");
+        {
+            let read = archives.lock();
+            assert_eq!((read.archives.len(), read.bytes), (2, 2 * one));
+        }
+        assert!(data(&archives, 0, 0).is_ok());
+        assert_eq!(data(&archives, 1, 1).unwrap_err(), "is missing");
     }
 
     #[test]
@@ -336,7 +365,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let database = dir.path().join("events.db");
         let sum = write(&database, &[event(1, "{}")]).unwrap();
-        let mut archives = Archives::in_memory_upto(1, directory(&database));
+        let archives = Archives::in_memory_upto(1, directory(&database));
         for _ in 0..2 {
             let path = file(&directory(&database), &sum);
             assert_eq!(archives.archive(&path, sum).unwrap().data(1), Some(&b"{}"[..]));

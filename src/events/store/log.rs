@@ -88,12 +88,12 @@ impl EventLog {
         after: Version,
         limit: usize,
     ) -> Result<Vec<StoredEvent>, ReadError> {
-        self.readers.run(move |conn| read::stream_events(conn, stream, after, limit)).await
+        self.readers.run_with_archives(move |conn, kept| read::stream_events(conn, kept, stream, after, limit)).await
     }
 
     /// Up to `limit` events with a place above `after`, in order.
     pub async fn read_all(&self, after: Seq, limit: usize) -> Result<Vec<StoredEvent>, ReadError> {
-        self.readers.run(move |conn| read::all_events(conn, after, limit)).await
+        self.readers.run_with_archives(move |conn, kept| read::all_events(conn, kept, after, limit)).await
     }
 
     /// All effects that wait, the oldest first.
@@ -128,7 +128,9 @@ impl EventLog {
         filter: EventFilter,
         limit: usize,
     ) -> Result<Vec<StoredEvent>, ReadError> {
-        self.readers.run(move |conn| select::stream_events(conn, stream, &filter, limit)).await
+        self.readers
+            .run_with_archives(move |conn, kept| select::stream_events(conn, kept, stream, &filter, limit))
+            .await
     }
 
     /// How many jobs there are in each state.

@@ -68,28 +68,44 @@ pub(super) fn jobs_by_margin(
     after: Option<MarginPlace>,
     limit: usize,
 ) -> Result<Vec<(MarginPlace, JobRow)>, ReadError> {
-    let mut conditions = Conditions::default();
-    let filter = JobFilter { active: Some(false), ..filter.clone() };
-    conditions.narrow(&filter);
-    let (text, mut values) = conditions.done();
     let (order, beyond) = if filter.newest_first { ("DESC", "<") } else { ("ASC", ">") };
-    let rest = match after {
-        None => "1".to_owned(),
+    let mut jobs = match after {
+        None => part(conn, filter, "margin IS NOT NULL", vec![], order, limit)?,
         Some(MarginPlace { margin: Some(margin), job }) => {
             let micros = Value::from(margin.micros());
-            values.extend([micros.clone(), micros, job.as_bytes().to_vec().into()]);
-            format!("(margin {beyond} ? OR (margin = ? AND uuid > ?) OR margin IS NULL)")
+            let rest = format!("margin {beyond}= ? AND (margin {beyond} ? OR uuid > ?)");
+            let values = vec![micros.clone(), micros, job.as_bytes().to_vec().into()];
+            part(conn, filter, &rest, values, order, limit)?
         }
-        Some(MarginPlace { margin: None, job }) => {
-            values.push(job.as_bytes().to_vec().into());
-            "(margin IS NULL AND uuid > ?)".to_owned()
-        }
+        Some(MarginPlace { margin: None, .. }) => vec![],
     };
+    let left = limit - jobs.len();
+    if left > 0 {
+        let last = after.filter(|after| after.margin.is_none()).map(|after| Value::from(after.job.as_bytes().to_vec()));
+        let rest = if last.is_some() { "margin IS NULL AND uuid > ?" } else { "margin IS NULL" };
+        jobs.extend(part(conn, filter, rest, last.into_iter().collect(), order, left)?);
+    }
+    Ok(jobs)
+}
+
+/// Those of them for which `rest` holds, with or without a margin: in one statement SQLite would sort them all.
+fn part(
+    conn: &Connection,
+    filter: &JobFilter,
+    rest: &str,
+    compared: Vec<Value>,
+    order: &str,
+    limit: usize,
+) -> Result<Vec<(MarginPlace, JobRow)>, ReadError> {
+    let mut conditions = Conditions::default();
+    conditions.narrow(&JobFilter { active: Some(false), ..filter.clone() });
+    let (text, mut values) = conditions.done();
+    values.extend(compared);
     values.push(sql_limit(limit).into());
-    let micros = "CAST(round(json_extract(view, '$.margin_seconds') * 1000000) AS INTEGER)";
+    // By another index it would have to sort whatever the filter lets through.
     let sql = format!(
-        "SELECT {JOB_COLUMNS}, margin FROM (SELECT {JOB_COLUMNS}, {micros} AS margin FROM jobs WHERE {text}) \
-         WHERE {rest} ORDER BY margin IS NULL, margin {order}, uuid LIMIT ?"
+        "SELECT {JOB_COLUMNS}, margin FROM jobs INDEXED BY jobs_over_by_margin WHERE {text} AND {rest} \
+         ORDER BY margin {order}, uuid LIMIT ?"
     );
     collect(conn.prepare_cached(&sql)?.query(params_from_iter(values))?, |row| {
         let (_, job) = job_row(row)?;

@@ -75,6 +75,7 @@ pub struct JobFilter {
 
 pub(super) fn stream_events(
     conn: &Connection,
+    archives: &Archives,
     stream: StreamId,
     after: Version,
     limit: usize,
@@ -82,15 +83,18 @@ pub(super) fn stream_events(
     let sql = format!("SELECT {EVENT_COLUMNS} FROM events WHERE stream = ? AND version > ? ORDER BY version LIMIT ?");
     let mut query = conn.prepare_cached(&sql)?;
     let after = i64::try_from(after.0).unwrap_or(i64::MAX);
-    let mut archives = Archives::beside(conn);
-    collect(query.query(params![stream.as_bytes(), after, sql_limit(limit)])?, |row| event(conn, &mut archives, row))
+    collect(query.query(params![stream.as_bytes(), after, sql_limit(limit)])?, |row| event(conn, archives, row))
 }
 
-pub(super) fn all_events(conn: &Connection, after: Seq, limit: usize) -> Result<Vec<StoredEvent>, ReadError> {
+pub(super) fn all_events(
+    conn: &Connection,
+    archives: &Archives,
+    after: Seq,
+    limit: usize,
+) -> Result<Vec<StoredEvent>, ReadError> {
     let sql = format!("SELECT {EVENT_COLUMNS} FROM events WHERE seq > ? ORDER BY seq LIMIT ?");
     let mut query = conn.prepare_cached(&sql)?;
-    let mut archives = Archives::beside(conn);
-    collect(query.query(params![after.0, sql_limit(limit)])?, |row| event(conn, &mut archives, row))
+    collect(query.query(params![after.0, sql_limit(limit)])?, |row| event(conn, archives, row))
 }
 
 pub(super) fn pending_outbox(conn: &Connection) -> Result<Vec<OutboxRow>, ReadError> {
@@ -122,7 +126,7 @@ pub(super) fn job(conn: &Connection, uuid: JobId) -> Result<Option<JobRow>, Read
     Ok(found.map(|(_, job)| job))
 }
 
-pub(super) fn event(conn: &Connection, archives: &mut Archives, row: &Row<'_>) -> Result<StoredEvent, ReadError> {
+pub(super) fn event(conn: &Connection, archives: &Archives, row: &Row<'_>) -> Result<StoredEvent, ReadError> {
     let mut event = blank_event();
     read_event(row, &mut event)?;
     archives.fill(conn, &mut event)?;

@@ -1,11 +1,12 @@
 //! Read-only connections, each used by one blocking task at a time.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
+use crate::events::store::archive::Archives;
 use crate::events::store::read::ReadError;
 use crate::events::store::schema;
 
@@ -15,11 +16,13 @@ pub(super) struct Readers {
     path: PathBuf,
     permits: Semaphore,
     idle: Mutex<Vec<Connection>>,
+    archives: OnceLock<Archives>,
 }
 
 impl Readers {
     pub(super) fn new(path: PathBuf, size: usize) -> Arc<Self> {
-        Arc::new(Readers { path, permits: Semaphore::new(size.max(1)), idle: Mutex::default() })
+        let permits = Semaphore::new(size.max(1));
+        Arc::new(Readers { path, permits, idle: Mutex::default(), archives: OnceLock::new() })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -53,6 +56,16 @@ impl Readers {
             answer
         });
         task.await.map_err(|_| ReadError::Closed)?
+    }
+
+    /// The same for events, whose data may be in archives.
+    pub(super) async fn run_with_archives<T, F>(self: &Arc<Self>, ask: F) -> Result<T, ReadError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection, &Archives) -> Result<T, ReadError> + Send + 'static,
+    {
+        let pool = Arc::clone(self);
+        self.run(move |conn| ask(conn, pool.archives.get_or_init(|| Archives::beside(conn)))).await
     }
 
     /// Refuses further reads and closes what is idle.

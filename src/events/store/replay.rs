@@ -14,6 +14,14 @@ pub enum Replay {
     Everything,
     /// The newest event of the cluster stream, then each active job's stream in the order of registration; within a stream by version.
     ActiveJobs,
+    /// The same of every so-many-th active job alone; the newest event of the cluster stream goes with the first ones. So several threads can each
+    /// take a share.
+    ShareOfActiveJobs {
+        /// Which share, from 0.
+        number: usize,
+        /// How many there are.
+        of: usize,
+    },
     /// One stream, by version.
     Stream(StreamId),
 }
@@ -38,12 +46,8 @@ pub(super) fn for_each_placed<E: From<ReadError>>(
     match scope {
         Replay::Everything => everything(&snapshot, &mut each)?,
         Replay::Stream(id) => one_stream(&snapshot, id, &mut each)?,
-        Replay::ActiveJobs => {
-            newest_of(&snapshot, StreamId::Cluster, &mut each)?;
-            for job in active_streams(&snapshot)? {
-                one_stream(&snapshot, job, &mut each)?;
-            }
-        }
+        Replay::ActiveJobs => active_jobs(&snapshot, (0, 1), &mut each)?,
+        Replay::ShareOfActiveJobs { number, of } => active_jobs(&snapshot, (number, of), &mut each)?,
     }
     snapshot.finish().map_err(ReadError::from)?;
     Ok(())
@@ -56,6 +60,20 @@ fn everything<E: From<ReadError>>(
     let sql = format!("SELECT {EVENT_COLUMNS} FROM events ORDER BY seq");
     let mut query = conn.prepare_cached(&sql).map_err(ReadError::from)?;
     walk(conn, query.query([]).map_err(ReadError::from)?, each)
+}
+
+fn active_jobs<E: From<ReadError>>(
+    conn: &Connection,
+    (number, of): (usize, usize),
+    each: &mut impl FnMut(&StoredEvent, Option<Place>) -> Result<(), E>,
+) -> Result<(), E> {
+    if number == 0 {
+        newest_of(conn, StreamId::Cluster, each)?;
+    }
+    for job in active_streams(conn)?.into_iter().skip(number).step_by(of.max(1)) {
+        one_stream(conn, job, each)?;
+    }
+    Ok(())
 }
 
 pub(super) fn one_stream<E: From<ReadError>>(
@@ -83,7 +101,7 @@ fn walk<E: From<ReadError>>(
     mut rows: rusqlite::Rows<'_>,
     each: &mut impl FnMut(&StoredEvent, Option<Place>) -> Result<(), E>,
 ) -> Result<(), E> {
-    let (mut event, mut archives) = (blank_event(), Archives::beside(conn));
+    let (mut event, archives) = (blank_event(), Archives::beside(conn));
     while let Some(row) = rows.next().map_err(ReadError::from)? {
         read_event(row, &mut event)?;
         let place = archives.fill(conn, &mut event)?;

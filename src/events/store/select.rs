@@ -47,7 +47,8 @@ impl Conditions {
             self.add("framework = ?", Framework::as_str(framework).to_owned());
         }
         if let Some(active) = filter.active {
-            self.add("active = ?", i64::from(active));
+            // Not a value to compare with: there are indexes of the jobs that are active, or are not, alone.
+            self.text.push(format!("active = {}", i64::from(active)));
         }
         if let Some(search) = &filter.search {
             self.add("(name LIKE ? ESCAPE '\\' OR hex(uuid) LIKE ? ESCAPE '\\')", format!("%{}%", escaped(search)));
@@ -69,6 +70,7 @@ impl Conditions {
 
 pub(super) fn stream_events(
     conn: &Connection,
+    archives: &Archives,
     stream: StreamId,
     filter: &EventFilter,
     limit: usize,
@@ -91,8 +93,7 @@ pub(super) fn stream_events(
     }
     let (text, values) = conditions.limit(limit);
     let sql = format!("SELECT {EVENT_COLUMNS} FROM events WHERE {text} ORDER BY version {order} LIMIT ?");
-    let mut archives = Archives::beside(conn);
-    collect(conn.prepare_cached(&sql)?.query(params_from_iter(values))?, |row| event(conn, &mut archives, row))
+    collect(conn.prepare_cached(&sql)?.query(params_from_iter(values))?, |row| event(conn, archives, row))
 }
 
 pub(super) fn jobs(

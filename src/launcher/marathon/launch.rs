@@ -13,7 +13,7 @@ use crate::launcher::error::LaunchError;
 use crate::launcher::introduce::{Introduced, introduce};
 use crate::launcher::job_file::JobSource;
 use crate::launcher::launch::{LaunchOptions, Launched, TOKEN_PLACEHOLDER};
-use crate::launcher::supervisor::{SupervisorApi, SupervisorError};
+use crate::launcher::supervisor_api::{SupervisorApi, SupervisorError};
 use crate::qos::ids::{Framework, JobId};
 
 /// The version whose form a dry run prints, which asks nobody.

@@ -8,7 +8,7 @@ use serde_json::json;
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
-use crate::local::credentials::write_private;
+use crate::local::credentials::{read_private, write_private};
 
 /// What an account may do at Monasca; names as its default policy has them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +57,15 @@ impl Account {
             project: "local".into(),
             role: Some(Role::User),
         }
+    }
+
+    /// The one in a file that [`Account::write`] has written, and which may do everything; none where there is no such file, or others
+    /// can read it.
+    pub fn kept(path: &Path) -> Option<Self> {
+        let kept = read_private(path)?;
+        let text = |key: &str| kept[key].as_str().map(str::to_owned);
+        let (username, password, project) = (text("username")?, text("password")?, text("project_name")?);
+        Some(Account { username, password, project, role: Some(Role::User) })
     }
 
     /// Writes a credentials file that only its owner can read.

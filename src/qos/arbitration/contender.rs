@@ -16,8 +16,21 @@ pub struct Prospect {
     pub queueing: f64,
     /// with this one when only its next iteration has this CPU, those after it the most, and it waits for nothing,
     pub bridge: f64,
+    /// with this one in a new task, which follows its present iteration,
+    pub moved: f64,
     /// and is expected to be done so many seconds after it; negative when before.
     pub late: f64,
+}
+
+/// Where a job is that keeps its node for all iterations, and whose CPU is changed there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seat {
+    /// Nobody knows: its tasks come and go, or their CPU is not changed while they run.
+    Anywhere,
+    /// Its next task is to start, on a node that the framework chooses; with this CPU, when it has been asked for.
+    ToStart(Option<Cpus>),
+    /// Its task is on this node and has, or is about to get, this CPU.
+    On(String, Cpus),
 }
 
 /// A job that shares the cluster with others.
@@ -41,6 +54,8 @@ pub struct Contender {
     pub gave_way: bool,
     /// It can share a node by turns: its task ends with each iteration, or gets another CPU while it runs.
     pub takes_turns: bool,
+    /// Where it is.
+    pub seat: Seat,
     /// What it gains, by rising CPU.
     pub prospects: Vec<Prospect>,
 }
@@ -60,6 +75,26 @@ impl Contender {
     pub fn needs(&self, chance: f64) -> Cpus {
         let enough = self.prospects.iter().find(|prospect| prospect.chance >= chance);
         enough.map_or(self.most(), |prospect| prospect.cpus).max(self.least)
+    }
+
+    /// The chance to be on time with `cpus`, in a new task or in the present one.
+    pub fn chance_of(&self, cpus: Cpus, moved: bool) -> f64 {
+        let with = self.prospects.iter().rev().find(|prospect| prospect.cpus <= cpus);
+        with.map_or(0.0, |prospect| if moved { prospect.moved } else { prospect.chance })
+    }
+
+    /// The least CPU that gives it `chance`, in a new task or in the present one, or the most when none does.
+    pub fn needs_for(&self, chance: f64, moved: bool) -> Cpus {
+        let enough = |prospect: &&Prospect| if moved { prospect.moved >= chance } else { prospect.chance >= chance };
+        self.prospects.iter().find(enough).map_or(self.most(), |prospect| prospect.cpus)
+    }
+
+    /// The least that it can have now: what was asked for can only be made less once it runs.
+    pub fn least_now(&self) -> Cpus {
+        match &self.seat {
+            Seat::ToStart(Some(asked)) => *asked,
+            Seat::ToStart(None) | Seat::On(..) | Seat::Anywhere => self.floor,
+        }
     }
 
     /// The sizes between two bounds, the largest first.

@@ -11,8 +11,7 @@ use super::{Share, Standing};
 pub fn share(nodes: Nodes, others: &Sizes, contenders: &[Contender]) -> Vec<Share> {
     let mut sizes = others.clone();
     contenders.iter().for_each(|one| sizes.add(one.floor));
-    let mut shares: Vec<Share> =
-        contenders.iter().map(|one| Share { cpus: one.floor, standing: Standing::Saved }).collect();
+    let mut shares: Vec<Share> = contenders.iter().map(|one| Share::new(one.floor, Standing::Saved)).collect();
     let late = |place: usize, share: &Share| Late { seconds: contenders[place].late_with(share.cpus), place };
     let mut open: BinaryHeap<Late> = shares.iter().enumerate().map(|(place, share)| late(place, share)).collect();
     // Each round either gives a step to the latest, or finds that it can get no more.

@@ -4,16 +4,18 @@
 //! under its cap as it decides otherwise. When every wish finds room there is no cap.
 //!
 //! Two aims to choose from, because what is sacrificed is the operator's choice: [`Aim::MostOnTime`] saves as many jobs as possible and
-//! lets the others give way; [`Aim::LeastLateness`] keeps the latest job as little late as possible.
+//! lets the others give way; [`Aim::LeastLateness`] keeps the latest job as little late as possible. [`Aim::ByNode`] is the first one with a plan
+//! of who shares a node, for jobs that keep theirs.
 
 mod contender;
+mod in_place;
 mod least_lateness;
 mod most_on_time;
 mod packing;
 
 use serde::{Deserialize, Serialize};
 
-pub use contender::{Contender, Prospect};
+pub use contender::{Contender, Prospect, Seat};
 pub use packing::{Nodes, Sizes};
 
 use super::units::Cpus;
@@ -27,6 +29,9 @@ pub enum Aim {
     MostOnTime,
     /// The latest job is to be as little late as possible.
     LeastLateness,
+    /// As [`Aim::MostOnTime`]; where all jobs keep their nodes and get their CPU in place, it is planned which of them share one. For clusters
+    /// on which nothing else runs: CPU of a node that no job has is theirs.
+    ByNode,
 }
 
 /// How a job stands in an arbitration.
@@ -48,21 +53,43 @@ pub struct Share {
     pub cpus: Cpus,
     /// How it stands.
     pub standing: Standing,
+    /// What is planned for it on its node; none when nobody plans by nodes.
+    pub place: Option<Place>,
+}
+
+/// What is planned for a job that keeps its node. As much CPU as it is given is free there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// It stays where it is.
+    Stays,
+    /// After its present iteration it gets a new task: there is more room elsewhere.
+    Moves,
+}
+
+impl Share {
+    /// A share that nobody has planned a node for.
+    pub const fn new(cpus: Cpus, standing: Standing) -> Self {
+        Share { cpus, standing, place: None }
+    }
 }
 
 /// The shares of `contenders`, in their order, beside `others`, whose size nobody decides about.
 pub fn share(aim: Aim, nodes: Nodes, others: &Sizes, contenders: &[Contender]) -> Vec<Share> {
     let others = &others.that_leave_room(nodes, contenders.iter().map(|one| one.floor));
-    let unlimited = |one: &Contender| Share { cpus: one.wish, standing: Standing::Unlimited };
+    if aim == Aim::ByNode && !contenders.is_empty() && contenders.iter().all(|one| one.seat != Seat::Anywhere) {
+        return in_place::share(nodes, others, contenders);
+    }
+    let unlimited = |one: &Contender| Share::new(one.wish, Standing::Unlimited);
     let wishes: Vec<Share> = match aim {
-        Aim::MostOnTime => contenders.iter().map(most_on_time::reasonable).collect(),
+        Aim::MostOnTime | Aim::ByNode => contenders.iter().map(most_on_time::reasonable).collect(),
         Aim::LeastLateness => contenders.iter().map(unlimited).collect(),
     };
     let mut wished = others.clone();
     wishes.iter().for_each(|share| wished.add(share.cpus));
     let shares = match aim {
         _ if wished.always_placeable(nodes) => wishes,
-        Aim::MostOnTime => most_on_time::share(nodes, others, contenders),
+        Aim::MostOnTime | Aim::ByNode => most_on_time::share(nodes, others, contenders),
         Aim::LeastLateness => least_lateness::share(nodes, others, contenders),
     };
     let capped = |(share, one): (Share, &Contender)| if share.cpus < one.wish { share } else { unlimited(one) };

@@ -44,9 +44,9 @@ fn can_win(one: &Contender) -> bool {
 /// need of it is spared.
 pub fn reasonable(one: &Contender) -> Share {
     if can_win(one) {
-        return Share { cpus: one.wish, standing: Standing::Unlimited };
+        return Share::new(one.wish, Standing::Unlimited);
     }
-    Share { cpus: one.wish.min(one.modest.max(one.floor)), standing: Standing::GivesWay }
+    Share::new(one.wish.min(one.modest.max(one.floor)), Standing::GivesWay)
 }
 
 /// How tasks are put on nodes, and what is then to be expected of each job.
@@ -130,7 +130,7 @@ impl<'a> Plan<'a> {
     fn new(nodes: Nodes, others: &Sizes, contenders: &'a [Contender], packing: &'a Packing) -> Self {
         let mut sizes = others.clone();
         contenders.iter().for_each(|one| sizes.add(one.floor));
-        let shares = contenders.iter().map(|one| Share { cpus: one.floor, standing: Standing::GivesWay }).collect();
+        let shares = contenders.iter().map(|one| Share::new(one.floor, Standing::GivesWay)).collect();
         Plan { nodes, packing, sizes, contenders, shares }
     }
 
@@ -239,7 +239,7 @@ mod tests {
             let chance = if milli >= needs { 0.999 } else { 0.1 };
             let cpus = Cpus::from_milli(milli);
             let bridge = if milli >= 500 { bridge } else { 0.0 };
-            Prospect { cpus, chance, waiting: chance * waits, queueing: chance * waits, bridge, late: 0.0 }
+            Prospect { cpus, chance, waiting: chance * waits, queueing: chance * waits, bridge, moved: 0.0, late: 0.0 }
         };
         let cpus = Cpus::from_milli;
         Contender {
@@ -252,6 +252,7 @@ mod tests {
             has: cpus(100),
             gave_way: false,
             takes_turns: true,
+            seat: super::super::Seat::Anywhere,
             prospects: (1..=20).map(|tenth| prospect(tenth * 100)).collect(),
         }
     }

@@ -41,6 +41,13 @@ impl Sizes {
         }
     }
 
+    /// All of them together, divided by the number of nodes.
+    pub fn spread_over(&self, nodes: Nodes) -> Cpus {
+        let all = self.tasks.iter().map(|(size, count)| u64::from(size.milli()) * u64::from(*count)).sum::<u64>();
+        let each = all.div_ceil(u64::from(nodes.count.max(1)));
+        u32::try_from(each).map_or(Cpus::MAX, Cpus::from_milli)
+    }
+
     /// Those of the tasks beside which small ones of these `floors` always find room. A task that is larger than a node, or one too many, is a fact
     /// that no sharing changes: it must not make every plan look as bad as any other.
     pub fn that_leave_room(&self, nodes: Nodes, floors: impl Iterator<Item = Cpus>) -> Sizes {

@@ -4,6 +4,7 @@ use super::acting::Acting;
 use super::hold::Hold;
 use super::state::{JobState, Work};
 use crate::events::job::{ChainAnswered, ChainNext, Decided, RunKey};
+use crate::qos::arbitration::Place;
 use crate::qos::ids::Framework;
 use crate::qos::model::middle;
 use crate::qos::policy::{Decide, Repeated};
@@ -48,7 +49,9 @@ impl Between<'_> {
 pub fn ceiling(state: &JobState, free: Option<Cpus>) -> Option<Cpus> {
     let chained = state.registered.framework == Framework::Chronos && state.resizes_in_place();
     let reserved = state.cpus.filter(|_| chained)?;
-    Some(reserved.saturating_add(free.unwrap_or(Cpus::from_milli(0))))
+    let known = reserved.saturating_add(free.unwrap_or(Cpus::from_milli(0)));
+    let planned = state.grant.as_ref().filter(|grant| grant.place.is_some()).and_then(|grant| grant.cap);
+    Some(planned.map_or(known, |planned| known.max(planned)))
 }
 
 /// What comes of the CPU that a job is `allowed`, where it can have less without a new task: all of it, when it is in reach or worth one.
@@ -68,7 +71,10 @@ pub fn within_reach(
     }
     let kept = job.in_place.map_or(job.from, |most| allowed.min(most));
     // In the middle of an iteration a task does not end.
-    let may_end = !matches!(state.work, Work::Running(_));
+    let under_way = matches!(state.work, Work::Running(_));
+    // Where an arbitration divides the node, the room is there or comes, and nobody keeps it free for it anywhere else.
+    let shared = job.in_place.is_some() && state.grant.as_ref().is_some_and(|grant| grant.place.is_some());
+    let may_end = !under_way && !shared;
     if may_end && (to_others || rule.worth_a_new_task(job, kept, allowed, upper)) {
         (allowed, None)
     } else {
@@ -85,6 +91,9 @@ pub fn answer(after: &JobState, key: &RunKey, decided: Option<&Decided>, ending:
     let changed = decided.filter(|decided| Acting::of(&decided.policy).is_some() && decided.to != decided.from);
     let (next, reason) = match (changed, after.resizing_to) {
         _ if ending => (ChainNext::Exit, "the task was told to end".into()),
+        _ if after.grant.as_ref().is_some_and(|grant| grant.place == Some(Place::Moves)) => {
+            (ChainNext::Exit, format!("iteration {iteration} gets a task on a node with more room"))
+        }
         (Some(decided), _) if decided.inputs.ceiling.is_some_and(|most| decided.to <= most) => (
             ChainNext::Continue,
             format!("iteration {iteration} follows in the same task, which gets {} CPU in place", decided.to),

@@ -51,7 +51,12 @@ const CALM: u32 = 2;
 /// Under an arbitration a wish may come and go with those of other jobs. A raise is not undone within two iterations, unless the job gives way or
 /// nothing has run with it yet; and whatever its standing, no job goes up and down and up again, or down and up and down, within two.
 pub fn restless(state: &JobState, from: Cpus, to: Cpus) -> Option<Hold> {
-    let standing = state.grant.as_ref()?.standing;
+    let grant = state.grant.as_ref()?;
+    // On a node that is planned a change costs nothing, and makes room for a neighbour.
+    if grant.place.is_some() {
+        return None;
+    }
+    let standing = grant.standing;
     let lately = |change: &&Change| state.done.saturating_sub(change.done) < CALM;
     let ran = |change: &&Change| change.done < state.done || state.work != Work::None;
     let mut newest = state.history.changes.as_slice().iter().rev();

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::prediction::asked_about;
+use super::prediction::{asked_about, asked_with};
 use super::state::{JobState, Work};
 use crate::events::job::RescaleMode;
-use crate::qos::arbitration::{Contender, Prospect, Standing};
+use crate::qos::arbitration::{Aim, Contender, Prospect, Seat, Standing};
 use crate::qos::ids::{Framework, JobId};
 use crate::qos::policy::{Forecast, IterationForecast, Policy, Predictive};
 use crate::qos::units::{Cpus, Span, Timestamp};
@@ -39,7 +39,7 @@ struct Known {
 impl Outlooks {
     /// The job as a contender for CPU at `now`; none when nobody can give it another: it decides by a policy that forecasts nothing, is
     /// only advised, is a long-running job, begins much later, or has begun its last iteration.
-    pub fn contender(&mut self, state: &JobState, now: Timestamp) -> Option<Contender> {
+    pub fn contender(&mut self, state: &JobState, now: Timestamp, aim: Aim) -> Option<Contender> {
         let Policy::Predictive(policy) = &state.policy.policy else { return None };
         let chosen_for = state.registered.framework == Framework::Chronos && !state.policy.dry_run;
         if !chosen_for || state.ending().is_some() || begins_later(state, now) {
@@ -56,10 +56,18 @@ impl Outlooks {
         }
         let forecast = known.forecast.as_ref()?;
         let at = forecast.at_the_next_choice(state, now);
+        let seat = if aim == Aim::ByNode { seat(state) } else { Seat::Anywhere };
+        if let Seat::On(..) = seat {
+            // What is left of its iteration is decided about, too, wherever its node has the room.
+            let job = asked_with(state, now, Some(policy.cpu_max))?;
+            let here = IterationForecast::of(policy, &job);
+            let moved = at.in_a_new_task();
+            return seen(state, policy, seat, &here, Some(&moved));
+        }
         if let Some((_, contender)) = known.seen.as_ref().filter(|(seen_at, _)| *seen_at == at.at()) {
             return Some(contender.clone());
         }
-        let contender = seen(state, policy, &at)?;
+        let contender = seen(state, policy, seat, &at, None)?;
         known.seen = Some((at.at(), contender.clone()));
         Some(contender)
     }
@@ -71,7 +79,13 @@ impl Outlooks {
 }
 
 /// The job by what it gains from each CPU.
-fn seen(state: &JobState, policy: &Predictive, forecast: &IterationForecast) -> Option<Contender> {
+fn seen(
+    state: &JobState,
+    policy: &Predictive,
+    seat: Seat,
+    forecast: &IterationForecast,
+    moved: Option<&IterationForecast>,
+) -> Option<Contender> {
     if forecast.remaining() == 0 {
         return None;
     }
@@ -91,6 +105,7 @@ fn seen(state: &JobState, policy: &Predictive, forecast: &IterationForecast) -> 
         waiting: waiting.chance(cpus, by),
         queueing: queueing.chance(cpus, by),
         bridge: undisturbed.clone().after_one_more(cpus).chance(most, by),
+        moved: moved.map_or(0.0, |moved| moved.chance(cpus, by)),
         late: forecast.finish(cpus).since(by).seconds(),
     };
     let submitted = state.registered.cpus.or(state.cpus)?;
@@ -109,8 +124,26 @@ fn seen(state: &JobState, policy: &Predictive, forecast: &IterationForecast) -> 
         takes_turns: !chained
             || state.resizes_in_place()
             || state.registered.supervision.rescale == RescaleMode::InPlace,
+        seat,
         prospects: policy.sizes().map(prospect).collect(),
     })
+}
+
+/// Where the job is, if it keeps its node and its CPU is changed there.
+fn seat(state: &JobState) -> Seat {
+    let keeps = state.registered.chain
+        && (state.resizes_in_place() || state.registered.supervision.rescale == RescaleMode::InPlace);
+    if !keeps {
+        return Seat::Anywhere;
+    }
+    let segment = state.execution.as_ref().and_then(|execution| execution.segment.as_ref()).filter(|one| one.running);
+    let has = state.cpus_in_force().max(state.resizing_to.filter(|_| state.resizes_in_place()));
+    match (&state.work, segment.and_then(|segment| segment.hostname.clone()), has) {
+        (Work::Running(_) | Work::Attempted(_), Some(host), Some(has)) => Seat::On(host, has),
+        (Work::None, ..) => Seat::ToStart(None),
+        (Work::Attempted(_), ..) => Seat::ToStart(state.cpus),
+        (Work::Running(_), ..) => Seat::Anywhere,
+    }
 }
 
 /// From when on the job has to be reckoned with: its first start, or what a deployment takes before it.

@@ -64,7 +64,8 @@ pub fn asked_about(state: &JobState, at: Timestamp) -> Option<Repeated<'_>> {
     asked_with(state, at, None)
 }
 
-fn asked_with(state: &JobState, at: Timestamp, free: Option<Cpus>) -> Option<Repeated<'_>> {
+/// The same where `free` CPU of the job's node is not reserved; none when nobody says.
+pub fn asked_with(state: &JobState, at: Timestamp, free: Option<Cpus>) -> Option<Repeated<'_>> {
     let from: Cpus = state.cpus_in_force()?;
     let between = Between::of(state);
     let in_place = ceiling(state, free);

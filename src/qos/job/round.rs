@@ -7,7 +7,7 @@ use super::state::JobState;
 use crate::events::cluster::{ArbitrationRound, RoundGrant, RoundInput};
 use crate::events::job::{GrantReceived, JobEvent};
 use crate::qos::arbitration::{Aim, Contender, Nodes, Share, Sizes, Standing, share};
-use crate::qos::ids::JobId;
+use crate::qos::ids::{Framework, JobId};
 use crate::qos::units::Timestamp;
 
 /// Round `number` at `now` over `jobs`: all that are registered and not over, by their registration. Its grants are those that change
@@ -26,7 +26,7 @@ pub fn round_with(
     jobs: &[&JobState],
 ) -> ArbitrationRound {
     let living: Vec<&&JobState> = jobs.iter().filter(|state| state.ending().is_none()).collect();
-    let contending: Vec<Option<Contender>> = living.iter().map(|state| outlooks.contender(state, now)).collect();
+    let contending: Vec<Option<Contender>> = living.iter().map(|state| outlooks.contender(state, now, aim)).collect();
     outlooks.keep(&living.iter().map(|state| state.registered.job).collect());
     let mut others = Sizes::default();
     let mut inputs = Vec::with_capacity(living.len());
@@ -48,13 +48,15 @@ pub fn round_with(
     let grant = |state: &&&JobState| {
         let job = state.registered.job;
         // Who is no contender any more keeps what it has; its cap would be out of date when it becomes one again.
-        let share = shared.get(&job).copied().filter(|share| share.standing != Standing::Unlimited);
-        let (cap, standing) = share.map_or((None, Standing::Unlimited), |share| (Some(share.cpus), share.standing));
+        let limits = |share: &Share| share.standing != Standing::Unlimited || share.place.is_some();
+        let share = shared.get(&job).copied().filter(limits);
+        let (cap, standing, place) =
+            share.map_or((None, Standing::Unlimited, None), |share| (Some(share.cpus), share.standing, share.place));
         let changes = match &state.grant {
-            Some(known) => (known.cap, known.standing) != (cap, standing),
+            Some(known) => (known.cap, known.standing, known.place) != (cap, standing, place),
             None => cap.is_some(),
         };
-        changes.then_some(RoundGrant { job, cap, standing })
+        changes.then_some(RoundGrant { job, cap, standing, place })
     };
     let grants = living.iter().filter_map(grant).collect();
     ArbitrationRound { number, aim, nodes, since: None, inputs, over: vec![], grants }
@@ -69,13 +71,18 @@ pub fn next_to_begin<'a>(now: Timestamp, jobs: impl IntoIterator<Item = &'a JobS
 impl ArbitrationRound {
     /// What each job is told.
     pub fn told(&self) -> impl Iterator<Item = (JobId, GrantReceived)> + '_ {
-        let of = |grant: &RoundGrant| GrantReceived { round: self.number, cap: grant.cap, standing: grant.standing };
+        let of = |grant: &RoundGrant| {
+            let RoundGrant { cap, standing, place, .. } = *grant;
+            GrantReceived { round: self.number, cap, standing, place }
+        };
         self.grants.iter().map(move |grant| (grant.job, of(grant)))
     }
 }
 
-/// Whether what was recorded of a job calls for a new round: its wish is another, or it is over. What follows from a grant does not.
-pub fn asks_for_a_round(events: &[JobEvent]) -> bool {
+/// Whether what was recorded of a job, which is now in `state`, calls for a new round: its wish is another, it is over, or its node has other
+/// room. What follows from a grant does not.
+pub fn asks_for_a_round(state: &JobState, events: &[JobEvent]) -> bool {
+    let on_a_node = state.registered.framework == Framework::Chronos && state.resizes_in_place();
     let from_a_grant = events.iter().any(|event| matches!(event, JobEvent::GrantReceived(_)));
     let changes = |event: &JobEvent| {
         matches!(
@@ -89,7 +96,7 @@ pub fn asks_for_a_round(events: &[JobEvent]) -> bool {
                 | JobEvent::Failed(_)
                 | JobEvent::Cancelled(_)
                 | JobEvent::Withdrawn(_)
-        )
+        ) || on_a_node && matches!(event, JobEvent::IterationStarted(_) | JobEvent::RescaleApplied(_))
     };
     !from_a_grant && events.iter().any(changes)
 }

@@ -22,6 +22,19 @@ pub struct Left {
     pub between_deviation: f64,
     /// The share of iterations that are stragglers.
     pub stragglers: f64,
+    /// The probability that none of them is one, [`none_straggles`]: the same for every CPU, and as dear as the rest.
+    pub none_straggles: f64,
+}
+
+/// The probability that none of so many iterations is a straggler, where this share of them is.
+pub fn none_straggles(iterations: f64, stragglers: f64) -> f64 {
+    libm::pow(1.0 - stragglers.clamp(0.0, 0.5), iterations)
+}
+
+/// Whether `left` is expected to take `seconds` or longer even without stragglers: then [`chance`] is a half at most.
+pub fn late_rather_than_not(fitted: &Fitted, left: &Left, cpus: f64, seconds: f64) -> bool {
+    let n = left.iterations;
+    n > 0.0 && seconds <= n * (fitted.speed.seconds(cpus) + left.between)
 }
 
 /// The probability that `left` is done within `seconds` when each iteration has `cpus`.
@@ -47,7 +60,7 @@ pub fn chance(fitted: &Fitted, left: &Left, cpus: f64, seconds: f64) -> f64 {
         let scatter = expected * (varies * varies + longer * longer * (1.0 - straggling));
         return normal(seconds - mean - expected * longer, (variance + scatter).sqrt().max(1e-6));
     }
-    let mut probability = libm::pow(1.0 - straggling, n);
+    let mut probability = left.none_straggles;
     let (mut chance, mut reckoned) = (0.0, 0.0);
     for count in 0..=MOST_STRAGGLERS {
         let many = f64::from(count);
@@ -82,7 +95,8 @@ mod tests {
     }
 
     fn left(iterations: f64, stragglers: f64) -> Left {
-        Left { iterations, between: 20.0, between_deviation: 0.0, stragglers }
+        let none_straggles = none_straggles(iterations, stragglers);
+        Left { iterations, between: 20.0, between_deviation: 0.0, stragglers, none_straggles }
     }
 
     #[test]
@@ -135,6 +149,16 @@ mod tests {
             let (fitted, left) = (fitted(spread, 3.0), left(n, stragglers));
             let (early, late) = (chance(&fitted, &left, 1.0, seconds), chance(&fitted, &left, 1.0, seconds + more));
             prop_assert!((0.0..=1.0 + 1e-9).contains(&early) && late >= early - 1e-9, "{early} {late}");
+        }
+
+        #[test]
+        fn what_is_late_rather_than_not_has_no_more_than_an_even_chance(
+            n in 0.1..2_000.0f64, stragglers in 0.0..0.6f64, spread in 0.001..0.5f64, law in 0.0..90.0f64, share in 0.0..1.1f64,
+        ) {
+            let (fitted, left) = (fitted(spread, law), left(n, stragglers));
+            let seconds = n * 120.0 * share;
+            let likely = chance(&fitted, &left, 1.0, seconds);
+            prop_assert!(!late_rather_than_not(&fitted, &left, 1.0, seconds) || likely <= 0.5 + 1e-9, "{likely}");
         }
     }
 }

@@ -11,7 +11,7 @@ mod recent;
 mod robust;
 mod speed;
 
-pub use chance::{Left, chance, normal};
+pub use chance::{Left, chance, late_rather_than_not, none_straggles, normal};
 pub use fit::{Covariance, Fitted, Prior, fit, hypotheses};
 pub use history::{Change, Controller, History, Observation, Spell};
 pub use recent::Recent;

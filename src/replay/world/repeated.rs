@@ -237,7 +237,7 @@ impl World<'_> {
             rejection,
         })?;
         at.decisions.extend(outcome.events.iter().filter(|event| matches!(event, JobEvent::Decided(_))).cloned());
-        if asks_for_a_round(&outcome.events) {
+        if at.supervised.state().is_some_and(|state| asks_for_a_round(state, &outcome.events)) {
             self.arbitrate()?;
         }
         self.perform(job)?;

@@ -53,6 +53,8 @@ struct World<'a> {
     cluster: Cluster,
     jobs: Vec<Job>,
     recorded: Option<Vec<Batch>>,
+    in_a_round: bool,
+    another_round: bool,
 }
 
 /// Runs `scenario` under `candidate` with the luck of `seed`.
@@ -100,7 +102,20 @@ impl<'a> World<'a> {
         for (at, job) in jobs.iter().enumerate() {
             agenda.plan(EPOCH + seconds(scenario.registration_s * job.luck.registration), (at, What::Register));
         }
-        World { scenario, candidate, arbiter, seed, now: EPOCH, agenda, cluster, jobs, recorded }
+        let (in_a_round, another_round) = (false, false);
+        World {
+            scenario,
+            candidate,
+            arbiter,
+            seed,
+            now: EPOCH,
+            agenda,
+            cluster,
+            jobs,
+            recorded,
+            in_a_round,
+            another_round,
+        }
     }
 
     fn run(mut self) -> Result<Self, SimulationError> {

@@ -24,7 +24,7 @@ impl World<'_> {
     }
 
     pub(super) fn follow_up(&mut self, job: usize, events: Vec<JobEvent>) -> Result<(), SimulationError> {
-        let asks_for_a_round = asks_for_a_round(&events);
+        let asks_for_a_round = self.jobs[job].supervised.state().is_some_and(|state| asks_for_a_round(state, &events));
         if let Some(recorded) = self.recorded.as_mut().filter(|_| !events.is_empty()) {
             recorded.push(Batch { job: self.jobs[job].id, at: self.now, events });
         }
@@ -37,15 +37,27 @@ impl World<'_> {
         Ok(())
     }
 
+    /// A round, and another one when what it told has changed what rounds are about: never one within another.
     fn arbitrate(&mut self) -> Result<(), SimulationError> {
-        let cluster = Cpus::from_milli(self.scenario.node_cpus.milli().saturating_mul(self.scenario.nodes));
-        let states: Vec<&JobState> =
-            self.jobs.iter().filter_map(|job| job.supervised.state()).filter(|state| !state.is_finished()).collect();
-        for (id, command) in self.arbiter.arbitrate(self.now, cluster, &states) {
-            if let Some(job) = self.jobs.iter().position(|job| job.id == id) {
-                self.submit(job, command)?;
+        self.another_round = true;
+        if std::mem::replace(&mut self.in_a_round, true) {
+            return Ok(());
+        }
+        while std::mem::take(&mut self.another_round) {
+            let cluster = Cpus::from_milli(self.scenario.node_cpus.milli().saturating_mul(self.scenario.nodes));
+            let states: Vec<&JobState> = self
+                .jobs
+                .iter()
+                .filter_map(|job| job.supervised.state())
+                .filter(|state| !state.is_finished())
+                .collect();
+            for (id, command) in self.arbiter.arbitrate(self.now, cluster, &states) {
+                if let Some(job) = self.jobs.iter().position(|job| job.id == id) {
+                    self.submit(job, command)?;
+                }
             }
         }
+        self.in_a_round = false;
         Ok(())
     }
 

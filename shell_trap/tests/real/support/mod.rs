@@ -1,26 +1,15 @@
 //! Nodes, tasks and a supervisor of tests.
 
 pub mod door;
+#[path = "../../support/eventually.rs"]
+mod eventually;
 pub mod favoured;
 pub mod node;
 pub mod supervisor;
 pub mod task;
 pub mod world;
 
+pub use eventually::eventually;
 pub use favoured::Favoured;
 pub use node::{Bench, Node};
 pub use supervisor::Supervisor;
-
-use std::time::{Duration, Instant};
-
-/// Waits for something, and fails with `what` after two minutes: other work on the machine may slow everything.
-pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let began = Instant::now();
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(began.elapsed() < Duration::from_secs(120), "waited in vain: {what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}

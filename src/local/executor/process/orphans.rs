@@ -56,7 +56,7 @@ impl StateDir {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 return Err(ExecutorError(format!(
-                    "state_dir {}: another executor uses it; give each its own",
+                    "state_dir {}: another cluster or executor uses it: stop that, or give another directory",
                     directory.display()
                 )));
             }

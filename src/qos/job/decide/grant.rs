@@ -5,7 +5,7 @@ use crate::qos::ids::Framework;
 use crate::qos::job::acting::Acting;
 use crate::qos::job::command::{Rejection, Ruling};
 use crate::qos::job::outlook::ready_since;
-use crate::qos::job::prediction::decide_cpus;
+use crate::qos::job::prediction::decide_cpus_with;
 use crate::qos::job::state::{JobState, Recorded, Work};
 use crate::qos::model::middle;
 use crate::qos::units::Timestamp;
@@ -20,12 +20,16 @@ pub fn grant(state: &JobState, grant: GrantReceived, now: Timestamp) -> Result<R
     }
     let mut events: Vec<JobEvent> = vec![grant.clone().into()];
     let between = state.registered.framework == Framework::Chronos && state.work == Work::None && state.remaining() > 0;
-    if !between {
+    // In place it need not wait for the end of its iteration, and a neighbour may wait for the room.
+    let in_place =
+        state.registered.framework == Framework::Chronos && grant.place.is_some() && state.resizes_in_place();
+    if !between && !in_place {
         return Ok(Ruling::done(events));
     }
     let mut after = state.clone();
     after.apply(&Recorded { version: state.version + 1, at: now, event: grant.into() });
-    if let Some((decided, rescaled)) = anew(&after, about_to_start(&after, now))? {
+    let at = if in_place { now } else { about_to_start(&after, now) };
+    if let Some((decided, rescaled)) = anew(&after, at)? {
         events.push(decided);
         events.extend(rescaled);
     }
@@ -69,7 +73,9 @@ fn about_to_start(state: &JobState, now: Timestamp) -> Timestamp {
 
 /// A decision at `at`, and the change of CPU that it calls for, if any.
 fn anew(state: &JobState, at: Timestamp) -> Result<Option<(JobEvent, Option<JobEvent>)>, Rejection> {
-    let Some(decided) = decide_cpus(state, at)? else { return Ok(None) };
+    // What it has beyond its reservation is known to be there.
+    let free = state.cpus_in_force().zip(state.cpus).map(|(has, reserved)| has.saturating_sub(reserved));
+    let Some(decided) = decide_cpus_with(state, at, free)? else { return Ok(None) };
     // What is intended already, and has not reached the framework yet, is what another intention takes the place of.
     let intended = state.resizing_to.unwrap_or(decided.from);
     let rescaled = Acting::of(&decided.policy).and_then(|act| act.rescale(intended, decided.to, state.version + 1));

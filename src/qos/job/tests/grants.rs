@@ -17,7 +17,12 @@ fn shared(more: serde_json::Value) -> Registered {
 }
 
 fn grant(round: u64, milli: u32) -> Command {
-    Command::Grant(GrantReceived { round, cap: Some(Cpus::from_milli(milli)), standing: Standing::GivesWay })
+    Command::Grant(GrantReceived {
+        round,
+        cap: Some(Cpus::from_milli(milli)),
+        standing: Standing::GivesWay,
+        place: None,
+    })
 }
 
 /// A job whose first iteration is under way with the CPU that it wished for.
@@ -130,7 +135,7 @@ fn a_start_that_was_asked_for_counts_as_the_iteration_that_it_is() {
     let wished = job.state().resizing_to.unwrap();
     job.run(2, Command::CpusApplied(wished)).unwrap();
     let late = |job: &Job, now| {
-        let contender = Outlooks::default().contender(job.state(), now);
+        let contender = Outlooks::default().contender(job.state(), now, Aim::MostOnTime);
         contender.map(|one| (one.prospects.first().unwrap().late, one.prospects.last().unwrap().late))
     };
     let (slow_before, _) = late(&job, at(3)).unwrap();

@@ -2,7 +2,8 @@
 
 use super::Predictive;
 use crate::qos::model::{
-    Fitted, Left, Observation, Prior, Spell, chance, deviation, fit, hypotheses, middle, normal, undisturbed,
+    Fitted, Left, Observation, Prior, Spell, chance, deviation, fit, hypotheses, late_rather_than_not, middle,
+    none_straggles, normal, undisturbed,
 };
 use crate::qos::policy::view::{LongRunning, Repeated};
 use crate::qos::units::{Cpus, Span, Timestamp};
@@ -20,6 +21,11 @@ pub trait Forecast {
 
     /// The probability, from 0 to 1, that it ends by `by` with `cpus`.
     fn chance(&self, cpus: Cpus, by: Timestamp) -> f64;
+
+    /// Whether that is known to be a half at most: told for much less. False where it is not known.
+    fn late_rather_than_not(&self, _cpus: Cpus, _by: Timestamp) -> bool {
+        false
+    }
 
     /// The instant that the forecast is made at.
     fn at(&self) -> Timestamp;
@@ -59,6 +65,7 @@ pub struct IterationForecast {
     /// What is left of the iteration that is under way, as a share of one; it is one of those that remain.
     part: Option<f64>,
     stragglers: f64,
+    none_straggles: f64,
     hypotheses: Vec<(f64, Fitted)>,
 }
 
@@ -81,7 +88,7 @@ impl IterationForecast {
             job.history.iterations.as_slice().iter().map(|one| really_had(policy, *one)).collect();
         let hypotheses = hypotheses(&observed, &prior, stragglers);
         let fitted = likeliest(&hypotheses).unwrap_or_else(|| fit(&[], &prior));
-        IterationForecast {
+        let forecast = IterationForecast {
             part: part_left(&fitted, job),
             fitted,
             gap,
@@ -94,8 +101,19 @@ impl IterationForecast {
             resize_cost: job.resize_cost,
             in_place: job.in_place,
             stragglers,
+            none_straggles: 1.0,
             hypotheses,
-        }
+        };
+        forecast.counted()
+    }
+
+    /// To be called wherever what is left was changed.
+    fn counted(self) -> Self {
+        IterationForecast { none_straggles: none_straggles(self.iterations_left(), self.stragglers), ..self }
+    }
+
+    fn iterations_left(&self) -> f64 {
+        self.part.map_or(f64::from(self.remaining), |part| f64::from(self.remaining) - 1.0 + part)
     }
 
     /// The same job in the middle of an iteration with `cpus` that began at `since`, as it is at `now`: what can still be chosen is the
@@ -104,13 +122,14 @@ impl IterationForecast {
         let (one, elapsed) = (self.iteration(cpus), now.since(since));
         // One that takes longer than it should takes some time more.
         let still = (one - elapsed).max(Span::from_micros(one.micros() / 30));
-        IterationForecast { at: now + still, remaining: self.remaining.saturating_sub(1), part: None, ..self }
+        let remaining = self.remaining.saturating_sub(1);
+        IterationForecast { at: now + still, remaining, part: None, ..self }.counted()
     }
 
     /// The same job after another iteration with `cpus`.
     pub fn after_one_more(self, cpus: Cpus) -> Self {
         let at = self.at + self.iteration(cpus) + self.pause + self.gap;
-        IterationForecast { at, remaining: self.remaining.saturating_sub(1), ..self }
+        IterationForecast { at, remaining: self.remaining.saturating_sub(1), ..self }.counted()
     }
 
     /// The same job where it has to wait for no node. The waits that were measured are what others have left it before, and not a
@@ -131,6 +150,11 @@ impl IterationForecast {
         IterationForecast { at: self.at + wait, ..self }
     }
 
+    /// The same job when its next iteration has a new task, whatever CPU that has.
+    pub fn in_a_new_task(self) -> Self {
+        IterationForecast { at: self.at + self.resize_cost, resize_cost: Span::ZERO, ..self }
+    }
+
     /// The same job as it is at `at` at the earliest.
     pub fn starting_from(self, at: Timestamp) -> Self {
         IterationForecast { at: self.at.max(at), ..self }
@@ -145,6 +169,21 @@ impl IterationForecast {
     fn cost(&self, cpus: Cpus) -> Span {
         let for_nothing = cpus == self.from || self.in_place.is_some_and(|most| cpus <= most);
         if for_nothing { Span::ZERO } else { self.resize_cost }
+    }
+
+    fn what_is_left(&self) -> Left {
+        Left {
+            iterations: self.iterations_left(),
+            between: (self.gap + self.pause).seconds(),
+            between_deviation: self.gap_spread * self.gap.seconds(),
+            stragglers: self.stragglers,
+            none_straggles: self.none_straggles,
+        }
+    }
+
+    /// What there is until `by`, but for what the change to `cpus` costs.
+    fn seconds_for(&self, cpus: Cpus, by: Timestamp) -> f64 {
+        (by.since(self.at) - self.cost(cpus)).seconds()
     }
 
     /// What one iteration takes with `cpus`.
@@ -165,17 +204,15 @@ impl Forecast for IterationForecast {
     }
 
     fn chance(&self, cpus: Cpus, by: Timestamp) -> f64 {
-        let cost = self.cost(cpus);
-        let left = Left {
-            iterations: self.part.map_or(f64::from(self.remaining), |part| f64::from(self.remaining) - 1.0 + part),
-            between: (self.gap + self.pause).seconds(),
-            between_deviation: self.gap_spread * self.gap.seconds(),
-            stragglers: self.stragglers,
-        };
-        let seconds = (by.since(self.at) - cost).seconds();
+        let (left, seconds) = (self.what_is_left(), self.seconds_for(cpus, by));
         let weighed =
             |sum: f64, (weight, fitted): &(f64, Fitted)| sum + weight * chance(fitted, &left, cpus.as_f64(), seconds);
         self.hypotheses.iter().fold(0.0, weighed)
+    }
+
+    fn late_rather_than_not(&self, cpus: Cpus, by: Timestamp) -> bool {
+        let (left, seconds) = (self.what_is_left(), self.seconds_for(cpus, by));
+        self.hypotheses.iter().all(|(_, fitted)| late_rather_than_not(fitted, &left, cpus.as_f64(), seconds))
     }
 
     fn at(&self) -> Timestamp {

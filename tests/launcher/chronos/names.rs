@@ -1,20 +1,19 @@
 //! Names that the 2017 tool put into shell commands, JSON and URLs as they were: Chronos' own check of new names stopped most of
 //! them, nobody before it. Now the launcher does, and the check of each Chronos version is the cluster's, too.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
-
-mod local_support;
 
 use std::sync::{Arc, Mutex};
 
-use local_support::{BOTH, Cluster, NEVER};
 use mesos_qos::clients::chronos::{ChronosClient, ChronosClientOptions, ChronosCredentials};
 use mesos_qos::clock::SystemClock;
-use mesos_qos::launcher::{JobSource, LaunchError, LaunchOptions, Launched, SupervisorApi, launch};
+use mesos_qos::launcher::{JobSource, LaunchError, LaunchOptions, Launched, launch};
 use mesos_qos::local::ChronosVersion;
 use secrecy::SecretString;
-use serde_json::{Value, json};
+use serde_json::json;
 use wiremock::matchers::{path, path_regex};
-use wiremock::{Mock, MockServer, Request, ResponseTemplate};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use crate::local_support::{BOTH, Cluster, NEVER};
+use crate::world::{Registers, supervisor_at};
 
 /// Quotes and substitutions of a shell, quotes and escapes of JSON, separators of a URL.
 const HOSTILE: [&str; 10] = [
@@ -50,14 +49,7 @@ impl World {
     async fn start(version: ChronosVersion) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let supervisor = MockServer::start().await;
-        let register = |request: &Request| {
-            let body: Value = serde_json::from_slice(&request.body).unwrap();
-            let admission =
-                json!({"verdict": "feasible", "needed_cpus": 1.1, "available_cpus": 2.0, "reason": "needs 1.1 of 2.0"});
-            let reply = json!({"uuid": body["uuid"], "callback_token": "token-1", "admission": admission});
-            ResponseTemplate::new(200).set_body_json(reply)
-        };
-        Mock::given(path("/initTask")).respond_with(register).mount(&supervisor).await;
+        Mock::given(path("/initTask")).respond_with(Registers("feasible")).mount(&supervisor).await;
         let withdraw = Mock::given(path_regex("/withdraw$")).respond_with(ResponseTemplate::new(200));
         withdraw.mount(&supervisor).await;
         World { cluster: Cluster::in_dir(&dir, version), supervisor, said: Arc::default(), _dir: dir }
@@ -70,10 +62,8 @@ impl World {
             user: credentials.user.clone(),
             password: SecretString::from(credentials.password.clone()),
         };
-        let transport = ChronosClientOptions::default();
-        let chronos = ChronosClient::new(credentials, transport.clone()).unwrap();
-        let token = SecretString::from("operator");
-        let supervisor = SupervisorApi::new(self.supervisor.uri().parse().unwrap(), Some(token), &transport).unwrap();
+        let chronos = ChronosClient::new(credentials, ChronosClientOptions::default()).unwrap();
+        let supervisor = supervisor_at(&self.supervisor.uri(), "operator");
         let mut options = LaunchOptions::new(Arc::new(SystemClock));
         let said = Arc::clone(&self.said);
         options.progress = Arc::new(move |sentence| said.lock().unwrap().push(sentence.to_owned()));

@@ -1,5 +1,4 @@
 //! Job files: what is refused, what is put right, and what is submitted in the end.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 use mesos_qos::clock::ManualClock;
 use mesos_qos::launcher::chronos_job::ChronosJobFile;
@@ -8,7 +7,7 @@ use mesos_qos::launcher::{JobSource, LaunchOptions, dry_run};
 use mesos_qos::qos::units::{Cpus, Span, Timestamp};
 use serde_json::{Value, json};
 
-const NOW: Timestamp = Timestamp::from_micros(1_795_000_000_000_000); // 2026-11-18
+use crate::world::NOW;
 
 fn valid() -> Value {
     json!({

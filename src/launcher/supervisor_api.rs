@@ -164,15 +164,18 @@ impl SupervisorApi {
 
 /// What a problem document (or whatever came in its place) says, and a hint where the cause is likely known.
 fn detail(status: u16, body: &[u8]) -> String {
-    let said = match serde_json::from_slice::<Value>(body) {
-        Ok(document) => ["detail", "title"]
+    let document = serde_json::from_slice::<Value>(body).ok();
+    let said = match &document {
+        Some(document) => ["detail", "title"]
             .iter()
             .find_map(|key| document.get(key).and_then(Value::as_str))
             .unwrap_or_default()
             .to_owned(),
-        Err(_) => String::from_utf8_lossy(body).lines().next().unwrap_or_default().chars().take(300).collect(),
+        None => String::from_utf8_lossy(body).lines().next().unwrap_or_default().chars().take(300).collect(),
     };
     let hint = match status {
+        // A supervisor refuses in JSON.
+        401 | 403 | 405 if document.is_none() => "is this URL the supervisor's?",
         401 => "give the operator token with --token-file; the supervisor printed the file's path at its first start",
         404 => "is this URL the supervisor's?",
         _ => "",

@@ -1,5 +1,4 @@
 //! Credentials files: what is accepted, and which field an error names.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -93,12 +92,14 @@ fn a_file_that_others_can_read_gets_a_warning() {
 #[test]
 fn a_missing_file_is_named() {
     let error = FrameworkCredentials::read_chronos("/no/such/file".as_ref()).unwrap_err();
-    assert!(error.to_string().starts_with("/no/such/file: "), "{error}");
+    assert!(error.to_string().starts_with("credentials file /no/such/file: "), "{error}");
 }
 
 #[test]
 fn the_older_meaning_of_m_is_recognised() {
     let (_directory, path) = file(r#"{"keystone_url": "http://k/v3", "username": "u"}"#, 0o600);
+    let error = FrameworkCredentials::read_chronos(&path).unwrap_err();
+    assert!(error.to_string().contains("this file is for OpenStack"), "{error}");
     let error = FrameworkCredentials::read_marathon(&path).unwrap_err();
     assert!(error.to_string().contains("older README") && error.to_string().contains("-o"), "{error}");
 }
