@@ -48,6 +48,10 @@ pub struct Contender {
     pub modest: Cpus,
     /// Its iterations run in one task, which keeps its node.
     pub chained: bool,
+    /// The CPU that it has, or is about to get.
+    pub has: Cpus,
+    /// It gave way after the round before.
+    pub gave_way: bool,
     /// It can share a node by turns: its task ends with each iteration, or gets another CPU while it runs.
     pub takes_turns: bool,
     /// Where it is.

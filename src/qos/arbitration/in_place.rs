@@ -237,6 +237,8 @@ mod tests {
             least: cpus(100),
             modest: cpus(1000),
             chained: true,
+            has: Cpus::from_milli(1000),
+            gave_way: false,
             takes_turns: true,
             seat,
             prospects: (1..=40).map(|step| prospect(step * 50)).collect(),

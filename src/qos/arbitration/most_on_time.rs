@@ -21,6 +21,15 @@ const WORTH_SAVING: f64 = 0.5;
 /// What a job that gives way is worth, of the chance that it would have if it got the most from its next iteration but one on.
 const BRIDGE: f64 = 0.5;
 
+/// A job that gives way is saved in place of another only when it needs so many millionths of its CPU less: what each needs is a guess from few
+/// iterations, and whoever has given way for one of them has lost it. More: chances are missed. Less: two jobs take turns in giving way,
+/// and both are late. Of the published case II with soft limits 0.05 of six more are on time for it.
+const BACK: u32 = 1_200_000;
+
+/// So much more than it needs is left to a saved job. More: fewer resizes, for more CPU. Of the published cases with soft limits a job is resized
+/// a third less often for it, and 2 % more CPU-seconds are kept.
+const LITTLE: Cpus = Cpus::from_milli(350);
+
 /// With less of its best chance a job has lost something by a plan.
 const NEARLY: f64 = 0.97;
 
@@ -99,6 +108,7 @@ fn plan(nodes: Nodes, others: &Sizes, contenders: &[Contender], packing: &Packin
     let mut plan = Plan::new(nodes, others, contenders, packing);
     plan.save();
     plan.raise();
+    plan.keep();
     plan.leave_the_rest();
     let value = |(share, one): (&Share, &Contender)| match share.standing {
         Standing::GivesWay => one.chance_with(share.cpus).max(BRIDGE * one.bridge_with(share.cpus)),
@@ -151,6 +161,18 @@ impl<'a> Plan<'a> {
         }
     }
 
+    /// A little more than a saved one needs is left to it where there is room: the next report would change that again. It costs CPU-seconds
+    /// and saves resizes.
+    fn keep(&mut self) {
+        for place in self.saved() {
+            let (one, cpus) = (&self.contenders[place], self.shares[place].cpus);
+            let (has, enough) = (one.has, cpus.saturating_add(LITTLE));
+            if has > cpus && has <= enough {
+                self.give(place, std::iter::once(has));
+            }
+        }
+    }
+
     /// What the saved ones will not need, whatever comes, is for those that give way.
     fn leave_the_rest(&mut self) {
         // A task that runs is not made smaller for one that is to start: room that a saved job may still ask for is kept free.
@@ -179,7 +201,11 @@ impl<'a> Plan<'a> {
         let mut needs: Vec<(usize, Cpus)> =
             places.into_iter().map(|place| (place, self.contenders[place].needs(chance))).collect();
         let surest = |place: usize| self.contenders[place].best_chance();
-        needs.sort_by(|(a, needs_a), (b, needs_b)| needs_a.cmp(needs_b).then(surest(*b).total_cmp(&surest(*a))));
+        let cost = |(place, needs): (usize, Cpus)| match self.contenders[place].gave_way {
+            true => needs.per_million(BACK),
+            false => needs,
+        };
+        needs.sort_by(|a, b| cost(*a).cmp(&cost(*b)).then(surest(b.0).total_cmp(&surest(a.0))));
         needs
     }
 
@@ -223,6 +249,8 @@ mod tests {
             least: cpus(100),
             modest: cpus(1000),
             chained: false,
+            has: cpus(100),
+            gave_way: false,
             takes_turns: true,
             seat: super::super::Seat::Anywhere,
             prospects: (1..=20).map(|tenth| prospect(tenth * 100)).collect(),

@@ -1,6 +1,6 @@
 //! Why a job keeps its CPU although its policy wishes for another, and how that and every other outcome is told.
 
-use super::state::JobState;
+use super::state::{JobState, Work};
 use crate::qos::arbitration::Standing;
 use crate::qos::model::Change;
 use crate::qos::performance::Performance;
@@ -48,8 +48,8 @@ pub fn max_rescales(state: &JobState, from: Cpus, wished: Cpus) -> Option<Hold> 
 /// CPU is not taken away within so many iterations after it was given, and not given again within so many after that.
 const CALM: u32 = 2;
 
-/// Under an arbitration a wish may come and go with those of other jobs. A change that would make a raise undone within two iterations, or
-/// made up and down and up, is not made; a job that gives way does so at once.
+/// Under an arbitration a wish may come and go with those of other jobs. A raise is not undone within two iterations, unless the job gives way or
+/// nothing has run with it yet; and whatever its standing, no job goes up and down and up again, or down and up and down, within two.
 pub fn restless(state: &JobState, from: Cpus, to: Cpus) -> Option<Hold> {
     let grant = state.grant.as_ref()?;
     // On a node that is planned a change costs nothing, and makes room for a neighbour.
@@ -58,14 +58,15 @@ pub fn restless(state: &JobState, from: Cpus, to: Cpus) -> Option<Hold> {
     }
     let standing = grant.standing;
     let lately = |change: &&Change| state.done.saturating_sub(change.done) < CALM;
+    let ran = |change: &&Change| change.done < state.done || state.work != Work::None;
     let mut newest = state.history.changes.as_slice().iter().rev();
     let raised = |change: &Change| change.to > change.from;
     let (last, before) = (newest.next(), newest.next());
-    let undone = to < from && standing != Standing::GivesWay && last.filter(lately).is_some_and(raised);
-    let up_again = to > from
-        && last.is_some_and(|last| !raised(last))
-        && before.is_some_and(|before| raised(before) && state.done.saturating_sub(before.done) <= CALM);
-    (undone || up_again).then_some(Hold::Restless)
+    let undone = to < from && standing != Standing::GivesWay && last.filter(lately).filter(ran).is_some_and(raised);
+    let again = |change: &Change| raised(change) == (to > from) && state.done.saturating_sub(change.done) <= CALM;
+    let back_and_forth =
+        to != from && last.is_some_and(|last| raised(last) != (to > from)) && before.is_some_and(again);
+    (undone || back_and_forth).then_some(Hold::Restless)
 }
 
 /// What comes of a wish, for people.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::prediction::{asked_about, asked_with};
 use super::state::{JobState, Work};
 use crate::events::job::RescaleMode;
-use crate::qos::arbitration::{Aim, Contender, Prospect, Seat};
+use crate::qos::arbitration::{Aim, Contender, Prospect, Seat, Standing};
 use crate::qos::ids::{Framework, JobId};
 use crate::qos::policy::{Forecast, IterationForecast, Policy, Predictive};
 use crate::qos::units::{Cpus, Span, Timestamp};
@@ -119,6 +119,8 @@ fn seen(
         modest: if policy.soft { submitted.per_million(SOFT_SHARE) } else { submitted }
             .clamp(policy.cpu_min, policy.cpu_max),
         chained,
+        has: state.resizing_to.or(state.cpus)?,
+        gave_way: state.grant.as_ref().is_some_and(|grant| grant.standing == Standing::GivesWay),
         takes_turns: !chained
             || state.resizes_in_place()
             || state.registered.supervision.rescale == RescaleMode::InPlace,
