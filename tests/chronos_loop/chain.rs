@@ -168,28 +168,64 @@ fn an_iteration_that_fails_runs_again_in_another_task() {
     });
 }
 
+/// A job of five short iterations under an agent whose files are in `node`. By its own measurements it needs next to nothing of the CPU that
+/// it is submitted with.
+fn trapped(name: &str, cpus: f64, node: &std::path::Path) -> (Value, LaunchOptions) {
+    let agent = node.join("shell_trap");
+    if !agent.exists() && std::fs::hard_link(env!("CARGO_BIN_EXE_mesos-qos"), &agent).is_err() {
+        std::fs::copy(env!("CARGO_BIN_EXE_mesos-qos"), &agent).unwrap();
+    }
+    let mut qos = chained("predictive", 0.5, 600.0);
+    qos["in_place"] = true.into();
+    let mut job = job_file(name, "sleep 1", 5, qos);
+    job["cpus"] = cpus.into();
+    let variable = |name: &str, value: &str| json!({"name": name, "value": value});
+    job["environmentVariables"] = json!([
+        variable("SHELL_TRAP_SAMPLE_SECONDS", "0.1"),
+        variable("SHELL_TRAP_CPU_FACTOR", "0.17"),
+        variable("SHELL_TRAP_RUN_DIR", node.join("run").to_str().unwrap()),
+    ]);
+    let mut options = LaunchOptions::new(Arc::new(SystemClock));
+    options.executor_path = agent.to_str().unwrap().to_owned();
+    (job, options)
+}
+
+/// Nobody is short of anything here; what is shown is that a plan by nodes reaches the agents, and that each job runs in its one task.
+#[test]
+fn planned_by_nodes_each_job_is_told_its_share_of_the_node_where_it_runs() {
+    on_actix(async {
+        let settings = ["cluster_cpus", "node_cpus", "arbitration"].into_iter().zip(["4", "2", "by_node"]);
+        let settings: Vec<_> = settings.map(|(key, value)| ("elasticity", key, value)).collect();
+        let world = World::start_with(VERSIONS[1], &settings).await;
+        let node = tempfile::tempdir().unwrap();
+        let mut uuids = Vec::new();
+        for name in ["first", "second"] {
+            let (job, options) = trapped(name, 0.9, node.path());
+            uuids.push(world.launch_job(job, options, TransportOptions::default()).await.uuid.to_string());
+        }
+        for (uuid, name) in uuids.iter().zip(["first", "second"]) {
+            world.wait_for_state(uuid, "completed").await;
+            assert_eq!((world.launches(name).len(), tasks(&counted(&world, uuid).await)), (1, 1), "{name}: one task");
+            let grants = data_of(&world, uuid, "GrantReceived").await;
+            assert!(grants.iter().any(|grant| grant["place"] == "stays"), "{name}: {grants:?}");
+            assert!(
+                grants.iter().all(|grant| grant["cap"].as_u64().is_none_or(|cap| cap <= 2000)),
+                "{name}: {grants:?}"
+            );
+            let applied = data_of(&world, uuid, "RescaleApplied").await;
+            assert!(!applied.is_empty(), "{name}: its agent has set what it was given");
+        }
+        world.stop().await;
+    });
+}
+
 #[test]
 fn under_shell_trap_the_cpu_is_changed_in_the_one_task_that_runs_all_iterations() {
     on_actix(async {
         for version in VERSIONS {
             let world = World::start(version).await;
             let node = tempfile::tempdir().unwrap();
-            let agent = node.path().join("shell_trap");
-            if std::fs::hard_link(env!("CARGO_BIN_EXE_mesos-qos"), &agent).is_err() {
-                std::fs::copy(env!("CARGO_BIN_EXE_mesos-qos"), &agent).unwrap();
-            }
-            // By its own measurements it needs next to nothing of the CPU that it was submitted with.
-            let mut qos = chained("predictive", 0.5, 600.0);
-            qos["in_place"] = true.into();
-            let mut job = job_file("trapped", "sleep 1", 5, qos);
-            let variable = |name: &str, value: &str| json!({"name": name, "value": value});
-            job["environmentVariables"] = json!([
-                variable("SHELL_TRAP_SAMPLE_SECONDS", "0.1"),
-                variable("SHELL_TRAP_CPU_FACTOR", "0.17"),
-                variable("SHELL_TRAP_RUN_DIR", node.path().join("run").to_str().unwrap()),
-            ]);
-            let mut options = LaunchOptions::new(Arc::new(SystemClock));
-            options.executor_path = agent.to_str().unwrap().to_owned();
+            let (job, options) = trapped("trapped", 1.0, node.path());
             let uuid = world.launch_job(job, options, TransportOptions::default()).await.uuid.to_string();
             let resized = world.wait_for(&uuid, |job| job["cpu_limit"].as_f64().is_some_and(|limit| limit < 1.0)).await;
             assert_eq!(resized["cpus"].as_f64(), Some(1.0), "what is reserved stays: {resized}");
