@@ -50,7 +50,9 @@ const CALM: u32 = 2;
 
 /// Under an arbitration a wish may come and go with those of other jobs. A raise is not undone within two iterations, unless the job gives way or
 /// nothing has run with it yet; and whatever its standing, no job goes up and down and up again, or down and up and down, within two.
-pub fn restless(state: &JobState, from: Cpus, to: Cpus) -> Option<Hold> {
+///
+/// Up to version 2 of the fold a raise that nothing has run with was not undone either, and a job could go down and up and down.
+pub fn restless(state: &JobState, from: Cpus, to: Cpus, fold: u16) -> Option<Hold> {
     let grant = state.grant.as_ref()?;
     // On a node that is planned a change costs nothing, and makes room for a neighbour.
     if grant.place.is_some() {
@@ -58,14 +60,14 @@ pub fn restless(state: &JobState, from: Cpus, to: Cpus) -> Option<Hold> {
     }
     let standing = grant.standing;
     let lately = |change: &&Change| state.done.saturating_sub(change.done) < CALM;
-    let ran = |change: &&Change| change.done < state.done || state.work != Work::None;
+    let ran = |change: &&Change| fold < 3 || change.done < state.done || state.work != Work::None;
     let mut newest = state.history.changes.as_slice().iter().rev();
     let raised = |change: &Change| change.to > change.from;
     let (last, before) = (newest.next(), newest.next());
     let undone = to < from && standing != Standing::GivesWay && last.filter(lately).filter(ran).is_some_and(raised);
     let again = |change: &Change| raised(change) == (to > from) && state.done.saturating_sub(change.done) <= CALM;
-    let back_and_forth =
-        to != from && last.is_some_and(|last| raised(last) != (to > from)) && before.is_some_and(again);
+    let judged = if fold < 3 { to > from } else { to != from };
+    let back_and_forth = judged && last.is_some_and(|last| raised(last) != (to > from)) && before.is_some_and(again);
     (undone || back_and_forth).then_some(Hold::Restless)
 }
 

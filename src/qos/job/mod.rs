@@ -39,8 +39,9 @@ pub use state::{Attempt, Ending, Flag, JobState, Phase, Recorded, Run, Work};
 
 /// Version of the fold from events to state, and of what a decision makes of it; a changed meaning is a new version.
 ///
-/// Since 2 a long-running job that has more than its ceiling in place is cut down to it.
-pub const FOLD_VERSION: u16 = 2;
+/// Since 2 a long-running job that has more than its ceiling in place is cut down to it. Since 3 a raise that no iteration has run with can be
+/// undone at once, and no job goes down and up and down within two iterations.
+pub const FOLD_VERSION: u16 = 3;
 
 #[cfg(test)]
 mod tests;

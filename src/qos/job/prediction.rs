@@ -22,6 +22,16 @@ pub fn decide_cpus_with(
     at: Timestamp,
     free: Option<Cpus>,
 ) -> Result<Option<Decided>, UnknownVersion> {
+    decide_cpus_as(state, at, free, FOLD_VERSION)
+}
+
+/// The same as version `fold` did.
+pub fn decide_cpus_as(
+    state: &JobState,
+    at: Timestamp,
+    free: Option<Cpus>,
+    fold: u16,
+) -> Result<Option<Decided>, UnknownVersion> {
     let Some(job) = asked_with(state, at, free) else { return Ok(None) };
     let policy = &state.policy;
     let rule = policy.rule()?;
@@ -35,7 +45,7 @@ pub fn decide_cpus_with(
     let capped = cap.filter(|(cap, _)| *cap < wished);
     let allowed = capped.map_or(wished, |(cap, _)| cap);
     let too_soon = (under_way && capped.is_none() && allowed < from).then_some(Hold::UnderWay);
-    let hold = max_rescales(state, from, allowed).or_else(|| restless(state, from, allowed)).or(too_soon);
+    let hold = max_rescales(state, from, allowed).or_else(|| restless(state, from, allowed, fold)).or(too_soon);
     let (to, unreached) = match &hold {
         // What its node has no longer is taken back, whatever else holds.
         Some(_) => (job.in_place.map_or(from, |most| from.min(most)), None),
@@ -47,7 +57,7 @@ pub fn decide_cpus_with(
     Ok(Some(Decided {
         inputs: DecisionInputs { event: state.version, at, remaining: job.remaining, ceiling: job.in_place },
         policy: policy.clone(),
-        fold: FOLD_VERSION,
+        fold,
         prediction,
         bounds: answer.bounds,
         performance: answer.wish.performance,

@@ -3,7 +3,7 @@
 use super::FOLD_VERSION;
 use super::chain::answer;
 use super::outlook::Outlooks;
-use super::prediction::decide_cpus_with;
+use super::prediction::decide_cpus_as;
 use super::progress::decide_progress;
 use super::round::round_with;
 use super::state::JobState;
@@ -38,9 +38,7 @@ pub fn recompute(state: &JobState, recorded: &Decided) -> Result<Decided, Recomp
     // A version that is not known is named, also where the job's own says something else.
     recorded.policy.rule()?;
     let free = beyond_the_reservation(state, recorded.inputs.ceiling);
-    let again = decide_cpus_with(state, recorded.inputs.at, free)?.ok_or(RecomputeError::NothingToDecide)?;
-    // No version of the fold has changed what is decided about a repeated job.
-    Ok(Decided { fold, ..again })
+    decide_cpus_as(state, recorded.inputs.at, free, fold)?.ok_or(RecomputeError::NothingToDecide)
 }
 
 /// The same for a decision about a long-running job.

@@ -215,7 +215,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let first = StateDir::open(directory.path()).unwrap();
         let error = StateDir::open(directory.path()).unwrap_err().to_string();
-        assert!(error.contains("another executor"), "{error}");
+        assert!(error.contains("another cluster or executor"), "{error}");
         drop(first);
         assert!(StateDir::open(directory.path()).is_ok());
     }

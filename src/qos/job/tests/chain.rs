@@ -2,15 +2,14 @@
 
 use super::marathon::segment_facts;
 use super::*;
-use crate::events::job::{ChainNext, GrantReceived, LossReason};
-use crate::qos::arbitration::{Place, Standing};
+use crate::events::job::{ChainNext, LossReason};
 use crate::qos::job::command::{LookFacts, SampleFacts};
 use crate::qos::job::judge::Verdict;
-use crate::qos::job::{Effect, EffectKey, Work, asks_for_a_round, report_due};
+use crate::qos::job::{Effect, EffectKey, Work, report_due};
 use crate::qos::policy::Policies;
 
 /// The job that is chained, decided about by `policy`: `iterations` of 100 s at one CPU, within `deadline`.
-fn chained(policy: &str, iterations: u32, deadline: u32) -> Registered {
+pub(super) fn chained(policy: &str, iterations: u32, deadline: u32) -> Registered {
     let request = serde_json::json!({
         "uuid": JobId::from_bytes([9; 16]), "name": "chained", "framework": "chronos", "job_duration": 100, "deadline": deadline,
         "desv_deadline": 0.2, "iterations": iterations, "cpus": 1.0, "arguments_version": 1, "chain": true, "policy": policy
@@ -20,7 +19,7 @@ fn chained(policy: &str, iterations: u32, deadline: u32) -> Registered {
 }
 
 /// Its first iteration runs since second 40, in the task `ct:1`.
-fn running(registered: Registered) -> Job {
+pub(super) fn running(registered: Registered) -> Job {
     let mut job = Job::seen(registered);
     let facts = FrameworkFacts { cpus: job.state().cpus.unwrap(), ..idle(0, 0) };
     job.run(2, Command::AttemptStart(facts)).unwrap();
@@ -260,7 +259,7 @@ fn who_cannot_chain_is_told_so() {
 }
 
 /// An agent with this limit runs the task.
-fn under_an_agent(job: &mut Job, limit: u32) {
+pub(super) fn under_an_agent(job: &mut Job, limit: u32) {
     let facts = segment_facts(1, 40, 0);
     let facts = crate::qos::job::command::SegmentStartFacts {
         limit: Some(Cpus::from_milli(limit)),
@@ -279,7 +278,7 @@ fn in_place(deadline: u32, free: u32) -> (Job, Vec<&'static str>, Reply) {
 }
 
 #[test]
-fn under_an_agent_the_cpu_is_changed_in_the_same_task_up_to_what_its_node_has() {
+pub(super) fn under_an_agent_the_cpu_is_changed_in_the_same_task_up_to_what_its_node_has() {
     // Nine times 150 s do not fit into 1400 s.
     let (mut job, events, reply) = in_place(1600, 1000);
     assert_eq!((events, reply), (vec!["IterationFinished", "Decided", "Rescaled", "ChainAnswered"], Reply::go_on()));
@@ -297,53 +296,6 @@ fn under_an_agent_the_cpu_is_changed_in_the_same_task_up_to_what_its_node_has() 
     // A failure ends the task, and with it what its agent had in force.
     job.run(200, ends(1, 191, 200, 1)).unwrap();
     assert_eq!((job.state().limit, job.state().cpus_in_force()), (None, Some(Cpus::from_milli(1000))));
-}
-
-fn planned(round: u64, milli: u32, place: Place) -> Command {
-    let (cap, standing) = (Some(Cpus::from_milli(milli)), Standing::Saved);
-    Command::Grant(GrantReceived { round, cap, standing, place: Some(place) })
-}
-
-#[test]
-fn a_share_of_its_node_is_taken_at_once_also_in_the_middle_of_an_iteration() {
-    let mut job = running(chained("predictive", 10, 1000));
-    under_an_agent(&mut job, 1000);
-    // Ten times 100 s do not fit: it takes what it gets, more than its framework has reserved for it.
-    let events = ["GrantReceived", "Decided", "Rescaled"];
-    assert_eq!(job.run(100, planned(1, 1250, Place::Stays)).unwrap().0, events);
-    assert_eq!(job.state().resizing_to, Some(Cpus::from_milli(1250)));
-    let confirmed = Command::LimitInForce { segment: Some(1), cpus: Cpus::from_milli(1250) };
-    assert_eq!(job.run(101, confirmed).unwrap().0, ["RescaleApplied"]);
-    let after = &job.log.last().unwrap().event;
-    assert!(asks_for_a_round(job.state(), std::slice::from_ref(after)), "its node has other room now");
-    // A neighbour needs some of it, and then gives it back: nobody is restless in place.
-    assert_eq!(job.run(110, planned(2, 700, Place::Stays)).unwrap().0, events);
-    assert_eq!(job.state().resizing_to, Some(Cpus::from_milli(700)));
-    assert_eq!(job.run(120, planned(3, 1250, Place::Stays)).unwrap().0, events);
-    for recorded in &job.log {
-        if let JobEvent::Decided(decided) = &recorded.event {
-            assert!(decided.inputs.ceiling.is_none_or(|ceiling| decided.to <= ceiling), "{decided:?}");
-        }
-    }
-    // Without a plan by nodes the share waits for the next decision.
-    let general = GrantReceived { round: 4, cap: Some(Cpus::from_milli(600)), standing: Standing::Saved, place: None };
-    assert_eq!(job.run(130, Command::Grant(general)).unwrap().0, ["GrantReceived"]);
-}
-
-#[test]
-fn a_job_that_is_to_move_gets_a_new_task_after_its_iteration_whatever_its_cpu() {
-    for (place, told) in [(Place::Stays, Reply::go_on()), (Place::Moves, Reply::exit())] {
-        let mut job = running(chained("predictive", 10, 1600));
-        under_an_agent(&mut job, 1000);
-        job.run(100, planned(1, 1000, place)).unwrap();
-        assert!(job.state().work != Work::None, "not in the middle of an iteration");
-        assert_eq!(job.run(190, Command::ReportFinish(finish(40, 190, "ct:1", 0))).unwrap().1, told, "{place:?}");
-        let JobEvent::ChainAnswered(answer) = &job.log.last().unwrap().event else { panic!("{:?}", job.log.last()) };
-        assert_eq!(answer.reason.contains("node with more room"), place == Place::Moves, "{}", answer.reason);
-        let starts =
-            job.effects.iter().any(|change| matches!(change, EffectChange::Add(Effect::StartIteration { .. })));
-        assert_eq!(starts, place == Place::Moves, "the next task is asked for");
-    }
 }
 
 #[test]

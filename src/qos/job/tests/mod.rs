@@ -1,5 +1,6 @@
 //! Given a history, when something happens, then these events follow.
 
+mod by_node;
 mod chain;
 mod deadline;
 mod grants;
