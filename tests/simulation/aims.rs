@@ -1,5 +1,6 @@
 //! What sharing the cluster by the jobs' chances reaches on the published cluster, beside the published policy on the same luck.
 
+use mesos_qos::events::job::RescaleMode;
 use mesos_qos::published::Case;
 use mesos_qos::qos::arbitration::Aim;
 use mesos_qos::qos::policy::PolicyName;
@@ -76,7 +77,9 @@ fn chained_jobs_are_on_time_more_often_than_under_the_published_policy() {
         let alone = Candidate { aim: None, ..sharing(&scenario) };
         let (predicted, published) = (on_time(&runs(&scenario, &alone)), on_time(&runs(&scenario, &step())));
         assert!(predicted >= least && predicted > published + 0.4, "{case:?}: {predicted} against {published}");
-        let planned = runs(&scenario, &Candidate { aim: Some(Aim::ByNode), ..alone });
+        let mut by_node = Candidate { aim: Some(Aim::ByNode), ..alone };
+        by_node.defaults.rescale = RescaleMode::InPlace;
+        let planned = runs(&scenario, &by_node);
         let whole = mean(&planned, |run| f64::from(u8::from(run.on_time() == run.jobs.len())));
         assert!(whole >= all, "{case:?}: all on time in {whole} of the runs");
     }
