@@ -136,7 +136,8 @@ impl Supervisor {
         if let Some(state) = self.state(row.uuid) {
             return Ok(Listed::job(&state));
         }
-        let view = row.view.as_deref().map(serde_json::from_str::<JobView>);
+        let whole = |text: &&str| serde_json::from_str::<Written>(text).is_ok();
+        let view = row.view.as_deref().filter(whole).map(serde_json::from_str::<JobView>);
         if let Some(Ok(view)) = view {
             return Ok(Listed::Job(Box::new(view)));
         }
@@ -178,6 +179,15 @@ impl Supervisor {
         }
         state.ok_or(Untold::Unregistered)
     }
+}
+
+/// What the first versions did not write into a view: one without it does not say what the job was.
+#[derive(serde::Deserialize)]
+struct Written {
+    #[expect(dead_code, reason = "only that it is there counts")]
+    chain: bool,
+    #[expect(dead_code, reason = "only that it is there counts")]
+    in_place: bool,
 }
 
 /// Why the log does not tell of a job.

@@ -195,8 +195,10 @@ pub struct JobView {
     /// What people should know about it, such as `report_lost` or `clock_skew`.
     pub flags: Vec<String>,
     /// Several of its iterations may run in one task, one after the other (Chronos).
+    #[serde(default)]
     pub chain: bool,
     /// Its CPU is changed while it runs, by its agent; otherwise between two tasks.
+    #[serde(default)]
     pub in_place: bool,
     /// The policy that decides for it.
     pub policy: String,

@@ -11,6 +11,10 @@ use crate::qos::units::Cpus;
 /// How far the kernel's CPU time may be from what the programs measured of themselves.
 pub const CPU_TOLERANCE: f64 = 0.05;
 
+/// The same for what the command around the programs takes: it is measured before the run, alone, and with the start of a container for each
+/// program, where a chain starts one for many.
+const WRAPPER_TOLERANCE: f64 = 0.5;
+
 /// What is known about one job, and how to read it.
 #[derive(Debug, Clone, Copy)]
 pub struct Claim<'a> {
@@ -137,16 +141,20 @@ impl Claim<'_> {
 
     /// Of the runs that ended well: a program that was killed has measured nothing.
     fn cpu(&self, found: &mut Vec<String>) {
-        let (mut kernel, mut expected) = (0.0, 0.0);
+        let (mut kernel, mut expected, mut around) = (0.0, 0.0, 0.0);
         for launch in self.launched().filter(|launch| launch.end == Some(TaskEnd::Code(0))) {
             kernel += launch.used_core_seconds();
             match self.evidence.own_figures.get(&launch.seq) {
                 // Around each program of a chain the command does its part anew.
-                Some(own) => expected += own.iter().map(|own| own.cpu_s + self.wrapper_core_seconds).sum::<f64>(),
+                Some(own) => {
+                    expected += own.iter().map(|own| own.cpu_s + self.wrapper_core_seconds).sum::<f64>();
+                    around += own.len() as f64 * self.wrapper_core_seconds;
+                }
                 None => found.push(format!("{} ended well and printed no result", launch.task)),
             }
         }
-        if (kernel - expected).abs() > CPU_TOLERANCE * kernel.max(expected) {
+        let allowed = CPU_TOLERANCE * kernel.max(expected) + WRAPPER_TOLERANCE * around;
+        if (kernel - expected).abs() > allowed {
             found.push(format!(
                 "the kernel counted {kernel:.3} CPU seconds of a core, and the programs and their wrappers measured {expected:.3} \
                  of themselves: more than {:.0} % apart",
