@@ -132,11 +132,7 @@ impl Context {
             kill_tracers(&self.cgroups, &group);
         }
         if self.docker.inspect(&job.id).await?.state.paused {
-            // Docker may believe in a pause that is over.
-            match self.docker.unpause(&job.id).await {
-                Err(error) if !error.to_string().contains("not paused") => return Err(error.into()),
-                _ => {}
-            }
+            job.end_pause().await?;
         }
         self.cgroups.thaw(&job.group);
         self.cgroups.thaw_process(pid);

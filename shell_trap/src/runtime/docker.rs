@@ -11,8 +11,8 @@ use tokio::time::{Instant, sleep};
 
 use super::{Ended, Running};
 use crate::cgroup::{Cgroups, CpuTime};
-use crate::docker::Docker;
 use crate::docker::create::nano_cpus;
+use crate::docker::{Docker, DockerError};
 
 /// How long a daemon may be away before the container counts as lost.
 const DAEMON_AWAY: Duration = Duration::from_secs(120);
@@ -67,13 +67,35 @@ impl ContainerJob {
                 Err(error) => {
                     // A guard may have paused it, or a dump that was cut off: begin from a known state.
                     if error.to_string().contains("already paused") {
-                        let _ = self.docker.unpause(&self.id).await;
+                        let _ = self.end_pause().await;
                     }
                     last = Some(error);
                 }
             }
         }
         Err(last.context("no attempt")?).context("pausing the container")
+    }
+
+    /// Has it go on, for Docker too.
+    ///
+    /// # Errors
+    /// What Docker said.
+    pub async fn end_pause(&self) -> Result<(), DockerError> {
+        match self.docker.unpause(&self.id).await {
+            Err(error) if error.to_string().contains("not paused") => {
+                // A dump that was cut off has let it go on behind Docker's back, which pauses nothing that it takes for paused: what
+                // it believes is made true, and ended.
+                tracing::warn!("Docker believes in a pause that is over");
+                let pid = self.docker.inspect(&self.id).await?.state.pid;
+                let frozen = self.cgroups.freeze_process(pid);
+                let again = self.docker.unpause(&self.id).await;
+                if frozen.is_ok() {
+                    self.cgroups.thaw_process(pid);
+                }
+                again
+            }
+            other => other,
+        }
     }
 }
 
@@ -141,7 +163,9 @@ impl Running for ContainerJob {
             && container.state.paused
         {
             tracing::warn!("the container stood still although the lease is valid: it goes on");
-            let _ = self.docker.unpause(&self.id).await;
+            if let Err(error) = self.end_pause().await {
+                tracing::warn!(%error, "the container cannot be unpaused");
+            }
             stood = true;
         }
         stood

@@ -116,3 +116,28 @@ fn an_orphaned_container_stands_still_before_another_node_goes_on() {
     eventually("the orphan's removal", || a.containers().is_empty().then_some(()));
     second.stop();
 }
+
+/// A dump that was cut off lets the container go on behind Docker's back. Docker would neither pause nor checkpoint it again.
+#[test]
+fn a_pause_that_docker_alone_believes_in_is_ended() {
+    let bench = Bench::new();
+    let supervisor = Supervisor::start();
+    let node = bench.node("a", Restores::Runtime);
+    let job = Job::new(&bench, &supervisor, 1_000_000, 5_000_000, 7, 4);
+    let mut task = job.start(&node, 1.0);
+    job.started(&mut task, 0);
+    let cgroups = Cgroups::find().unwrap();
+    // The agent looks every two seconds, and may come in between.
+    eventually("Docker's wrong belief to be noticed", || {
+        node.docker(&["pause", &job.hex()]);
+        cgroups.thaw_process(node.process(&job.hex()));
+        let looked = || task.log().contains("Docker believes in a pause that is over").then_some(());
+        let ended = || (running(&node) == 1).then_some(());
+        eventually("Docker to know that it runs", ended);
+        looked()
+    });
+    job.works(5);
+    task.stop();
+    assert!(bench.progress().unwrap().0 > 0 && running(&node) == 0, "{}", task.log());
+    assert!(task.log().contains("generation"), "it can be checkpointed: {}", task.log());
+}
