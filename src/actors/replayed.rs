@@ -7,7 +7,6 @@ use std::thread;
 use super::cluster::ClusterHead;
 use super::start::StartError;
 use crate::events::cluster::ClusterEvent;
-use crate::events::envelope::StoredEvent;
 use crate::events::job::{self, JobEvent};
 use crate::events::store::{EventLog, Replay};
 use crate::qos::ids::JobId;
@@ -47,28 +46,21 @@ pub fn replay(log: &EventLog) -> Result<Replayed, StartError> {
 
 fn replay_share(log: &EventLog, number: usize, of: usize) -> Result<Replayed, StartError> {
     let upcasters = job::upcasters();
-    let mut replayed = Replayed::default();
+    let (mut cluster, mut jobs) = (ClusterHead::default(), BTreeMap::<JobId, Option<JobState>>::new());
     log.for_each_event(Replay::ShareOfActiveJobs { number, of }, |stored| -> Result<(), StartError> {
         let Some(id) = stored.stream.job() else {
             let event = ClusterEvent::decode(&stored.kind, &stored.data);
             let (round, nodes) = event.map_err(|source| StartError::Decode { seq: stored.seq.0, source })?.head();
-            replayed.cluster = ClusterHead { version: stored.version, round, nodes };
+            cluster = ClusterHead { version: stored.version, round, nodes };
             return Ok(());
         };
         let data = upcasters.newest(stored)?;
         let event =
             JobEvent::decode(&stored.kind, &data).map_err(|source| StartError::Decode { seq: stored.seq.0, source })?;
-        fold(&mut replayed.jobs, id, stored, event);
+        let recorded = Recorded { version: stored.version.0, at: stored.at, event };
+        JobState::follow(jobs.entry(id).or_default(), &recorded);
         Ok(())
     })?;
-    Ok(replayed)
-}
-
-fn fold(states: &mut BTreeMap<JobId, JobState>, id: JobId, stored: &StoredEvent, event: JobEvent) {
-    let recorded = Recorded { version: stored.version.0, at: stored.at, event };
-    if let Some(state) = states.get_mut(&id) {
-        state.apply(&recorded);
-    } else if let JobEvent::Registered(registered) = &recorded.event {
-        states.insert(id, JobState::new(registered.clone(), &recorded));
-    }
+    let jobs = jobs.into_iter().filter_map(|(id, state)| Some((id, state?))).collect();
+    Ok(Replayed { jobs, cluster })
 }

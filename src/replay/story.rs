@@ -214,19 +214,15 @@ fn input(history: &JobHistory, version: u64) -> Option<InputStory> {
             let (seconds, host) = (finished.duration.seconds(), &finished.hostname);
             format!("iteration {} took {seconds:.1} s on {host}{counted}", finished.iteration)
         }
-        JobEvent::GrantReceived(grant) => match grant.cap {
-            Some(cap) if grant.place == Some(Place::Moves) => {
-                let round = grant.round;
-                format!(
-                    "round {round} of the arbitration leaves it {cap} CPU, and a node with more room after this iteration"
-                )
-            }
-            Some(cap) if grant.place.is_some() => {
-                format!("round {} of the arbitration leaves it {cap} CPU of its node", grant.round)
-            }
-            Some(cap) => format!("round {} of the arbitration leaves it {cap} CPU", grant.round),
-            None => format!("round {} of the arbitration leaves it all that it wishes for", grant.round),
-        },
+        JobEvent::GrantReceived(grant) => {
+            let planned = match grant.place {
+                Some(Place::Moves) => ", and a node with more room after this iteration",
+                Some(Place::Stays) => " of its node",
+                None => "",
+            };
+            let left = grant.cap.map_or("all that it wishes for".to_owned(), |cap| format!("{cap} CPU{planned}"));
+            format!("round {} of the arbitration leaves it {left}", grant.round)
+        }
         JobEvent::CpuSample(sample) => {
             format!("segment {} has used {:.1} CPU-seconds", sample.segment, sample.cpu.seconds())
         }

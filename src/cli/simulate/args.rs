@@ -161,7 +161,11 @@ impl SimulateArgs {
 
     /// Chained jobs whose tasks stay on their nodes and get their CPU there.
     pub fn keep_their_nodes(&self) -> bool {
-        self.chain && !self.place_each && self.rescale() == RescaleMode::InPlace
+        self.tasks_stay() && self.rescale() == RescaleMode::InPlace
+    }
+
+    fn tasks_stay(&self) -> bool {
+        self.chain && !self.place_each
     }
 
     /// The scenario of `case`.
@@ -181,7 +185,7 @@ impl SimulateArgs {
             placement: self.placement.unwrap_or(usual),
             gap_s: self.gap.0,
             chain_gap_s: self.chain.then_some(self.chain_gap.0),
-            tasks_stay: self.chain && !self.place_each,
+            tasks_stay: self.tasks_stay(),
             in_place: self.rescale() == RescaleMode::InPlace,
             registration_s: self.registration,
             deadline_s: self.deadline,

@@ -22,6 +22,13 @@ pub struct Prospect {
     pub late: f64,
 }
 
+impl Prospect {
+    /// The chance in a new task, or in the present one.
+    pub fn chance_of(&self, moved: bool) -> f64 {
+        if moved { self.moved } else { self.chance }
+    }
+}
+
 /// Where a job is that keeps its node for all iterations, and whose CPU is changed there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Seat {
@@ -73,20 +80,13 @@ impl Contender {
 
     /// The least CPU that gives it `chance`, or the most when none does; not below what it gets at least while it can be saved.
     pub fn needs(&self, chance: f64) -> Cpus {
-        let enough = self.prospects.iter().find(|prospect| prospect.chance >= chance);
-        enough.map_or(self.most(), |prospect| prospect.cpus).max(self.least)
-    }
-
-    /// The chance to be on time with `cpus`, in a new task or in the present one.
-    pub fn chance_of(&self, cpus: Cpus, moved: bool) -> f64 {
-        let with = self.prospects.iter().rev().find(|prospect| prospect.cpus <= cpus);
-        with.map_or(0.0, |prospect| if moved { prospect.moved } else { prospect.chance })
+        self.needs_for(chance, false).max(self.least)
     }
 
     /// The least CPU that gives it `chance`, in a new task or in the present one, or the most when none does.
     pub fn needs_for(&self, chance: f64, moved: bool) -> Cpus {
-        let enough = |prospect: &&Prospect| if moved { prospect.moved >= chance } else { prospect.chance >= chance };
-        self.prospects.iter().find(enough).map_or(self.most(), |prospect| prospect.cpus)
+        let enough = self.prospects.iter().find(|prospect| prospect.chance_of(moved) >= chance);
+        enough.map_or(self.most(), |prospect| prospect.cpus)
     }
 
     /// The least that it can have now: what was asked for can only be made less once it runs.
@@ -113,12 +113,22 @@ impl Contender {
 
     /// The chance to be on time with `cpus`.
     pub fn chance_with(&self, cpus: Cpus) -> f64 {
-        self.prospects.iter().rev().find(|prospect| prospect.cpus <= cpus).map_or(0.0, |prospect| prospect.chance)
+        self.chance_of(cpus, false)
+    }
+
+    /// The chance to be on time with `cpus`, in a new task or in the present one.
+    pub fn chance_of(&self, cpus: Cpus, moved: bool) -> f64 {
+        self.prospect(cpus).map_or(0.0, |prospect| prospect.chance_of(moved))
     }
 
     /// The chance to be on time when only the next iteration has `cpus`.
     pub fn bridge_with(&self, cpus: Cpus) -> f64 {
-        self.prospects.iter().rev().find(|prospect| prospect.cpus <= cpus).map_or(0.0, |prospect| prospect.bridge)
+        self.prospect(cpus).map_or(0.0, |prospect| prospect.bridge)
+    }
+
+    /// What it gains from `cpus`: as from the largest size that is no more.
+    fn prospect(&self, cpus: Cpus) -> Option<&Prospect> {
+        self.prospects.iter().rev().find(|prospect| prospect.cpus <= cpus)
     }
 
     /// How late it is expected to be with `cpus`, in seconds.

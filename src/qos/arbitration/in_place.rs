@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::contender::{Contender, Seat};
+use super::most_on_time::HOPE;
 use super::packing::{Nodes, Sizes};
 use super::{Place, Share, Standing};
 use crate::qos::units::Cpus;
@@ -14,19 +15,16 @@ use crate::qos::units::Cpus;
 /// Chances that are given to the jobs of a node one after the other, to each in turn.
 const TIERS: [f64; 6] = [0.9, 0.97, 0.99, 0.999, 0.9999, 0.99999];
 
-/// A job whose best chance is less gets what the others of its node leave.
-const HOPE: f64 = 0.3;
-
 /// A job moves when so many jobs more are expected to be on time by it: less is within what the forecasts are wrong by.
 const WORTH_A_MOVE: f64 = 0.02;
 
 /// Chances that differ by less are equal.
 const EQUAL: f64 = 1e-3;
 
-/// The grain of sizes, CPUs / 1000.
+/// The grain of sizes.
 const GRAIN: Cpus = Cpus::from_milli(50);
 
-/// A node with room for jobs.
+/// A node with room for jobs. A job whose best chance is below [`HOPE`] gets what the others leave.
 #[derive(Debug, Clone, Default)]
 struct Node {
     /// Places of its jobs among the contenders.

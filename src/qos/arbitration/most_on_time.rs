@@ -13,7 +13,7 @@ const TIERS: [f64; 5] = [0.5, 0.9, 0.97, 0.99, 0.999];
 const SCARCE: [f64; 1] = [0.9];
 
 /// A job whose best chance is less is not saved while others need the room.
-const HOPE: f64 = 0.3;
+pub const HOPE: f64 = 0.3;
 
 /// A job is saved when it gets at least this share of its best chance.
 const WORTH_SAVING: f64 = 0.5;

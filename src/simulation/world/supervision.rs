@@ -43,8 +43,8 @@ impl World<'_> {
         if std::mem::replace(&mut self.in_a_round, true) {
             return Ok(());
         }
+        let cluster = Cpus::from_milli(self.scenario.node_cpus.milli().saturating_mul(self.scenario.nodes));
         while std::mem::take(&mut self.another_round) {
-            let cluster = Cpus::from_milli(self.scenario.node_cpus.milli().saturating_mul(self.scenario.nodes));
             let states: Vec<&JobState> = self
                 .jobs
                 .iter()
