@@ -197,6 +197,13 @@ impl Config {
         Ok(self)
     }
 
+    /// The node's name as Mesos has it: by that a job's place is known. It need not be the name that the machine has for itself, which is
+    /// taken where nobody says another.
+    pub fn hostname(&self) -> String {
+        let own = || nix::unistd::gethostname().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        self.framework_env.get("HOST").filter(|name| !name.is_empty()).cloned().unwrap_or_else(own)
+    }
+
     /// Does the job run in a container?
     pub fn in_container(&self) -> bool {
         self.runtime == RuntimeChoice::Docker || (self.runtime == RuntimeChoice::Auto && self.spec.image.is_some())
@@ -240,6 +247,9 @@ mod tests {
         assert_eq!(config.job_dir().unwrap(), PathBuf::from("/shared/1b4e28ba2fa111d2883f0016d3cca427"));
         assert_eq!(config.framework_env.keys().collect::<Vec<_>>(), ["HOST", "MARATHON_APP_RESOURCE_CPUS", "PORT0"]);
         assert!(config.in_container());
+        assert_eq!(config.hostname(), "n1");
+        let own = nix::unistd::gethostname().unwrap().into_string().unwrap();
+        assert_eq!(read(&[("HOST", "")]).unwrap().hostname(), own);
     }
 
     #[test]

@@ -103,9 +103,5 @@ impl Segment {
 
 /// What an execution's reports in the segment `epoch` have in common.
 fn words(config: &Config, execution: &records::Execution, epoch: u64) -> Words {
-    Words { uuid: config.uuid, execution: execution.execution.clone(), segment: epoch, hostname: hostname() }
-}
-
-fn hostname() -> String {
-    nix::unistd::gethostname().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    Words { uuid: config.uuid, execution: execution.execution.clone(), segment: epoch, hostname: config.hostname() }
 }
