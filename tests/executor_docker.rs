@@ -44,6 +44,7 @@ impl Daemon {
             argv: ["/bin/sh", "-c", script].map(String::from).to_vec(),
             env: Vec::new(),
             cpus: Cpus::try_from_f64(cpus).unwrap(),
+            node: None,
             memory_mib: 64.0,
             // Colons and commas as in the names of Chronos tasks and their directories.
             sandbox: self.path().join("box:,es").join(id),

@@ -17,9 +17,9 @@ use std::time::{Duration, Instant};
 
 use mesos_qos::local::executor::process::limiter::LimiterChoice::{self, Auto, CgroupV2, DutyCycle};
 use mesos_qos::local::executor::process::{ProcessExecutor, ProcessOptions};
-use mesos_qos::local::executor::{Executor, Exit, TaskSpec};
+use mesos_qos::local::executor::{Executor, Exit, SharedNode, TaskSpec};
 use mesos_qos::qos::units::Cpus;
-use rate::{FACTOR, assert_rate};
+use rate::{FACTOR, assert_rate, assert_rate_of_all};
 
 const BUSY: &str = "while :; do :; done";
 
@@ -34,6 +34,7 @@ fn shell(directory: &Path, id: &str, script: &str, cpus: f64) -> TaskSpec {
         argv: ["/bin/sh", "-c", script].map(String::from).to_vec(),
         env: vec![("GREETING".into(), "it's \"so\" $(nice)\nreally".into())],
         cpus: Cpus::try_from_f64(cpus).unwrap(),
+        node: None,
         memory_mib: 64.0,
         sandbox: directory.join(id),
         container: None,
@@ -94,6 +95,36 @@ async fn two_busy_processes_share_one_limit() {
     let script = format!("({BUSY}) & {BUSY}");
     limits_hold(Auto, &script, "two processes").await;
     limits_hold(DutyCycle, &script, "two processes").await;
+}
+
+#[tokio::test]
+async fn tasks_of_one_node_use_together_what_it_has() {
+    let directory = tempfile::tempdir().unwrap();
+    let executor = executor(directory.path(), Auto);
+    assert!(executor.describe().contains("cgroup"), "this test needs control groups: {}", executor.describe());
+    // One virtual CPU in all, and each of them could use all of it.
+    let node = SharedNode { hostname: "node/1".into(), cpus: Cpus::from_milli(1000) };
+    let mut tasks = Vec::new();
+    for id in ["one", "other"] {
+        let script = favoured(&format!("echo $$; {BUSY}"));
+        let spec = TaskSpec { node: Some(node.clone()), ..shell(directory.path(), id, &script, 1.0) };
+        tasks.push(executor.launch(spec).await.unwrap());
+    }
+    let main = first_line(directory.path(), "one").await;
+    let version_2 = Path::new(V2).join("cgroup.controllers").exists();
+    let hierarchy = Path::new(V2).join(if version_2 { "" } else { "cpu" });
+    let group = hierarchy.join(path_of(&main, if version_2 { "" } else { "cpu" }).unwrap());
+    assert!(group.exists() && group.parent().unwrap().exists(), "{}", group.display());
+    assert_rate_of_all(&tasks, 1.0, "two tasks of a node").await;
+    tasks[1].kill(Duration::from_secs(3)).await;
+    assert_rate(&tasks[0], 1.0, "the one that is left").await;
+    drop(tasks);
+    drop(executor);
+    let start = Instant::now();
+    while group.parent().unwrap().exists() && start.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(!group.parent().unwrap().exists(), "the node's group goes with the last task: {}", group.display());
 }
 
 #[tokio::test]
@@ -469,6 +500,7 @@ fn control_groups_v2_hold_what_is_promised_in_a_kernel_that_has_no_others() {
     own_kernel::run(
         &[
             "version_2_limits_two_processes",
+            "tasks_of_one_node_use_together_what_it_has",
             "environment_output_and_exit_code_are_the_tasks_own",
             "a_kill_escalates_through_a_tree_that_ignores_term",
             "what_the_main_process_leaves_is_ended_before_its_exit_is_reported",

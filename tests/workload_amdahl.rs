@@ -79,6 +79,7 @@ impl Bench {
             argv,
             env: vec![("MESOS_TASK_ID".into(), id.into())],
             cpus: Cpus::try_from_f64(cpus).unwrap(),
+            node: None,
             memory_mib: 64.0,
             sandbox: sandbox.clone(),
             container: None,

@@ -63,6 +63,9 @@ pub struct LocalArgs {
     /// CPU that a task of Marathon may use: its own, or all of its node as with Mesos agents without CFS quotas
     #[arg(long, default_value = "quota", value_name = "LIMIT")]
     pub marathon_limit: LimitKind,
+    /// CPU that a task of Chronos may use: its own, or all of its node as with Mesos agents without CFS quotas
+    #[arg(long, default_value = "quota", value_name = "LIMIT")]
+    pub chronos_limit: LimitKind,
     /// What runs the tasks
     #[arg(long, default_value = "auto", value_name = "KIND")]
     pub executor: ExecutorKind,
@@ -105,13 +108,22 @@ pub struct LocalArgs {
     pub credentials_dir: Option<PathBuf>,
 }
 
-/// CPU that a task of Marathon may use.
+/// CPU that a task may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LimitKind {
-    /// What its app says
+    /// What its job or app says
     Quota,
     /// What its node has
     Node,
+}
+
+impl From<LimitKind> for CpuLimit {
+    fn from(kind: LimitKind) -> Self {
+        match kind {
+            LimitKind::Quota => CpuLimit::Quota,
+            LimitKind::Node => CpuLimit::Node,
+        }
+    }
 }
 
 /// What runs the tasks.
@@ -222,10 +234,8 @@ fn options(args: &LocalArgs, state_dir: PathBuf, executor: Arc<dyn Executor>) ->
         monasca_agent_period: args.monasca_agent_period,
         chronos_version: args.chronos_version,
         marathon_version: args.marathon_version,
-        marathon_limit: match args.marathon_limit {
-            LimitKind::Quota => CpuLimit::Quota,
-            LimitKind::Node => CpuLimit::Node,
-        },
+        marathon_limit: args.marathon_limit.into(),
+        chronos_limit: args.chronos_limit.into(),
         nodes: args.nodes,
         cpus_per_node: args.cpus,
         deployment_delay: args.deployment_delay,

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::executor::ContainerSpec;
+use super::executor::{ContainerSpec, SharedNode};
 use super::journal::Entry;
 use crate::qos::units::{Cpus, Span};
 
@@ -41,6 +41,8 @@ pub struct LaunchOrder {
     pub env: Vec<(String, String)>,
     /// The hard limit.
     pub cpus: Cpus,
+    /// The node whose CPUs it shares, where its own are no hard limit.
+    pub node: Option<SharedNode>,
     /// MiB.
     pub memory_mib: f64,
     /// The container to run in.

@@ -271,6 +271,7 @@ impl Driver {
             argv: order.argv,
             env,
             cpus: order.cpus,
+            node: order.node,
             memory_mib: order.memory_mib,
             sandbox,
             container: order.container,

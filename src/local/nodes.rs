@@ -77,11 +77,6 @@ impl Nodes {
         self.nodes.get(index)
     }
 
-    /// What a node adds to the environment of its tasks.
-    pub fn env(&self, index: usize) -> &[(String, String)] {
-        self.nodes.get(index).map_or(&[], |node| &node.env)
-    }
-
     /// The name of a node.
     pub fn hostname(&self, index: usize) -> &str {
         self.nodes.get(index).map_or("", |node| &node.hostname)

@@ -10,10 +10,10 @@ use uuid::Uuid;
 use super::chronos;
 use super::chronos::version::ChronosVersion;
 use super::credentials::Credentials;
-use super::executor::Executor;
+use super::executor::{Executor, SharedNode};
 use super::marathon;
 use super::marathon::version::MarathonVersion;
-use super::nodes::Nodes;
+use super::nodes::{Node, Nodes};
 use super::openstack::Account;
 use crate::clock::Clock;
 use crate::qos::units::{Cpus, Span};
@@ -48,6 +48,8 @@ pub struct LocalOptions {
     pub marathon_version: MarathonVersion,
     /// How much CPU a task of Marathon may use; what it reserves is the same.
     pub marathon_limit: CpuLimit,
+    /// The same for a task of Chronos.
+    pub chronos_limit: CpuLimit,
     /// How many virtual nodes.
     pub nodes: u32,
     /// Virtual CPUs of each of them.
@@ -82,15 +84,25 @@ pub struct LocalOptions {
     pub clock: Arc<dyn Clock>,
 }
 
-/// How much CPU a task of Marathon may use.
+/// How much CPU a task may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CpuLimit {
-    /// What its app says, at most: as with Mesos agents that have `--cgroups_enable_cfs`.
+    /// What its job or app says, at most: as with Mesos agents that have `--cgroups_enable_cfs`.
     #[default]
     Quota,
     /// What its node has: as with agents that have not, where CPUs are shares of what is busy. What runs in the task
     /// may limit itself, and be given another limit without a new task.
     Node,
+}
+
+impl CpuLimit {
+    /// The hard limit of a task that has reserved `cpus` on `node`, and the node where all of its tasks together are held to what it has.
+    pub(super) fn of(self, cpus: Cpus, node: &Node) -> (Cpus, Option<SharedNode>) {
+        match self {
+            CpuLimit::Quota => (cpus, None),
+            CpuLimit::Node => (node.total, Some(SharedNode { hostname: node.hostname.clone(), cpus: node.total })),
+        }
+    }
 }
 
 /// A variable that nodes give to their tasks; frameworks and jobs override it.
@@ -149,6 +161,7 @@ impl LocalOptions {
             chronos_version: ChronosVersion::default(),
             marathon_version: MarathonVersion::default(),
             marathon_limit: CpuLimit::default(),
+            chronos_limit: CpuLimit::default(),
             nodes: 2,
             cpus_per_node: Cpus::from_milli(2000),
             deployment_delay: (Duration::ZERO, Duration::ZERO),
@@ -223,6 +236,7 @@ impl LocalOptions {
             deployment_delay: spans(self.deployment_delay),
             teardown_delay: spans(self.teardown_delay),
             env: self.env.clone(),
+            limit: self.chronos_limit,
             seed: self.seed,
         }
     }

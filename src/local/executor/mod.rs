@@ -25,12 +25,23 @@ pub struct TaskSpec {
     pub env: Vec<(String, String)>,
     /// The hard limit, in virtual CPUs.
     pub cpus: Cpus,
+    /// The node whose CPUs it shares with other tasks; none when no limit but its own holds it.
+    pub node: Option<SharedNode>,
     /// Memory, in MiB.
     pub memory_mib: f64,
     /// Working directory; standard output and error go to the files `stdout` and `stderr` in it.
     pub sandbox: PathBuf,
     /// The container to run in, for executors that have containers.
     pub container: Option<ContainerSpec>,
+}
+
+/// A node whose tasks may use its CPUs together, and no more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SharedNode {
+    /// Tells the nodes of a cluster apart.
+    pub hostname: String,
+    /// What it has, in virtual CPUs.
+    pub cpus: Cpus,
 }
 
 /// The part of a job's container description that an executor uses.

@@ -7,6 +7,7 @@ use crate::local::chronos::container::Container;
 use crate::local::chronos::job::Job;
 use crate::local::chronos::task::{LaunchOrder, Wanted};
 use crate::local::java::java_double;
+use crate::local::nodes::Node;
 
 impl Core {
     /// The order for the executor, or why there can be none.
@@ -15,17 +16,20 @@ impl Core {
         seq: u64,
         job: &Job,
         wanted: &Wanted,
-        (hostname, node_env): (&str, &[(String, String)]),
+        node: Option<&Node>,
     ) -> Result<LaunchOrder, String> {
         if !job.executor.is_empty() {
             return Err(format!("the custom executor {:?} needs a Mesos agent: leave `executor` empty", job.executor));
         }
+        let node = node.ok_or("the node is gone")?;
+        let (cpus, shared) = self.settings.limit.of(job.reservation(), node);
         Ok(LaunchOrder {
             task: wanted.to_string(),
             seq,
             argv: argv(job, &wanted.arguments),
-            env: self.environment(job, wanted, hostname, node_env),
-            cpus: job.reservation(),
+            env: self.environment(job, wanted, &node.hostname, &node.env),
+            cpus,
+            node: shared,
             memory_mib: job.mem,
             container: job.container.as_ref().map(Container::spec),
         })

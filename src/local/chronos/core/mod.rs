@@ -41,6 +41,7 @@ use super::version::ChronosVersion;
 pub use crate::local::action::Action;
 use crate::local::journal::{Entry, TaskEnd};
 use crate::local::nodes::Nodes;
+use crate::local::options::CpuLimit;
 use crate::local::timers::{OfferClock, Timers};
 use crate::qos::units::{Span, Timestamp};
 
@@ -63,6 +64,8 @@ pub struct Settings {
     pub teardown_delay: (Span, Span),
     /// Added to the environment of every task.
     pub env: Vec<(String, String)>,
+    /// How much CPU a task may use.
+    pub limit: CpuLimit,
     /// Of the choices of nodes and delays.
     pub seed: u64,
 }

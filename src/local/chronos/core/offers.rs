@@ -57,7 +57,7 @@ impl Core {
             milli_cpus: cpus,
             attempt: wanted.attempt,
         });
-        let order = Box::new(self.launch_order(seq, job, &wanted, (&hostname, nodes.env(node))));
+        let order = Box::new(self.launch_order(seq, job, &wanted, nodes.get(node)));
         let placed =
             Placed { seq, wanted, node, cpus, mem: job.mem, phase: Phase::Deploying(order), kill_requested: false };
         self.tasks.insert(seq, placed);

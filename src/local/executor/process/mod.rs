@@ -21,7 +21,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
-use self::limiter::{Limiter, LimiterChoice};
+use self::limiter::{Limiter, LimiterChoice, Node};
 use self::orphans::{Record, StateDir};
 use self::task::{Handle, ProcessTask};
 use super::limit::CpuFactor;
@@ -130,8 +130,12 @@ impl Executor for ProcessExecutor {
             // The key tells two runs of one id apart, which may overlap while the first is being ended.
             let name = format!("{}.{}", safe_name(&spec.id), &key[..8]);
             let record = self.inner.state.record(&name, &spec.id, &key, Vec::new())?;
+            let factor = self.inner.factor;
+            let hostname = spec.node.as_ref().map(|node| safe_name(&node.hostname));
+            let node = hostname.as_deref().zip(spec.node.as_ref());
+            let node = node.map(|(name, node)| Node { name, cores: factor.cores(node.cpus) });
             let group =
-                self.inner.limiter.group(&name, self.inner.factor.cores(spec.cpus)).inspect_err(|_| record.remove())?;
+                self.inner.limiter.group(&name, factor.cores(spec.cpus), node).inspect_err(|_| record.remove())?;
             let (report, started) = oneshot::channel();
             let inner = self.inner.clone();
             thread::Builder::new()

@@ -9,7 +9,6 @@ use crate::local::java::java_double;
 use crate::local::marathon::app::App;
 use crate::local::marathon::container::{Docker, Network};
 use crate::local::nodes::Node;
-use crate::local::options::CpuLimit;
 
 impl Core {
     /// The order for the executor, or why there can be none.
@@ -23,16 +22,14 @@ impl Core {
         if argv.is_empty() && container.is_none() {
             return Err("there is neither a command nor an image".into());
         }
-        let cpus = match self.settings.limit {
-            CpuLimit::Quota => task.cpus,
-            CpuLimit::Node => node.total,
-        };
+        let (cpus, shared) = self.settings.limit.of(task.cpus, node);
         Ok(LaunchOrder {
             task: task.id.clone(),
             seq: task.seq,
             argv,
             env: self.environment(task, &node.env),
             cpus,
+            node: shared,
             memory_mib: app.mem,
             container: container.map(|docker| container_spec(app, docker, &task.ports)),
         })

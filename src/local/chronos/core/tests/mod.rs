@@ -18,6 +18,7 @@ use crate::local::chronos::version::ChronosVersion;
 pub(super) use crate::local::chronos::version::ChronosVersion::{V2_4, V3_0};
 use crate::local::journal::{Entry, TaskEnd};
 use crate::local::nodes::Nodes;
+use crate::local::options::CpuLimit;
 use crate::qos::units::{Cpus, Span, Timestamp};
 
 /// 2015-12-18T10:30:00Z
@@ -50,6 +51,7 @@ pub(super) fn settings(version: ChronosVersion) -> Settings {
         deployment_delay: (Span::ZERO, Span::ZERO),
         teardown_delay: (Span::from_micros(500_000), Span::from_micros(500_000)),
         env: Vec::new(),
+        limit: CpuLimit::Quota,
         seed: 1,
     }
 }

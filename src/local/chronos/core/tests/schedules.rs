@@ -140,3 +140,16 @@ fn a_far_future_schedule_is_only_moved_by_nothing() {
         assert_eq!((sim.launches.len(), &sim.job("a")["disabled"]), (3, &json!(false)));
     }
 }
+
+#[test]
+fn without_quotas_a_task_may_use_its_node_and_still_reserves_its_own() {
+    for (limit, milli, shared) in [(CpuLimit::Quota, 500, None), (CpuLimit::Node, 2000, Some(2000))] {
+        let mut sim = Sim::with(Settings { limit, ..settings(V3_0) });
+        sim.create("a", NEVER, json!({"cpus": 0.5}));
+        sim.start("a").unwrap();
+        sim.wait(2.0);
+        let order = &sim.launches[0];
+        assert_eq!((order.cpus.milli(), order.node.as_ref().map(|node| node.cpus.milli())), (milli, shared));
+        assert_eq!(sim.nodes.iter().map(|node| node.used.milli()).sum::<u32>(), 500);
+    }
+}

@@ -1,6 +1,7 @@
 //! What groups of both versions of control groups share.
 
 use std::fs::{self, File};
+use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
-use super::{Group, Record, files};
+use super::{Group, Node, Record, files};
 use crate::local::executor::limit::Bandwidth;
 use crate::local::executor::usage::UsageMeter;
 use crate::local::executor::{CpuUsage, ExecutorError};
@@ -28,6 +29,32 @@ pub trait Interface: Send + Sync {
     fn unlimit(&self) -> Result<(), ExecutorError>;
     /// Reads the counters; nothing once the group is gone.
     fn read(&self) -> Option<Reading>;
+}
+
+/// More than a node has by this share, so that no rounding makes a task that may use all of it ask for more than its parent has.
+const NODE_ROUNDING: f64 = 1.001;
+
+/// Makes the group of a node, in which those of its tasks are, or finds it.
+pub fn make_node(interface: &impl Interface, directories: &[PathBuf], cores: f64) -> Result<(), ExecutorError> {
+    let mut is_new = false;
+    for directory in directories {
+        match fs::create_dir(directory) {
+            Ok(()) => is_new = true,
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(e) => return Err(files::about(directory, e)),
+        }
+    }
+    if !is_new {
+        return Ok(());
+    }
+    interface.limit(Bandwidth::of_cores(cores * NODE_ROUNDING)).inspect_err(|_| {
+        directories.iter().for_each(|directory| files::remove(directory));
+    })
+}
+
+/// Where the group `name` is below the limiter's own.
+pub fn below(node: Option<Node<'_>>, name: &str) -> PathBuf {
+    node.map_or_else(PathBuf::new, |node| PathBuf::from(node.name)).join(name)
 }
 
 /// A group as one directory in each hierarchy that it needs. What the task has made below it (a container engine does, when it is

@@ -7,7 +7,7 @@ use std::time::Duration;
 use procfs::process::MountInfo;
 
 use super::cgroup::{CgroupGroup, Interface, Reading};
-use super::{Group, Limiter, files, probe};
+use super::{Group, Limiter, Node, cgroup, files, probe};
 use crate::local::executor::ExecutorError;
 use crate::local::executor::limit::Bandwidth;
 
@@ -65,7 +65,12 @@ impl Limiter for CgroupV1 {
         "cgroup-v1"
     }
 
-    fn group(&self, name: &str, cores: f64) -> Result<Box<dyn Group>, ExecutorError> {
+    fn group(&self, name: &str, cores: f64, node: Option<Node<'_>>) -> Result<Box<dyn Group>, ExecutorError> {
+        if let Some(node) = node {
+            let of_node = V1 { cpu: self.cpu.join(node.name), cpuacct: self.cpuacct.join(node.name) };
+            cgroup::make_node(&of_node, &distinct(&of_node.cpu, &of_node.cpuacct), node.cores)?;
+        }
+        let name = &cgroup::below(node, name);
         let interface = V1 { cpu: self.cpu.join(name), cpuacct: self.cpuacct.join(name) };
         let directories = distinct(&interface.cpu, &interface.cpuacct);
         let elsewhere = self.elsewhere.iter().map(|directory| directory.join(name)).collect();
@@ -79,7 +84,7 @@ impl Limiter for CgroupV1 {
 
 impl Drop for CgroupV1 {
     fn drop(&mut self) {
-        self.parents().iter().for_each(|directory| files::remove(directory));
+        self.parents().iter().for_each(|directory| files::remove_all_below(directory));
     }
 }
 

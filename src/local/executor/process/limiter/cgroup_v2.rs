@@ -8,7 +8,7 @@ use std::time::Duration;
 use nix::unistd::Pid;
 
 use super::cgroup::{CgroupGroup, Interface, Reading};
-use super::{Group, Limiter, files, probe};
+use super::{Group, Limiter, Node, cgroup, files, probe};
 use crate::local::executor::ExecutorError;
 use crate::local::executor::limit::Bandwidth;
 
@@ -92,8 +92,13 @@ impl Limiter for CgroupV2 {
         "cgroup-v2"
     }
 
-    fn group(&self, name: &str, cores: f64) -> Result<Box<dyn Group>, ExecutorError> {
-        let directory = self.parent.join(name);
+    fn group(&self, name: &str, cores: f64, node: Option<Node<'_>>) -> Result<Box<dyn Group>, ExecutorError> {
+        if let Some(node) = node {
+            let directory = self.parent.join(node.name);
+            cgroup::make_node(&V2 { directory: directory.clone() }, std::slice::from_ref(&directory), node.cores)?;
+            enable_cpu(&directory)?;
+        }
+        let directory = self.parent.join(cgroup::below(node, name));
         Ok(Box::new(CgroupGroup::make(V2 { directory: directory.clone() }, vec![directory], vec![], cores)?))
     }
 
@@ -104,7 +109,7 @@ impl Limiter for CgroupV2 {
 
 impl Drop for CgroupV2 {
     fn drop(&mut self) {
-        files::remove(&self.parent);
+        files::remove_all_below(&self.parent);
     }
 }
 

@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 
 use super::bucket::Bucket;
 use super::tree::Tree;
-use super::{Group, Limiter, Record, spawn};
+use super::{Group, Limiter, Node, Record, spawn};
 use crate::local::executor::usage::UsageMeter;
 use crate::local::executor::{CpuUsage, ExecutorError};
 
@@ -43,7 +43,7 @@ impl Limiter for DutyCycle {
         "duty-cycle"
     }
 
-    fn group(&self, _name: &str, cores: f64) -> Result<Box<dyn Group>, ExecutorError> {
+    fn group(&self, _name: &str, cores: f64, _node: Option<Node<'_>>) -> Result<Box<dyn Group>, ExecutorError> {
         Ok(Box::new(DutyGroup { shared: Arc::new(Shared::new(cores)), threads: Mutex::default() }))
     }
 

@@ -38,15 +38,25 @@ pub enum LimiterChoice {
     DutyCycle,
 }
 
+/// What groups share.
+#[derive(Debug, Clone, Copy)]
+pub struct Node<'a> {
+    /// A file name.
+    pub name: &'a str,
+    /// Real cores.
+    pub cores: f64,
+}
+
 /// Makes limited groups of processes.
 pub trait Limiter: Send + Sync {
     /// `cgroup-v1`, ...: for logs and tables.
     fn name(&self) -> &'static str;
-    /// An empty group that may use `cores` real cores. `name` is a file name, unique within this limiter.
+    /// An empty group that may use `cores` real cores. `name` is a file name, unique within this limiter. The groups on one node together
+    /// may use what the node has, where this limiter can hold them to it: control groups can.
     ///
     /// # Errors
     /// When the system refuses it; nothing is left behind then.
-    fn group(&self, name: &str, cores: f64) -> Result<Box<dyn Group>, ExecutorError>;
+    fn group(&self, name: &str, cores: f64, node: Option<Node<'_>>) -> Result<Box<dyn Group>, ExecutorError>;
     /// The directories under which everything made by this limiter lives.
     fn parents(&self) -> Vec<PathBuf>;
 }
@@ -102,7 +112,7 @@ pub fn choose(choice: LimiterChoice, instance: &str) -> Result<Arc<dyn Limiter>,
 
 /// Proves a limiter by running a process in a group of it: writable files alone do not promise that processes can join.
 fn probe(limiter: &dyn Limiter) -> Result<(), ExecutorError> {
-    let group = limiter.group("probe", 0.5)?;
+    let group = limiter.group("probe", 0.5, None)?;
     let outcome = (|| {
         let mut child = spawn::spawn(Command::new("/bin/true"), group.join()?)
             .map_err(|e| ExecutorError(format!("no process can join {}: {e}", limiter.name())))?;
