@@ -12,6 +12,7 @@
 //! - `chronos`, `marathon`: perform them against the frameworks, and bring what became of them back as commands; `performer` is
 //!   what they have in common
 //! - `cluster`: shares the cluster among the jobs, on a thread of its own; `cluster_size` asks the Mesos master how large it is
+//! - `replayed`: what the log adds up to at a start; `snapshots`: a cache of it, and the thread that keeps it
 //! - `figures`: what was decided, carried out and ended, for `/metrics`; `effect_times`: how long it took
 //! - `aside`: a thread for what works for somebody outside
 //! - `follow`: reads the log for somebody outside; `metrics` sends what follows from it to Monasca
@@ -41,6 +42,7 @@ mod performer;
 mod registry;
 mod replayed;
 mod sample;
+mod snapshots;
 mod start;
 mod submit;
 mod supervisor;

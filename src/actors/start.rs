@@ -24,6 +24,7 @@ use super::performer::FrameworkStatus;
 use super::registry::{Registry, Revive};
 use super::replayed::{Replayed, replay};
 use super::sample::Telling;
+use super::snapshots::{self, Keeper};
 use super::submit::Submit;
 use super::supervisor::Supervisor;
 use super::webhook::{self, Webhook, WebhookStatus};
@@ -121,6 +122,7 @@ pub struct Running {
     core: Arbiter,
     sharing: Option<Arbiter>,
     aside: Aside,
+    keeper: Option<Keeper>,
 }
 
 /// Starts the actors on an arbiter of their own and takes up where the log ends.
@@ -131,8 +133,11 @@ pub async fn start(startup: Startup) -> Result<Running, StartError> {
     let store = EventStore::open(&startup.data_dir, startup.store)?;
     let log = store.log();
     let replay_from = log.clone();
-    let Replayed { jobs: revived, cluster: head } =
-        tokio::task::spawn_blocking(move || replay(&replay_from)).await.map_err(|_| StartError::Actors)??;
+    let snapshots = snapshots::file_in(&startup.data_dir);
+    let known = snapshots.clone();
+    let replayed = tokio::task::spawn_blocking(move || replay(&replay_from, &known));
+    let Replayed { jobs: revived, cluster: head, believed, events } =
+        replayed.await.map_err(|_| StartError::Actors)??;
 
     let core = Arbiter::new();
     let directory = Directory::default();
@@ -250,7 +255,8 @@ pub async fn start(startup: Startup) -> Result<Running, StartError> {
     // Those commands may have settled effects that were pending before them; what they have added is in the outbox already.
     let still: BTreeSet<_> = log.pending_outbox().await?.into_iter().map(|row| row.id).collect();
     pending.values_mut().for_each(|rows| rows.retain(|row| still.contains(&row.id)));
-    tracing::info!(jobs, effects = pending.values().map(Vec::len).sum::<usize>(), "replayed the event log");
+    let effects = pending.values().map(Vec::len).sum::<usize>();
+    tracing::info!(jobs, from_snapshots = believed.len(), events, effects, "replayed the event log");
     let mut waiting: BTreeMap<Framework, usize> = BTreeMap::new();
     for (job, added) in pending {
         // A job that is over has no effects.
@@ -286,6 +292,8 @@ pub async fn start(startup: Startup) -> Result<Running, StartError> {
         webhook::begin(&around).await;
         aside.run(move |stop| webhook::run(webhook, around, stop));
     }
+    let keeper = Keeper::start(snapshots, log.clone(), directory.clone(), believed)
+        .inspect_err(|error| tracing::warn!(%error, "no snapshots are kept: the next start reads the whole log"));
     let supervisor = Supervisor {
         directory,
         registry,
@@ -302,7 +310,7 @@ pub async fn start(startup: Startup) -> Result<Running, StartError> {
         metrics,
         webhook: telling_webhook,
     };
-    Ok(Running { supervisor, store, outbox, core, sharing, aside })
+    Ok(Running { supervisor, store, outbox, core, sharing, aside, keeper: keeper.ok() })
 }
 
 /// The keys of the effects that wait.
@@ -318,6 +326,9 @@ impl Running {
         self.aside.stop().await;
         if let Some(sharing) = &self.sharing {
             sharing.stop();
+        }
+        if let Some(keeper) = self.keeper {
+            keeper.stop().await;
         }
         self.store.close().await;
         self.core.stop();

@@ -6,7 +6,7 @@ use rusqlite::{Connection, TransactionBehavior, params};
 use sha2::{Digest, Sha256};
 
 use crate::events::cluster::{ClusterEvent, Compacted, CompactedJob};
-use crate::events::envelope::{NewEvent, StoredEvent, StreamId};
+use crate::events::envelope::{NewEvent, StoredEvent, StreamId, Version};
 use crate::events::store::append::Append;
 use crate::events::store::archive::{self, Sum};
 use crate::events::store::insert::{self, Failure};
@@ -144,7 +144,7 @@ fn some(
     let mut compacted = Compacted { round, nodes, jobs: Vec::with_capacity(jobs.len()) };
     for stream in jobs {
         let mut events: Vec<StoredEvent> = Vec::new();
-        replay::one_stream(&transaction, *stream, &mut |event, _| {
+        replay::one_stream(&transaction, *stream, Version::NONE, &mut |event, _| {
             events.push(event.clone());
             Ok::<(), ReadError>(())
         })?;

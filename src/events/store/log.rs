@@ -12,6 +12,7 @@ use crate::events::store::append::{Append, AppendError, Appended};
 use crate::events::store::margins::{self, MarginPlace};
 use crate::events::store::read::{self, JobFilter, ReadError};
 use crate::events::store::readers::Readers;
+use crate::events::store::reading::{self, Reading};
 use crate::events::store::replay::{self, Replay};
 use crate::events::store::rows::{JobCursor, JobRow, OutboxRow, StoredReply};
 use crate::events::store::select::{self, EventFilter};
@@ -170,6 +171,17 @@ impl EventLog {
         each: impl FnMut(&StoredEvent) -> Result<(), E>,
     ) -> Result<(), E> {
         replay::for_each_event(&self.readers.connect()?, scope, each)
+    }
+
+    /// Calls `ask` with the log as it is now, on the calling thread.
+    ///
+    /// # Errors
+    /// When the log cannot be read, or `ask` fails.
+    pub fn read_consistently<T, E: From<ReadError>>(
+        &self,
+        ask: impl FnOnce(&Reading<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        reading::consistently(&self.readers.connect()?, ask)
     }
 
     pub(super) fn send(&self, message: Message) -> Result<(), AppendError> {

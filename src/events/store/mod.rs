@@ -5,9 +5,10 @@
 //! - [`EventStore`] owns the data directory: its lock, the database, the writer thread
 //! - [`EventLog`] is the handle that everybody else uses; [`Append`] says what goes to disk in one transaction
 //! - `writer` collects messages into transactions (group commit), `insert` writes one message under its savepoint, `tail` is where it writes
-//! - `readers` keeps read-only connections, `read` and `replay` hold the questions, `rows` reads what comes back
+//! - `readers` keeps read-only connections, `read`, `replay` and `reading` hold the questions, `rows` reads what comes back
 //! - [`OfflineLog`] reads a log file without a store: to verify, export or back it up
 //! - [`compact`] moves data of finished jobs into files, `archive`, which all readers read
+//! - [`SnapshotFile`] is a cache beside the log, of what its streams add up to; nothing else here knows of it
 //! - `lock`, `filesystem`, `schema` prepare what [`EventStore::open`] needs
 //!
 //! What is committed: the events, the outbox rows, the stored reply and the job's row of one [`Append`], together.
@@ -25,10 +26,12 @@ mod offline;
 mod options;
 mod read;
 mod readers;
+mod reading;
 mod replay;
 mod rows;
 mod schema;
 mod select;
+mod snapshots;
 mod stats;
 mod tail;
 mod verify;
@@ -52,9 +55,11 @@ pub use margins::{MarginPlace, NoPlace};
 pub use offline::{BackupError, OfflineLog};
 pub use options::{OpenError, StoreOptions};
 pub use read::{JobFilter, ReadError};
+pub use reading::Reading;
 pub use replay::Replay;
 pub use rows::{JobCursor, JobRow, OutboxRow, StoredReply};
 pub use select::EventFilter;
+pub use snapshots::{SNAPSHOTS, Snapshot, SnapshotError, SnapshotFile, Snapshots};
 pub use stats::{COMMIT_BUCKETS_MICROS, Health, LogStats};
 pub use verify::{ExpectedHead, Fault, Step, Verifier, VerifyReport, archive_faults, verify};
 pub use writer::OnUnknownOutcome;

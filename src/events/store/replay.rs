@@ -2,10 +2,11 @@
 
 use rusqlite::{Connection, params};
 
-use crate::events::envelope::{StoredEvent, StreamId};
+use crate::events::envelope::{StoredEvent, StreamId, Version};
 use crate::events::store::archive::{Archives, Place};
 use crate::events::store::read::ReadError;
-use crate::events::store::rows::{EVENT_COLUMNS, blank_event, read_event, stream};
+use crate::events::store::rows::{EVENT_COLUMNS, blank_event, read_event};
+use crate::qos::ids::JobId;
 
 /// Which events to replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,14 +15,6 @@ pub enum Replay {
     Everything,
     /// The newest event of the cluster stream, then each active job's stream in the order of registration; within a stream by version.
     ActiveJobs,
-    /// The same of every so-many-th active job alone; the newest event of the cluster stream goes with the first ones. So several threads can each
-    /// take a share.
-    ShareOfActiveJobs {
-        /// Which share, from 0.
-        number: usize,
-        /// How many there are.
-        of: usize,
-    },
     /// One stream, by version.
     Stream(StreamId),
 }
@@ -45,9 +38,13 @@ pub(super) fn for_each_placed<E: From<ReadError>>(
     let snapshot = conn.unchecked_transaction().map_err(ReadError::from)?;
     match scope {
         Replay::Everything => everything(&snapshot, &mut each)?,
-        Replay::Stream(id) => one_stream(&snapshot, id, &mut each)?,
-        Replay::ActiveJobs => active_jobs(&snapshot, (0, 1), &mut each)?,
-        Replay::ShareOfActiveJobs { number, of } => active_jobs(&snapshot, (number, of), &mut each)?,
+        Replay::Stream(id) => one_stream(&snapshot, id, Version::NONE, &mut each)?,
+        Replay::ActiveJobs => {
+            newest_of(&snapshot, StreamId::Cluster, &mut each)?;
+            for job in active_jobs(&snapshot)? {
+                one_stream(&snapshot, job.into(), Version::NONE, &mut each)?;
+            }
+        }
     }
     snapshot.finish().map_err(ReadError::from)?;
     Ok(())
@@ -62,28 +59,17 @@ fn everything<E: From<ReadError>>(
     walk(conn, query.query([]).map_err(ReadError::from)?, each)
 }
 
-fn active_jobs<E: From<ReadError>>(
-    conn: &Connection,
-    (number, of): (usize, usize),
-    each: &mut impl FnMut(&StoredEvent, Option<Place>) -> Result<(), E>,
-) -> Result<(), E> {
-    if number == 0 {
-        newest_of(conn, StreamId::Cluster, each)?;
-    }
-    for job in active_streams(conn)?.into_iter().skip(number).step_by(of.max(1)) {
-        one_stream(conn, job, each)?;
-    }
-    Ok(())
-}
-
+/// The events of `stream` after this version.
 pub(super) fn one_stream<E: From<ReadError>>(
     conn: &Connection,
     stream: StreamId,
+    after: Version,
     each: &mut impl FnMut(&StoredEvent, Option<Place>) -> Result<(), E>,
 ) -> Result<(), E> {
-    let sql = format!("SELECT {EVENT_COLUMNS} FROM events WHERE stream = ? ORDER BY version");
+    let sql = format!("SELECT {EVENT_COLUMNS} FROM events WHERE stream = ? AND version > ? ORDER BY version");
     let mut query = conn.prepare_cached(&sql).map_err(ReadError::from)?;
-    walk(conn, query.query(params![stream.as_bytes()]).map_err(ReadError::from)?, each)
+    let after = i64::try_from(after.0).unwrap_or(i64::MAX);
+    walk(conn, query.query(params![stream.as_bytes(), after]).map_err(ReadError::from)?, each)
 }
 
 pub(super) fn newest_of<E: From<ReadError>>(
@@ -110,7 +96,8 @@ fn walk<E: From<ReadError>>(
     Ok(())
 }
 
-fn active_streams(conn: &Connection) -> Result<Vec<StreamId>, ReadError> {
+/// The jobs that are supervised, in the order of registration.
+pub(super) fn active_jobs(conn: &Connection) -> Result<Vec<JobId>, ReadError> {
     let mut query = conn.prepare_cached("SELECT uuid FROM jobs WHERE active = 1 ORDER BY position")?;
-    super::read::collect(query.query([])?, |row| stream(row, 0))
+    super::read::collect(query.query([])?, |row| Ok(JobId::from_bytes(row.get(0)?)))
 }
