@@ -225,6 +225,19 @@ fn a_round_that_does_not_follow_is_found_and_names_its_field() {
 }
 
 #[test]
+fn a_round_by_rules_of_a_newer_version_is_named_as_such_and_those_after_it_follow() {
+    let log = events("schema-4-rounds.db");
+    for (nth, round) in rounds(&log) {
+        assert_eq!(round.rules, 1);
+        assert!(!String::from_utf8_lossy(&log[nth].data).contains("rules"), "the first ones are not written");
+        let report = check(&with(&log, nth, &ArbitrationRound { rules: 99, ..round }));
+        assert_eq!((report.differing, report.not_computed), (0, 1), "{report:?}");
+        assert_eq!(report.unreadable[0].seq, log[nth].seq);
+        assert!(report.unreadable[0].reason.contains("version 99 of the rules"), "{}", report.unreadable[0].reason);
+    }
+}
+
+#[test]
 fn a_round_of_an_older_arbitration_is_named_as_such_and_those_after_it_follow() {
     let mut log = events("schema-4-rounds.db");
     let all = rounds(&log);

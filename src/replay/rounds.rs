@@ -3,12 +3,27 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
 use super::error::ReplayError;
 use super::report::CheckReport;
 use crate::events::cluster::{ArbitrationRound, Inputs, MissingRound, RoundInput};
 use crate::events::envelope::{StoredEvent, StreamId};
 use crate::qos::ids::JobId;
-use crate::qos::job::{JobState, Outlooks, recompute_round};
+use crate::qos::job::{JobState, Outlooks, RecomputeError, recompute_round};
+
+/// What a round says of the states that it asks for: the rest is read when it is computed.
+#[derive(Deserialize)]
+struct Naming {
+    inputs: Vec<Named>,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    job: JobId,
+    version: u64,
+}
 
 /// The states that rounds ask for.
 #[derive(Debug, Clone, Default)]
@@ -26,7 +41,7 @@ impl Wanted {
             return Ok(());
         }
         // What a round does not name is as the round before it had it.
-        for RoundInput { job, version, .. } in round_of(stored)?.inputs {
+        for Named { job, version } in read::<Naming>(stored)?.inputs {
             let versions = self.versions.entry(job).or_default();
             if let Err(place) = versions.binary_search(&version) {
                 versions.insert(place, version);
@@ -62,6 +77,8 @@ enum NoBasis {
     State { job: JobId, version: u64 },
     #[error(transparent)]
     Round(#[from] MissingRound),
+    #[error(transparent)]
+    Rules(#[from] RecomputeError),
     #[error(
         "the round is of schema {schema}: it was computed by an older arbitration, which this program, whose rounds are of schema {}, does not know",
         ArbitrationRound::SCHEMA
@@ -84,7 +101,7 @@ impl RoundsChecker {
         if stored.kind != ArbitrationRound::KIND {
             return Ok(());
         }
-        let recorded = round_of(stored)?;
+        let recorded: ArbitrationRound = read(stored)?;
         self.report.rounds += 1;
         match self.again(stored, &recorded) {
             Err(error) => self.report.unreadable(stored, error.to_string()),
@@ -119,7 +136,7 @@ impl RoundsChecker {
             states.push(state.as_deref().ok_or(NoBasis::State { job: *job, version: *version })?);
         }
         states.sort_by_key(|state| (state.registered_at, state.registered.job));
-        let whole = recompute_round(&mut self.outlooks, &states, recorded, stored.at);
+        let whole = recompute_round(&mut self.outlooks, &states, recorded, stored.at)?;
         Ok(if recorded.since.is_some() { self.come.abridged(whole) } else { whole })
     }
 
@@ -139,7 +156,7 @@ impl RoundsChecker {
     }
 }
 
-fn round_of(stored: &StoredEvent) -> Result<ArbitrationRound, ReplayError> {
+fn read<T: DeserializeOwned>(stored: &StoredEvent) -> Result<T, ReplayError> {
     if stored.schema > ArbitrationRound::SCHEMA {
         let reason = format!(
             "a round has schema {}, this version knows up to {}: read the log with a newer one",

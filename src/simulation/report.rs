@@ -94,7 +94,11 @@ fn description(scenario: &Scenario) -> String {
         Limits::Hard => "hard limits",
         Limits::Soft => "soft limits",
     };
-    let in_place = if scenario.in_place { ", resized in place" } else { "" };
+    let in_place = match (scenario.in_place, scenario.reservations_stay) {
+        (true, true) => ", resized in place, reservations stay",
+        (true, false) => ", resized in place",
+        (false, _) => "",
+    };
     let pause = if scenario.case.framework() == Framework::Marathon {
         let (least, most) = scenario.restart_s;
         if scenario.in_place { String::new() } else { format!(", {least}-{most} s for a restart") }

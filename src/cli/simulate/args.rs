@@ -82,6 +82,9 @@ pub struct SimulateArgs {
     /// Each iteration of a chain gives its node back and is placed anew without cost, as in the reference
     #[arg(long, requires = "chain")]
     place_each: bool,
+    /// What a task has reserved stays its own until it ends, whatever its agent lets it use: as with Mesos, where the reference gives it back
+    #[arg(long, requires = "chain")]
+    reservations_stay: bool,
     /// Running tasks get their new CPU at once: short for --rescale in-place
     #[arg(long, conflicts_with = "rescale")]
     in_place: bool,
@@ -187,6 +190,7 @@ impl SimulateArgs {
             chain_gap_s: self.chain.then_some(self.chain_gap.0),
             tasks_stay: self.tasks_stay(),
             in_place: self.rescale() == RescaleMode::InPlace,
+            reservations_stay: self.reservations_stay,
             registration_s: self.registration,
             deadline_s: self.deadline,
             deviation: self.deviation,

@@ -79,7 +79,8 @@ mod tests {
 
     fn round(number: u64, inputs: Vec<RoundInput>) -> ArbitrationRound {
         let nodes = Nodes { count: 5, cpus: Cpus::from_milli(2000) };
-        ArbitrationRound { number, aim: Aim::MostOnTime, nodes, since: None, inputs, over: vec![], grants: vec![] }
+        let aim = Aim::MostOnTime;
+        ArbitrationRound { number, rules: 1, aim, nodes, since: None, inputs, over: vec![], grants: vec![] }
     }
 
     #[test]

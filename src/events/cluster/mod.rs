@@ -18,6 +18,9 @@ use crate::qos::units::Cpus;
 pub struct ArbitrationRound {
     /// Rounds are counted from 1.
     pub number: u64,
+    /// The version of the rules that it was computed by; the first ones are not written.
+    #[serde(default = "first_rules", skip_serializing_if = "are_first_rules")]
+    pub rules: u16,
     /// What was to be sacrificed.
     pub aim: Aim,
     /// What there was to share.
@@ -32,6 +35,15 @@ pub struct ArbitrationRound {
     pub over: Vec<JobId>,
     /// What was told to whom.
     pub grants: Vec<RoundGrant>,
+}
+
+fn first_rules() -> u16 {
+    1
+}
+
+/// By reference, as serde asks.
+fn are_first_rules(rules: &u16) -> bool {
+    *rules == first_rules()
 }
 
 /// A job as a round has seen it.

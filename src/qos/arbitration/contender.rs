@@ -1,33 +1,25 @@
 //! What an arbitration knows of one job, and what it answers.
 
+use super::prospects::{Luck, Prospects};
 use crate::qos::ids::JobId;
 use crate::qos::units::Cpus;
 
-/// What a job gains from a CPU.
+/// What a job is judged by: a chance, and where that is better a part of what it has when it is saved later.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Prospect {
-    /// With this CPU from its next choice on,
-    pub cpus: Cpus,
-    /// it is done by its deadline with this probability, from 0 to 1,
-    pub chance: f64,
-    /// with this one when it has to wait for a node now and then,
-    pub waiting: f64,
-    /// with this one when there are more tasks than nodes have room for, and each waits in turn,
-    pub queueing: f64,
-    /// with this one when only its next iteration has this CPU, those after it the most, and it waits for nothing,
-    pub bridge: f64,
-    /// with this one in a new task, which follows its present iteration,
-    pub moved: f64,
-    /// and is expected to be done so many seconds after it; negative when before.
-    pub late: f64,
+pub struct By {
+    /// The chance.
+    pub luck: Luck,
+    /// The part of [`Luck::Bridge`], if any.
+    pub bridge: Option<f64>,
 }
 
-impl Prospect {
-    /// The chance in a new task, or in the present one.
-    pub fn chance_of(&self, moved: bool) -> f64 {
-        if moved { self.moved } else { self.chance }
-    }
+impl By {
+    /// The chance of who has its CPU at once.
+    pub const AT_ONCE: By = By { luck: Luck::AtOnce, bridge: None };
 }
+
+/// More than any chance.
+const MORE_THAN_SURE: f64 = 1.01;
 
 /// Where a job is that keeps its node for all iterations, and whose CPU is changed there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +33,7 @@ pub enum Seat {
 }
 
 /// A job that shares the cluster with others.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug)]
 pub struct Contender {
     /// Which one.
     pub job: JobId,
@@ -57,36 +49,56 @@ pub struct Contender {
     pub chained: bool,
     /// The CPU that it has, or is about to get.
     pub has: Cpus,
+    /// What its framework keeps for its task, whatever that is allowed to use.
+    pub reserved: Cpus,
     /// It gave way after the round before.
     pub gave_way: bool,
     /// It can share a node by turns: its task ends with each iteration, or gets another CPU while it runs.
     pub takes_turns: bool,
     /// Where it is.
     pub seat: Seat,
-    /// What it gains, by rising CPU.
-    pub prospects: Vec<Prospect>,
+    /// What it gains from each CPU.
+    pub prospects: Prospects,
 }
 
 impl Contender {
+    /// What a framework keeps for its task, or was asked to; none when there is no task.
+    pub fn kept(&self) -> Option<Cpus> {
+        match self.seat {
+            Seat::On(..) => Some(self.reserved),
+            Seat::ToStart(asked) => asked,
+            Seat::Anywhere => None,
+        }
+    }
+
     /// The chance with the most CPU that it can get.
     pub fn best_chance(&self) -> f64 {
-        self.prospects.last().map_or(0.0, |best| best.chance)
+        self.best(By::AT_ONCE)
+    }
+
+    /// The same, judged by another one.
+    pub fn best(&self, by: By) -> f64 {
+        self.prospects.sizes().len().checked_sub(1).map_or(0.0, |most| self.judged(by, most))
     }
 
     /// The most CPU that it can get.
     pub fn most(&self) -> Cpus {
-        self.prospects.last().map_or(self.floor, |best| best.cpus).max(self.floor)
+        self.prospects.sizes().last().map_or(self.floor, |best| *best).max(self.floor)
     }
 
     /// The least CPU that gives it `chance`, or the most when none does; not below what it gets at least while it can be saved.
-    pub fn needs(&self, chance: f64) -> Cpus {
-        self.needs_for(chance, false).max(self.least)
+    pub fn needs(&self, chance: f64, by: By) -> Cpus {
+        self.needs_for(chance, by).max(self.least)
     }
 
-    /// The least CPU that gives it `chance`, in a new task or in the present one, or the most when none does.
-    pub fn needs_for(&self, chance: f64, moved: bool) -> Cpus {
-        let enough = self.prospects.iter().find(|prospect| prospect.chance_of(moved) >= chance);
-        enough.map_or(self.most(), |prospect| prospect.cpus)
+    /// The least CPU that gives it `chance`, or the most when none does.
+    pub fn needs_for(&self, chance: f64, by: By) -> Cpus {
+        let (alone, sizes) = (self.prospects.first(by.luck, chance), self.prospects.sizes());
+        // Part of a chance is enough when the chance is so many times as great.
+        let bridged = by.bridge.map(|part| chance / part).filter(|chance| *chance < MORE_THAN_SURE);
+        let bridge = bridged.and_then(|chance| self.prospects.first(Luck::Bridge, chance));
+        let first = alone.into_iter().chain(bridge).min();
+        first.and_then(|place| sizes.get(place).copied()).unwrap_or(self.most())
     }
 
     /// The least that it can have now: what was asked for can only be made less once it runs.
@@ -102,43 +114,37 @@ impl Contender {
         let inside = move |cpus: &Cpus| *cpus >= to && *cpus < from;
         std::iter::once(from)
             .filter(move |_| from >= to)
-            .chain(self.prospects.iter().rev().map(|p| p.cpus).filter(inside))
+            .chain(self.prospects.sizes().iter().rev().copied().filter(inside))
     }
 
-    /// The same job when `chance` is what it is to be judged by.
-    pub fn by(mut self, chance: fn(&Prospect) -> f64) -> Self {
-        self.prospects.iter_mut().for_each(|prospect| prospect.chance = chance(prospect));
-        self
-    }
-
-    /// The chance to be on time with `cpus`.
-    pub fn chance_with(&self, cpus: Cpus) -> f64 {
-        self.chance_of(cpus, false)
-    }
-
-    /// The chance to be on time with `cpus`, in a new task or in the present one.
-    pub fn chance_of(&self, cpus: Cpus, moved: bool) -> f64 {
-        self.prospect(cpus).map_or(0.0, |prospect| prospect.chance_of(moved))
+    /// The chance to be on time with `cpus`: as with the largest size that is no more.
+    pub fn chance_with(&self, cpus: Cpus, by: By) -> f64 {
+        self.prospects.up_to(cpus).map_or(0.0, |place| self.judged(by, place))
     }
 
     /// The chance to be on time when only the next iteration has `cpus`.
     pub fn bridge_with(&self, cpus: Cpus) -> f64 {
-        self.prospect(cpus).map_or(0.0, |prospect| prospect.bridge)
+        self.chance_with(cpus, By { luck: Luck::Bridge, bridge: None })
     }
 
-    /// What it gains from `cpus`: as from the largest size that is no more.
-    fn prospect(&self, cpus: Cpus) -> Option<&Prospect> {
-        self.prospects.iter().rev().find(|prospect| prospect.cpus <= cpus)
+    fn judged(&self, by: By, place: usize) -> f64 {
+        let chance = self.prospects.chance(by.luck, place);
+        match by.bridge {
+            Some(part) if chance < part * MORE_THAN_SURE => {
+                chance.max(part * self.prospects.chance(Luck::Bridge, place))
+            }
+            Some(_) | None => chance,
+        }
     }
 
     /// How late it is expected to be with `cpus`, in seconds.
     pub fn late_with(&self, cpus: Cpus) -> f64 {
-        let at_least = self.prospects.iter().find(|prospect| prospect.cpus >= cpus).or(self.prospects.last());
-        at_least.map_or(0.0, |prospect| prospect.late)
+        self.prospects.late(self.prospects.from(cpus))
     }
 
     /// The next larger size.
     pub fn next_size(&self, cpus: Cpus) -> Option<Cpus> {
-        self.prospects.iter().map(|prospect| prospect.cpus).find(|size| *size > cpus)
+        let sizes = self.prospects.sizes();
+        sizes.get(sizes.partition_point(|size| *size <= cpus)).copied()
     }
 }

@@ -4,19 +4,18 @@
 //! of all of them would do better elsewhere. A task that is yet to start is reckoned with on the node where all together gain most by it,
 //! so that the others make room there before it comes; its size leads the framework there, as far as sizes can.
 
+mod fill;
+mod moves;
+
 use std::collections::BTreeMap;
 
-use super::contender::{Contender, Seat};
+use fill::{Filled, Member, TIERS, fill};
+
+use super::contender::{By, Contender, Seat};
 use super::most_on_time::HOPE;
 use super::packing::{Nodes, Sizes};
 use super::{Place, Share, Standing};
 use crate::qos::units::Cpus;
-
-/// Chances that are given to the jobs of a node one after the other, to each in turn.
-const TIERS: [f64; 6] = [0.9, 0.97, 0.99, 0.999, 0.9999, 0.99999];
-
-/// A job moves when so many jobs more are expected to be on time by it: less is within what the forecasts are wrong by.
-const WORTH_A_MOVE: f64 = 0.02;
 
 /// Chances that differ by less are equal.
 const EQUAL: f64 = 1e-3;
@@ -24,34 +23,32 @@ const EQUAL: f64 = 1e-3;
 /// The grain of sizes.
 const GRAIN: Cpus = Cpus::from_milli(50);
 
-/// A node with room for jobs. A job whose best chance is below [`HOPE`] gets what the others leave.
+/// Up to so many pairs of a job that is to start and a node each is looked at.
+const PAIRS: usize = 1_000;
+
+/// With more, so many nodes are looked at for each job: those with the most CPU that nobody needs.
+const MOST_NODES: usize = 16;
+
+/// A node with room for jobs.
 #[derive(Debug, Clone, Default)]
 struct Node {
     /// Places of its jobs among the contenders.
     jobs: Vec<usize>,
 }
 
-/// How a node is divided.
-struct Filled {
-    /// Jobs that are expected to be on time.
-    expected: f64,
-    sizes: Vec<Cpus>,
-    left: Cpus,
-}
-
 struct Plan<'a> {
-    contenders: &'a [Contender],
+    contenders: &'a [&'a Contender],
+    /// The same, each in its present task.
+    members: Vec<Member<'a>>,
     /// CPU of each node that is there for the contenders.
     room: Cpus,
 }
 
 /// Sizes for `contenders`, in their order. `others` are on nodes that nobody knows: as many CPUs as they have are spread over all nodes.
-pub fn share(nodes: Nodes, others: &Sizes, contenders: &[Contender]) -> Vec<Share> {
-    let plan = Plan { contenders, room: nodes.cpus.saturating_sub(others.spread_over(nodes)) };
+pub fn share(nodes: Nodes, others: &Sizes, contenders: &[&Contender]) -> Vec<Share> {
+    let plan = Plan::new(contenders, nodes.cpus.saturating_sub(others.spread_over(nodes)));
     let (mut groups, waiting) = plan.seated(usize::try_from(nodes.count).unwrap_or(usize::MAX));
-    for place in &waiting {
-        plan.put(*place, &mut groups);
-    }
+    plan.put_all(&waiting, &mut groups);
     let mover = if waiting.is_empty() { plan.mover(&groups) } else { None };
     let mut shares: Vec<Share> = contenders.iter().map(|one| Share::new(one.floor, Standing::GivesWay)).collect();
     for group in &groups {
@@ -61,6 +58,12 @@ pub fn share(nodes: Nodes, others: &Sizes, contenders: &[Contender]) -> Vec<Shar
         shares[place].place = Some(Place::Moves);
     }
     shares
+}
+
+impl<'a> Plan<'a> {
+    fn new(contenders: &'a [&'a Contender], room: Cpus) -> Self {
+        Plan { contenders, members: contenders.iter().map(|one| Member::new(one, false)).collect(), room }
+    }
 }
 
 impl Plan<'_> {
@@ -74,90 +77,64 @@ impl Plan<'_> {
                 Seat::ToStart(_) | Seat::Anywhere => waiting.push(place),
             }
         }
-        waiting.sort_by_key(|place| std::cmp::Reverse(self.contenders[*place].needs(TIERS[2])));
+        waiting.sort_by_key(|place| std::cmp::Reverse(self.contenders[*place].needs(TIERS[2], By::AT_ONCE)));
         let mut groups: Vec<Node> = on.into_values().collect();
         let empty = count.saturating_sub(groups.len()).min(self.contenders.len());
         groups.extend(std::iter::repeat_n(Node::default(), empty));
         (groups, waiting)
     }
 
-    /// On the node where all together gain most by it; of equally good ones the one with the most room.
-    fn put(&self, place: usize, groups: &mut [Node]) {
+    /// Puts each of those that are to start on a node.
+    fn put_all(&self, waiting: &[usize], groups: &mut [Node]) {
+        let mut now: Vec<Filled> = groups.iter().map(|group| self.fill(group, None)).collect();
+        let all = waiting.len().saturating_mul(groups.len()) <= PAIRS;
+        for place in waiting {
+            let mut nodes: Vec<usize> = (0..groups.len()).collect();
+            if !all {
+                nodes.sort_by_key(|at| (std::cmp::Reverse(now[*at].left), groups[*at].jobs.len()));
+                nodes.truncate(MOST_NODES);
+            }
+            if let Some(at) = self.best_for(*place, nodes, groups, &now) {
+                groups[at].jobs.push(*place);
+                now[at] = self.fill(&groups[at], None);
+            }
+        }
+    }
+
+    /// Of `nodes` the one where all together gain most by the job; of equally good ones the one with the most room.
+    fn best_for(&self, place: usize, nodes: Vec<usize>, groups: &[Node], now: &[Filled]) -> Option<usize> {
         let mut best: Option<(usize, f64, Cpus)> = None;
-        for (at, group) in groups.iter().enumerate() {
-            let with = self.fill(group, Some((place, false)), None);
-            let gain = with.expected - self.fill(group, None, None).expected;
+        for at in nodes {
+            let with = self.fill(&groups[at], Some(&self.members[place]));
+            let gain = with.expected - now[at].expected;
             let better =
                 best.is_none_or(|(_, most, left)| gain > most + EQUAL || gain > most - EQUAL && with.left > left);
             if better {
                 best = Some((at, gain, with.left));
             }
         }
-        if let Some((at, ..)) = best {
-            groups[at].jobs.push(place);
-        }
+        best.map(|(at, ..)| at)
     }
 
-    /// Whose move to another node is worth most, if any is worth it.
-    fn mover(&self, groups: &[Node]) -> Option<usize> {
-        let now: Vec<f64> = groups.iter().map(|group| self.fill(group, None, None).expected).collect();
-        let mut best: Option<(usize, f64)> = None;
-        for (from, group) in groups.iter().enumerate().filter(|(_, group)| group.jobs.len() > 1) {
-            for place in &group.jobs {
-                let without = self.fill(group, None, Some(*place)).expected - now[from];
-                for (to, other) in groups.iter().enumerate().filter(|(to, _)| *to != from) {
-                    let gain = self.fill(other, Some((*place, true)), None).expected - now[to] + without;
-                    if gain > best.map_or(WORTH_A_MOVE, |(_, most)| most) {
-                        best = Some((*place, gain));
-                    }
-                }
-            }
-        }
-        best.map(|(place, _)| place)
+    /// Divides a node among its jobs, and one more.
+    fn fill(&self, group: &Node, more: Option<&Member<'_>>) -> Filled {
+        fill(self.room, group.jobs.iter().map(|place| &self.members[*place]).chain(more))
     }
 
-    /// Divides a node among its jobs, one more (after a move or not) and one less. The cheapest to save come first; those without hope get
-    /// what is left.
-    fn fill(&self, group: &Node, more: Option<(usize, bool)>, less: Option<usize>) -> Filled {
-        let jobs: Vec<(usize, bool)> =
-            group.jobs.iter().filter(|place| Some(**place) != less).map(|place| (*place, false)).chain(more).collect();
-        let chance = |at: usize, cpus: Cpus| {
-            let (place, moved) = jobs[at];
-            self.contenders[place].chance_of(cpus, moved)
-        };
-        let most = |at: usize| self.contenders[jobs[at].0].most();
-        let best = |at: usize| chance(at, most(at));
-        let mut sizes: Vec<Cpus> = jobs.iter().map(|(place, _)| self.contenders[*place].least_now()).collect();
-        let least = sizes.iter().fold(Cpus::from_milli(0), |sum, floor| sum.saturating_add(*floor));
-        let mut left = self.room.saturating_sub(least);
-        let mut grow = |sizes: &mut Vec<Cpus>, at: usize, to: Cpus| {
-            let more = to.saturating_sub(sizes[at]).min(left);
-            sizes[at] = sizes[at].saturating_add(more);
-            left = left.saturating_sub(more);
-        };
-        for tier in TIERS {
-            let hopeful = (0..jobs.len()).filter(|at| best(*at) >= HOPE);
-            let mut needs: Vec<(Cpus, usize)> =
-                hopeful.map(|at| (self.contenders[jobs[at].0].needs_for(tier, jobs[at].1), at)).collect();
-            needs.sort();
-            for (needed, at) in needs {
-                grow(&mut sizes, at, needed);
-            }
-        }
-        for (at, (place, _)) in jobs.iter().enumerate() {
-            if best(at) < HOPE {
-                grow(&mut sizes, at, self.contenders[*place].wish);
-            }
-        }
-        let expected = (0..jobs.len()).map(|at| chance(at, sizes[at])).sum::<f64>();
-        // Where not even the least of all has room, somebody waits.
-        let expected = if least > self.room { expected - jobs.len() as f64 } else { expected };
-        Filled { expected, sizes, left }
+    /// What no framework keeps for a task on this node.
+    fn unreserved(&self, group: &Node) -> Cpus {
+        let kept = group.jobs.iter().filter_map(|place| self.contenders[*place].kept());
+        self.room.saturating_sub(kept.fold(Cpus::from_milli(0), |sum, one| sum.saturating_add(one)))
+    }
+
+    /// How many of its jobs are to start and have not been asked for.
+    fn starting(&self, group: &Node) -> usize {
+        group.jobs.iter().filter(|place| self.contenders[**place].seat == Seat::ToStart(None)).count()
     }
 
     /// What the jobs of a node are told.
     fn divide(&self, group: &Node, shares: &mut [Share]) {
-        let filled = self.fill(group, None, None);
+        let filled = self.fill(group, None);
         let mut sizes = filled.sizes;
         // What nobody needs is for whoever wishes for it all the same; the first of them is the largest.
         let mut order: Vec<usize> = (0..sizes.len()).collect();
@@ -172,14 +149,14 @@ impl Plan<'_> {
             Seat::On(_, has) | Seat::ToStart(Some(has)) => *has,
             Seat::ToStart(None) | Seat::Anywhere => Cpus::from_milli(0),
         };
-        let jobs = || group.jobs.iter().map(|place| &self.contenders[*place]);
+        let jobs = || group.jobs.iter().map(|place| self.contenders[*place]);
         // Nobody grows into what another has not given back yet.
         let mut free =
             self.room.saturating_sub(jobs().fold(Cpus::from_milli(0), |sum, one| sum.saturating_add(held(one))));
-        let crowd = group.jobs.iter().filter(|place| self.contenders[**place].seat == Seat::ToStart(None)).count();
+        let crowd = self.starting(group);
         let mut first = true;
         for at in order {
-            let (place, one) = (group.jobs[at], &self.contenders[group.jobs[at]]);
+            let (place, one) = (group.jobs[at], self.contenders[group.jobs[at]]);
             let cpus = match &one.seat {
                 Seat::On(_, has) => {
                     let more = sizes[at].saturating_sub(*has).min(free);
@@ -196,7 +173,9 @@ impl Plan<'_> {
                     };
                     cpus.min(one.most()).max(one.floor)
                 }
-                Seat::ToStart(_) | Seat::Anywhere => sizes[at],
+                // It has to find room beside what is kept for the others, and can use what they do not as soon as it is there.
+                Seat::ToStart(None) => sizes[at].min(self.unreserved(group)).max(one.floor),
+                Seat::ToStart(Some(_)) | Seat::Anywhere => sizes[at],
             };
             let standing = match () {
                 () if one.best_chance() < HOPE => Standing::GivesWay,
@@ -209,19 +188,26 @@ impl Plan<'_> {
 }
 
 #[cfg(test)]
+fn plan_of<'a>(nodes: Nodes, contenders: &'a [&'a Contender]) -> (Plan<'a>, Vec<Node>) {
+    let plan = Plan::new(contenders, nodes.cpus);
+    let (groups, _) = plan.seated(nodes.count as usize);
+    (plan, groups)
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
-    use crate::qos::arbitration::Prospect;
+    use crate::qos::arbitration::prospects::table::{self, Prospect};
     use crate::qos::ids::JobId;
 
-    const NODES: Nodes = Nodes { count: 2, cpus: Cpus::from_milli(2000) };
+    pub const NODES: Nodes = Nodes { count: 2, cpus: Cpus::from_milli(2000) };
 
-    fn at(host: &str, has: u32) -> Seat {
+    pub fn at(host: &str, has: u32) -> Seat {
         Seat::On(host.to_owned(), Cpus::from_milli(has))
     }
 
     /// A job that is on time with this much, here or, when it can afford a deployment, in a new task.
-    fn contender(job: u8, seat: Seat, needs: u32, can_move: bool) -> Contender {
+    pub fn contender(job: u8, seat: Seat, needs: u32, can_move: bool) -> Contender {
         let cpus = Cpus::from_milli;
         let prospect = |milli| {
             let chance = if milli >= needs { 0.99999 } else { 0.0 };
@@ -236,15 +222,20 @@ mod tests {
             modest: cpus(1000),
             chained: true,
             has: Cpus::from_milli(1000),
+            reserved: Cpus::from_milli(1000),
             gave_way: false,
             takes_turns: true,
             seat,
-            prospects: (1..=40).map(|step| prospect(step * 50)).collect(),
+            prospects: table::of((1..=40).map(|step| prospect(step * 50)).collect()),
         }
     }
 
+    fn shares(contenders: &[Contender]) -> Vec<Share> {
+        share(NODES, &Sizes::default(), &contenders.iter().collect::<Vec<_>>())
+    }
+
     fn plan(contenders: &[Contender]) -> Vec<(u32, Standing, Place)> {
-        let shares = share(NODES, &Sizes::default(), contenders);
+        let shares = shares(contenders);
         shares.iter().map(|share| (share.cpus.milli(), share.standing, share.place.unwrap())).collect()
     }
 
@@ -295,8 +286,23 @@ mod tests {
         assert_eq!(places(true), [Place::Stays, Place::Moves, Place::Stays]);
         assert_eq!(places(false), [Place::Stays; 3]);
         // As long as one is to start, nobody knows where that goes.
-        let starting = [jobs(true).as_slice(), &[contender(4, Seat::ToStart(None), 100, true)]].concat();
+        let starting: Vec<Contender> =
+            jobs(true).into_iter().chain([contender(4, Seat::ToStart(None), 100, true)]).collect();
         assert!(plan(&starting).iter().all(|(.., place)| *place == Place::Stays));
+    }
+
+    #[test]
+    fn a_new_task_asks_for_no_more_than_nobody_has_reserved_on_its_node() {
+        let reserved = |one: Contender, milli| Contender { reserved: Cpus::from_milli(milli), ..one };
+        let jobs = |milli| {
+            [
+                reserved(contender(1, at("a", 300), 300, true), milli),
+                reserved(contender(2, at("b", 2000), 1900, true), 1300),
+                contender(3, Seat::ToStart(None), 1200, true),
+            ]
+        };
+        assert_eq!(sizes(&jobs(1100))[2], 900, "that is what Mesos has there; it may use more as soon as it runs");
+        assert_eq!(sizes(&jobs(500))[2], 1500);
     }
 
     #[test]
@@ -336,7 +342,7 @@ mod tests {
                 };
                 contender(job, seat, needs * 50, true)
             }).collect();
-            let shares = share(NODES, &Sizes::default(), &jobs);
+            let shares = shares(&jobs);
             for node in ["a", "b"] {
                 let of = |one: &Contender| matches!(&one.seat, Seat::On(host, _) if host == node);
                 let has = |one: &Contender| if let Seat::On(_, has) = &one.seat { has.milli() } else { 0 };

@@ -8,7 +8,7 @@ use super::packing::{Nodes, Sizes};
 use super::{Share, Standing};
 
 /// Sizes for `contenders`, in their order, beside `others`, which keep theirs.
-pub fn share(nodes: Nodes, others: &Sizes, contenders: &[Contender]) -> Vec<Share> {
+pub fn share(nodes: Nodes, others: &Sizes, contenders: &[&Contender]) -> Vec<Share> {
     let mut sizes = others.clone();
     contenders.iter().for_each(|one| sizes.add(one.floor));
     let mut shares: Vec<Share> = contenders.iter().map(|one| Share::new(one.floor, Standing::Saved)).collect();
@@ -16,7 +16,7 @@ pub fn share(nodes: Nodes, others: &Sizes, contenders: &[Contender]) -> Vec<Shar
     let mut open: BinaryHeap<Late> = shares.iter().enumerate().map(|(place, share)| late(place, share)).collect();
     // Each round either gives a step to the latest, or finds that it can get no more.
     while let Some(Late { place, .. }) = open.pop() {
-        let (one, cpus) = (&contenders[place], shares[place].cpus);
+        let (one, cpus) = (contenders[place], shares[place].cpus);
         let Some(next) = one.next_size(cpus).filter(|next| *next <= one.wish) else { continue };
         sizes.remove(cpus);
         sizes.add(next);

@@ -12,11 +12,13 @@ mod in_place;
 mod least_lateness;
 mod most_on_time;
 mod packing;
+mod prospects;
 
 use serde::{Deserialize, Serialize};
 
-pub use contender::{Contender, Prospect, Seat};
+pub use contender::{Contender, Seat};
 pub use packing::{Nodes, Sizes};
+pub use prospects::{Gains, Luck, Prospects};
 
 use super::units::Cpus;
 
@@ -75,15 +77,15 @@ impl Share {
 }
 
 /// The shares of `contenders`, in their order, beside `others`, whose size nobody decides about.
-pub fn share(aim: Aim, nodes: Nodes, others: &Sizes, contenders: &[Contender]) -> Vec<Share> {
+pub fn share(aim: Aim, nodes: Nodes, others: &Sizes, contenders: &[&Contender]) -> Vec<Share> {
     let others = &others.that_leave_room(nodes, contenders.iter().map(|one| one.floor));
     if aim == Aim::ByNode && !contenders.is_empty() && contenders.iter().all(|one| one.seat != Seat::Anywhere) {
         return in_place::share(nodes, others, contenders);
     }
     let unlimited = |one: &Contender| Share::new(one.wish, Standing::Unlimited);
     let wishes: Vec<Share> = match aim {
-        Aim::MostOnTime | Aim::ByNode => contenders.iter().map(most_on_time::reasonable).collect(),
-        Aim::LeastLateness => contenders.iter().map(unlimited).collect(),
+        Aim::MostOnTime | Aim::ByNode => contenders.iter().map(|one| most_on_time::reasonable(one)).collect(),
+        Aim::LeastLateness => contenders.iter().map(|one| unlimited(one)).collect(),
     };
     let mut wished = others.clone();
     wishes.iter().for_each(|share| wished.add(share.cpus));
@@ -92,6 +94,6 @@ pub fn share(aim: Aim, nodes: Nodes, others: &Sizes, contenders: &[Contender]) -
         Aim::MostOnTime | Aim::ByNode => most_on_time::share(nodes, others, contenders),
         Aim::LeastLateness => least_lateness::share(nodes, others, contenders),
     };
-    let capped = |(share, one): (Share, &Contender)| if share.cpus < one.wish { share } else { unlimited(one) };
+    let capped = |(share, one): (Share, &&Contender)| if share.cpus < one.wish { share } else { unlimited(one) };
     shares.into_iter().zip(contenders).map(capped).collect()
 }

@@ -1,7 +1,8 @@
 //! As many jobs on time as possible: the cheapest to save come first, the hopeless give way.
 
-use super::contender::{Contender, Prospect};
+use super::contender::{By, Contender};
 use super::packing::{Nodes, Sizes};
+use super::prospects::Luck;
 use super::{Share, Standing};
 use crate::qos::units::Cpus;
 
@@ -36,14 +37,14 @@ const NEARLY: f64 = 0.97;
 /// A job with less than this chance gains nothing from more than a modest CPU.
 const NOTHING_TO_WIN: f64 = 0.05;
 
-fn can_win(one: &Contender) -> bool {
-    one.best_chance().max(one.bridge_with(one.most())) > NOTHING_TO_WIN
+fn can_win(one: &Contender, by: By) -> bool {
+    one.best(by).max(one.bridge_with(one.most())) > NOTHING_TO_WIN
 }
 
 /// What a job gets when there is room for everyone: its wish, unless no CPU makes it likely enough to be on time; then what it would
 /// need of it is spared.
 pub fn reasonable(one: &Contender) -> Share {
-    if can_win(one) {
+    if can_win(one, By::AT_ONCE) {
         return Share::new(one.wish, Standing::Unlimited);
     }
     Share::new(one.wish.min(one.modest.max(one.floor)), Standing::GivesWay)
@@ -53,48 +54,39 @@ pub fn reasonable(one: &Contender) -> Share {
 struct Packing {
     /// Whether all sizes find room.
     fits: fn(&Sizes, Nodes) -> bool,
-    /// The chance of a job that has this CPU.
-    chance: fn(&Prospect) -> f64,
+    /// What a job is judged by.
+    by: By,
     /// Room that saved jobs may still ask for is kept free of those that give way.
     reserves: bool,
 }
 
 /// All tasks always find room.
-const ALWAYS: Packing = Packing { fits: Sizes::always_placeable, chance: |prospect| prospect.chance, reserves: true };
+const ALWAYS: Packing = Packing { fits: Sizes::always_placeable, by: By::AT_ONCE, reserves: true };
 
 /// All tasks would find room if they were put on the nodes with care; they wait now and then.
-const WITH_CARE: Packing = Packing {
-    fits: Sizes::packable,
-    chance: |prospect| prospect.waiting.max(BRIDGE * prospect.bridge),
-    reserves: false,
-};
+const WITH_CARE: Packing =
+    Packing { fits: Sizes::packable, by: By { luck: Luck::Waiting, bridge: Some(BRIDGE) }, reserves: false };
 
 /// There are more tasks than find room: they take turns.
-const IN_TURN: Packing = Packing {
-    fits: Sizes::packable_in_turn,
-    chance: |prospect| prospect.queueing.max(BRIDGE * prospect.bridge),
-    reserves: false,
-};
+const IN_TURN: Packing =
+    Packing { fits: Sizes::packable_in_turn, by: By { luck: Luck::Queueing, bridge: Some(BRIDGE) }, reserves: false };
 
 /// Sizes for `contenders`, in their order, beside `others`, which keep theirs.
 ///
 /// Either all tasks always find room, at the price of fewer or smaller ones, or they only would if they were put on the nodes with care, or
 /// they take turns: whichever lets more jobs be on time.
-pub fn share(nodes: Nodes, others: &Sizes, contenders: &[Contender]) -> Vec<Share> {
+pub fn share(nodes: Nodes, others: &Sizes, contenders: &[&Contender]) -> Vec<Share> {
     let (always, expected) = plan(nodes, others, contenders, &ALWAYS);
-    let loses = |(share, one): (&Share, &Contender)| {
+    let loses = |(share, one): (&Share, &&Contender)| {
         let could = one.best_chance().max(one.bridge_with(one.most()));
-        could >= HOPE && one.chance_with(share.cpus) < could * NEARLY
+        could >= HOPE && one.chance_with(share.cpus, By::AT_ONCE) < could * NEARLY
     };
     // A task that keeps its node, and its CPU, for many iterations leaves nobody a turn.
     let turns = contenders.len() <= MOST_FOR_MORE_PLANS && contenders.iter().all(|one| one.takes_turns);
     if !turns || !always.iter().zip(contenders).any(loses) {
         return always;
     }
-    let other = |packing: &Packing| {
-        let judged: Vec<Contender> = contenders.iter().cloned().map(|one| one.by(packing.chance)).collect();
-        plan(nodes, others, &judged, packing)
-    };
+    let other = |packing: &Packing| plan(nodes, others, contenders, packing);
     // The first of equally good ones: it needs the least luck.
     let better = |best: (Vec<Share>, f64), plan: (Vec<Share>, f64)| if plan.1 > best.1 { plan } else { best };
     [other(&WITH_CARE), other(&IN_TURN)].into_iter().fold((always, expected), better).0
@@ -104,15 +96,18 @@ pub fn share(nodes: Nodes, others: &Sizes, contenders: &[Contender]) -> Vec<Shar
 const MOST_FOR_MORE_PLANS: usize = 200;
 
 /// A plan, and how many jobs it is expected to let be on time.
-fn plan(nodes: Nodes, others: &Sizes, contenders: &[Contender], packing: &Packing) -> (Vec<Share>, f64) {
+fn plan(nodes: Nodes, others: &Sizes, contenders: &[&Contender], packing: &Packing) -> (Vec<Share>, f64) {
     let mut plan = Plan::new(nodes, others, contenders, packing);
     plan.save();
     plan.raise();
     plan.keep();
     plan.leave_the_rest();
-    let value = |(share, one): (&Share, &Contender)| match share.standing {
-        Standing::GivesWay => one.chance_with(share.cpus).max(BRIDGE * one.bridge_with(share.cpus)),
-        Standing::Saved | Standing::Unlimited => one.chance_with(share.cpus),
+    let value = |(share, one): (&Share, &&Contender)| {
+        let chance = one.chance_with(share.cpus, packing.by);
+        match share.standing {
+            Standing::GivesWay => chance.max(BRIDGE * one.bridge_with(share.cpus)),
+            Standing::Saved | Standing::Unlimited => chance,
+        }
     };
     let expected = plan.shares.iter().zip(contenders).map(value).sum();
     (plan.shares, expected)
@@ -122,12 +117,12 @@ struct Plan<'a> {
     nodes: Nodes,
     packing: &'a Packing,
     sizes: Sizes,
-    contenders: &'a [Contender],
+    contenders: &'a [&'a Contender],
     shares: Vec<Share>,
 }
 
 impl<'a> Plan<'a> {
-    fn new(nodes: Nodes, others: &Sizes, contenders: &'a [Contender], packing: &'a Packing) -> Self {
+    fn new(nodes: Nodes, others: &Sizes, contenders: &'a [&'a Contender], packing: &'a Packing) -> Self {
         let mut sizes = others.clone();
         contenders.iter().for_each(|one| sizes.add(one.floor));
         let shares = contenders.iter().map(|one| Share::new(one.floor, Standing::GivesWay)).collect();
@@ -136,11 +131,11 @@ impl<'a> Plan<'a> {
 
     /// Those that can be saved, the cheapest first; of equally cheap ones the surest.
     fn save(&mut self) {
-        let hopeful = |one: &Contender| one.best_chance() >= HOPE;
-        let places: Vec<usize> = (0..self.contenders.len()).filter(|place| hopeful(&self.contenders[*place])).collect();
+        let hopeful = |place: &usize| self.surest(*place) >= HOPE;
+        let places: Vec<usize> = (0..self.contenders.len()).filter(hopeful).collect();
         for (place, wanted) in self.by_need(places, TIERS[0]) {
-            let one = &self.contenders[place];
-            let least = one.needs(one.best_chance() * WORTH_SAVING).min(wanted);
+            let one = self.contenders[place];
+            let least = one.needs(self.surest(place) * WORTH_SAVING, self.packing.by).min(wanted);
             if self.give(place, one.falling(wanted, least)) {
                 self.shares[place].standing = Standing::Saved;
             }
@@ -165,7 +160,7 @@ impl<'a> Plan<'a> {
     /// and saves resizes.
     fn keep(&mut self) {
         for place in self.saved() {
-            let (one, cpus) = (&self.contenders[place], self.shares[place].cpus);
+            let (one, cpus) = (self.contenders[place], self.shares[place].cpus);
             let (has, enough) = (one.has, cpus.saturating_add(LITTLE));
             if has > cpus && has <= enough {
                 self.give(place, std::iter::once(has));
@@ -178,17 +173,17 @@ impl<'a> Plan<'a> {
         // A task that runs is not made smaller for one that is to start: room that a saved job may still ask for is kept free.
         let mut reserved = self.sizes.clone();
         for place in self.saved().into_iter().filter(|_| self.packing.reserves) {
-            let (one, size) = (&self.contenders[place], self.shares[place].cpus);
+            let (one, size) = (self.contenders[place], self.shares[place].cpus);
             reserved.remove(size);
             reserved.add(size.max(one.most().saturating_sub(one.floor)));
         }
         let mut rest: Vec<usize> =
             (0..self.contenders.len()).filter(|place| self.shares[*place].standing == Standing::GivesWay).collect();
-        rest.sort_by(|a, b| self.contenders[*b].best_chance().total_cmp(&self.contenders[*a].best_chance()));
+        rest.sort_by(|a, b| self.surest(*b).total_cmp(&self.surest(*a)));
         std::mem::swap(&mut self.sizes, &mut reserved);
         for place in rest {
-            let one = &self.contenders[place];
-            let most = if can_win(one) { one.most() } else { one.modest.max(one.floor) };
+            let one = self.contenders[place];
+            let most = if can_win(one, self.packing.by) { one.most() } else { one.modest.max(one.floor) };
             self.give(place, one.falling(most, one.floor));
         }
     }
@@ -197,15 +192,19 @@ impl<'a> Plan<'a> {
         (0..self.shares.len()).filter(|place| self.shares[*place].standing == Standing::Saved).collect()
     }
 
+    /// The best chance that it has.
+    fn surest(&self, place: usize) -> f64 {
+        self.contenders[place].best(self.packing.by)
+    }
+
     fn by_need(&self, places: Vec<usize>, chance: f64) -> Vec<(usize, Cpus)> {
         let mut needs: Vec<(usize, Cpus)> =
-            places.into_iter().map(|place| (place, self.contenders[place].needs(chance))).collect();
-        let surest = |place: usize| self.contenders[place].best_chance();
+            places.into_iter().map(|place| (place, self.contenders[place].needs(chance, self.packing.by))).collect();
         let cost = |(place, needs): (usize, Cpus)| match self.contenders[place].gave_way {
             true => needs.per_million(BACK),
             false => needs,
         };
-        needs.sort_by(|a, b| cost(*a).cmp(&cost(*b)).then(surest(b.0).total_cmp(&surest(a.0))));
+        needs.sort_by(|a, b| cost(*a).cmp(&cost(*b)).then(self.surest(b.0).total_cmp(&self.surest(a.0))));
         needs
     }
 
@@ -229,14 +228,20 @@ impl<'a> Plan<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::qos::arbitration::prospects::table::{self, Prospect};
     use crate::qos::ids::JobId;
 
     const NODES: Nodes = Nodes { count: 5, cpus: Cpus::from_milli(2000) };
 
     /// A job that needs this much, with so much less of a chance where it has to wait; with any CPU its next iteration is not lost.
     fn contender(job: u8, needs: u32, waits: f64, bridge: f64) -> Contender {
+        likely(job, &|milli| if milli >= needs { 0.999 } else { 0.1 }, waits, bridge)
+    }
+
+    /// A job with this chance for each CPU.
+    fn likely(job: u8, chance: &dyn Fn(u32) -> f64, waits: f64, bridge: f64) -> Contender {
         let prospect = |milli: u32| {
-            let chance = if milli >= needs { 0.999 } else { 0.1 };
+            let chance = chance(milli);
             let cpus = Cpus::from_milli(milli);
             let bridge = if milli >= 500 { bridge } else { 0.0 };
             Prospect { cpus, chance, waiting: chance * waits, queueing: chance * waits, bridge, moved: 0.0, late: 0.0 }
@@ -250,15 +255,20 @@ mod tests {
             modest: cpus(1000),
             chained: false,
             has: cpus(100),
+            reserved: cpus(100),
             gave_way: false,
             takes_turns: true,
             seat: super::super::Seat::Anywhere,
-            prospects: (1..=20).map(|tenth| prospect(tenth * 100)).collect(),
+            prospects: table::of((1..=20).map(|tenth| prospect(tenth * 100)).collect()),
         }
     }
 
+    fn shares(nodes: Nodes, contenders: &[Contender]) -> Vec<Share> {
+        share(nodes, &Sizes::default(), &contenders.iter().collect::<Vec<_>>())
+    }
+
     fn gives_way(contenders: &[Contender]) -> usize {
-        let shares = share(NODES, &Sizes::default(), contenders);
+        let shares = shares(NODES, contenders);
         shares.iter().filter(|share| share.standing == Standing::GivesWay).count()
     }
 
@@ -274,11 +284,45 @@ mod tests {
         // Five that need a whole node's better part, and one that no constant CPU saves, but the most from its next iteration but one on.
         let mut crowd: Vec<Contender> = (1..=5).map(|job| contender(job, 1200, 1.0, 1.0)).collect();
         crowd.push(contender(6, 9999, 1.0, 0.99));
-        let size = |crowd: &[Contender]| share(NODES, &Sizes::default(), crowd)[5].cpus.milli();
+        let size = |crowd: &[Contender]| shares(NODES, crowd)[5].cpus.milli();
         assert!(size(&crowd) >= 500, "{}", size(&crowd));
         // Where nothing can be won by it, it gets out of the way.
-        crowd[5] = contender(6, 9999, 1.0, 0.0);
-        crowd[5].prospects.iter_mut().for_each(|prospect| prospect.chance = 0.0);
+        crowd[5] = likely(6, &|_| 0.0, 1.0, 0.0);
         assert!(size(&crowd) <= 100, "{}", size(&crowd));
+    }
+
+    const ONE: Nodes = Nodes { count: 1, cpus: Cpus::from_milli(2000) };
+
+    /// One that keeps its task, so that nobody takes turns with it.
+    fn alone(job: u8, needs: u32) -> Contender {
+        Contender { takes_turns: false, ..contender(job, needs, 1.0, 0.0) }
+    }
+
+    #[test]
+    fn who_gave_way_is_saved_in_place_of_another_only_when_it_needs_a_sixth_less() {
+        let saved = |needs: u32, gave_way: bool| {
+            let back = Contender { gave_way, ..alone(2, needs) };
+            let shares = shares(ONE, &[alone(1, 1500), back]);
+            let saved = |share: &Share| share.standing == Standing::Saved;
+            assert_eq!(shares.iter().filter(|share| saved(share)).count(), 1, "{shares:?}");
+            saved(&shares[1])
+        };
+        assert!(saved(1400, false), "the cheaper of two is saved");
+        assert!(!saved(1400, true), "the two would take turns in giving way");
+        assert!(!saved(1300, true) && saved(1200, true));
+    }
+
+    #[test]
+    fn a_little_more_than_it_needs_is_left_to_a_saved_job_where_there_is_room() {
+        let size = |has: u32, beside: u32| {
+            let has = Contender { has: Cpus::from_milli(has), ..alone(1, 1000) };
+            shares(ONE, &[has, alone(2, beside)])[0]
+        };
+        // Nobody saves the other one, which needs no room.
+        let hopeless = 9999;
+        assert_eq!((size(1300, hopeless).cpus.milli(), size(1300, hopeless).standing), (1300, Standing::Saved));
+        assert_eq!(size(1500, hopeless).cpus.milli(), 1000, "half a CPU is more than a little");
+        assert_eq!(size(700, hopeless).cpus.milli(), 1000, "what it needs it gets");
+        assert_eq!(size(1300, 900).cpus.milli(), 1000, "another one is saved by it");
     }
 }

@@ -1,5 +1,7 @@
 //! What the events of a long-running job add up to.
 
+use serde::{Deserialize, Serialize};
+
 use crate::events::job::{CpuSample, MarathonStarted, ProgressDecided, SegmentEnded, SegmentStarted};
 use crate::qos::performance::Performance;
 use crate::qos::units::{Cpus, Span, Timestamp};
@@ -8,7 +10,7 @@ use crate::qos::units::{Cpus, Span, Timestamp};
 const EARLIER: usize = 16;
 
 /// One execution of a Marathon job: from its first start to its end, over all checkpoints between.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Execution {
     /// Its identity; unknown for the published agent.
     pub id: Option<String>,
@@ -33,7 +35,7 @@ pub struct Execution {
 }
 
 /// The newest segment of an execution.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Segment {
     /// Its number: it rises within an execution, and begins anew with the next one where the shared directory was lost.
     pub number: u64,
@@ -58,7 +60,7 @@ pub struct Segment {
 }
 
 /// The latest decision about a long-running job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
     /// How the job was doing.
     pub performance: Performance,

@@ -17,6 +17,7 @@ pub mod execution;
 mod hold;
 pub mod judge;
 mod outlook;
+mod pairs;
 mod patience;
 mod prediction;
 mod progress;
@@ -34,7 +35,7 @@ pub use patience::{
 };
 pub use prediction::asked_about;
 pub use recompute::{RecomputeError, recompute, recompute_answer, recompute_progress, recompute_round};
-pub use round::{asks_for_a_round, next_to_begin, round, round_with};
+pub use round::{ROUND_RULES, asks_for_a_round, next_to_begin, round, round_with};
 pub use state::{Attempt, Ending, Flag, JobState, Phase, Recorded, Run, Work};
 
 /// Version of the fold from events to state, and of what a decision makes of it; a changed meaning is a new version.

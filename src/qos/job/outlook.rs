@@ -1,24 +1,21 @@
 //! What a job would gain from how much CPU, as an arbitration over several jobs asks it.
 
+mod gains;
+
 use std::collections::{BTreeMap, BTreeSet};
+
+use gains::{Gains, Waits};
 
 use super::prediction::{asked_about, asked_with};
 use super::state::{JobState, Work};
 use crate::events::job::RescaleMode;
-use crate::qos::arbitration::{Aim, Contender, Prospect, Seat, Standing};
+use crate::qos::arbitration::{Aim, Contender, Prospects, Seat, Standing};
 use crate::qos::ids::{Framework, JobId};
 use crate::qos::policy::{Forecast, IterationForecast, Policy, Predictive};
 use crate::qos::units::{Cpus, Span, Timestamp};
 
 /// What of the submitted CPU is kept for a job that gives way under soft limits, in millionths.
 const SOFT_SHARE: u32 = 300_000;
-
-/// What a job waits for a node in the mean, as a share of its iteration on one CPU, where not every task always finds room: as if it began
-/// when two fifths of another's iteration are left.
-const WAIT: f64 = 0.2;
-
-/// The same where one task in six has to wait until another has ended.
-const QUEUE: f64 = 0.3;
 
 /// What is known of each job from the rounds before: forecasting them all anew, when one has changed, would be nearly all of the work.
 ///
@@ -33,13 +30,33 @@ pub struct Outlooks {
 struct Known {
     version: u64,
     forecast: Option<IterationForecast>,
-    seen: Option<(Timestamp, Contender)>,
+    seen: Option<Seen>,
+}
+
+#[derive(Debug)]
+struct Seen {
+    /// The instant that the forecast starts from; none where it is another in each round.
+    at: Option<Timestamp>,
+    contender: Contender,
 }
 
 impl Outlooks {
-    /// The job as a contender for CPU at `now`; none when nobody can give it another: it decides by a policy that forecasts nothing, is
+    /// The job as a contender for CPU, as [`Outlooks::look_at`] has seen it last.
+    pub fn contender(&self, job: JobId) -> Option<&Contender> {
+        self.known.get(&job)?.seen.as_ref().map(|seen| &seen.contender)
+    }
+
+    /// Looks at the job at `now`. It is no contender when nobody can give it another CPU: it decides by a policy that forecasts nothing, is
     /// only advised, is a long-running job, begins much later, or has begun its last iteration.
-    pub fn contender(&mut self, state: &JobState, now: Timestamp, aim: Aim) -> Option<Contender> {
+    pub fn look_at(&mut self, state: &JobState, now: Timestamp, aim: Aim) {
+        if self.contends(state, now, aim).is_none()
+            && let Some(known) = self.known.get_mut(&state.registered.job)
+        {
+            known.seen = None;
+        }
+    }
+
+    fn contends(&mut self, state: &JobState, now: Timestamp, aim: Aim) -> Option<()> {
         let Policy::Predictive(policy) = &state.policy.policy else { return None };
         let chosen_for = state.registered.framework == Framework::Chronos && !state.policy.dry_run;
         if !chosen_for || state.ending().is_some() || begins_later(state, now) {
@@ -55,21 +72,21 @@ impl Outlooks {
             *known = fresh();
         }
         let forecast = known.forecast.as_ref()?;
-        let at = forecast.at_the_next_choice(state, now);
+        let next = forecast.at_the_next_choice(state, now);
         let seat = if aim == Aim::ByNode { seat(state) } else { Seat::Anywhere };
-        if let Seat::On(..) = seat {
+        let (at, contender) = if let Seat::On(..) = seat {
             // What is left of its iteration is decided about, too, wherever its node has the room.
             let job = asked_with(state, now, Some(policy.cpu_max))?;
-            let here = IterationForecast::of(policy, &job);
-            let moved = at.in_a_new_task();
-            return seen(state, policy, seat, &here, Some(&moved));
-        }
-        if let Some((_, contender)) = known.seen.as_ref().filter(|(seen_at, _)| *seen_at == at.at()) {
-            return Some(contender.clone());
-        }
-        let contender = seen(state, policy, seat, &at, None)?;
-        known.seen = Some((at.at(), contender.clone()));
-        Some(contender)
+            (None, seen(state, policy, seat, forecast.again(&job), Some(next.in_a_new_task()))?)
+        } else {
+            let at = Some(next.at());
+            if known.seen.as_ref().is_some_and(|seen| seen.at == at && seen.contender.seat == seat) {
+                return Some(());
+            }
+            (at, seen(state, policy, seat, next, None)?)
+        };
+        known.seen = Some(Seen { at, contender });
+        Some(())
     }
 
     /// Keeps what is known of `living` jobs only.
@@ -83,33 +100,22 @@ fn seen(
     state: &JobState,
     policy: &Predictive,
     seat: Seat,
-    forecast: &IterationForecast,
-    moved: Option<&IterationForecast>,
+    forecast: IterationForecast,
+    moved: Option<IterationForecast>,
 ) -> Option<Contender> {
     if forecast.remaining() == 0 {
         return None;
     }
     let by = state.registered.t0 + state.registered.declared.deadline.per_million(policy.target);
     let chained = state.registered.chain;
-    let waits = |share: f64| match (chained, state.in_chain()) {
-        (false, _) => forecast.clone().without_waits().waiting_for_nodes(share),
-        // One task for all iterations waits once, and one that runs does not.
-        (true, false) => forecast.clone().after_a_wait_for_a_node(share),
-        (true, true) => forecast.clone(),
+    let waits = match (chained, state.in_chain()) {
+        (false, _) => Waits::BeforeEach,
+        (true, false) => Waits::Once,
+        (true, true) => Waits::NoMore,
     };
-    let (waiting, queueing) = (waits(WAIT), waits(QUEUE));
-    let (undisturbed, most) = (forecast.clone().without_waits(), policy.cpu_max);
-    let prospect = |cpus| Prospect {
-        cpus,
-        chance: forecast.chance(cpus, by),
-        waiting: waiting.chance(cpus, by),
-        queueing: queueing.chance(cpus, by),
-        bridge: undisturbed.clone().after_one_more(cpus).chance(most, by),
-        moved: moved.map_or(0.0, |moved| moved.chance(cpus, by)),
-        late: forecast.finish(cpus).since(by).seconds(),
-    };
-    let submitted = state.registered.cpus.or(state.cpus)?;
     let supported = forecast.fitted.observations >= policy.own_history;
+    let gains = Gains::new(forecast, moved, by, policy.cpu_max, waits);
+    let submitted = state.registered.cpus.or(state.cpus)?;
     Some(Contender {
         job: state.registered.job,
         wish: state.decision.map(|decision| decision.wish).or(state.cpus)?,
@@ -120,12 +126,13 @@ fn seen(
             .clamp(policy.cpu_min, policy.cpu_max),
         chained,
         has: state.resizing_to.or(state.cpus)?,
+        reserved: state.cpus.unwrap_or(Cpus::from_milli(0)),
         gave_way: state.grant.as_ref().is_some_and(|grant| grant.standing == Standing::GivesWay),
         takes_turns: !chained
             || state.resizes_in_place()
             || state.registered.supervision.rescale == RescaleMode::InPlace,
         seat,
-        prospects: policy.sizes().map(prospect).collect(),
+        prospects: Prospects::new(policy.sizes().collect(), Box::new(gains)),
     })
 }
 

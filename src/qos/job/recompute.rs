@@ -5,7 +5,7 @@ use super::chain::answer;
 use super::outlook::Outlooks;
 use super::prediction::decide_cpus_as;
 use super::progress::decide_progress;
-use super::round::round_with;
+use super::round::{ROUND_RULES, round_with};
 use super::state::JobState;
 use crate::events::cluster::ArbitrationRound;
 use crate::events::job::{ChainAnswered, CpuSample, Decided, ProgressDecided, RunKey};
@@ -20,6 +20,12 @@ pub enum RecomputeError {
     UnknownFold {
         /// The recorded version.
         fold: u16,
+    },
+    /// A round of a newer program.
+    #[error("the round was computed by version {rules} of the rules; this program knows versions 1 to {ROUND_RULES}")]
+    UnknownRules {
+        /// The recorded version.
+        rules: u16,
     },
     /// The policy's version.
     #[error(transparent)]
@@ -78,13 +84,19 @@ fn beyond_the_reservation(state: &JobState, ceiling: Option<Cpus>) -> Option<Cpu
 
 /// The round that follows from `jobs`, which are the states that it was computed from, in its order, at `at`; with what is known of them from
 /// the rounds before.
+///
+/// # Errors
+/// When this program does not know its rules.
 pub fn recompute_round(
     outlooks: &mut Outlooks,
     jobs: &[&JobState],
     recorded: &ArbitrationRound,
     at: Timestamp,
-) -> ArbitrationRound {
-    round_with(outlooks, recorded.aim, recorded.nodes, recorded.number, at, jobs)
+) -> Result<ArbitrationRound, RecomputeError> {
+    match recorded.rules {
+        1..=ROUND_RULES => Ok(round_with(outlooks, recorded.aim, recorded.nodes, recorded.number, at, jobs)),
+        rules => Err(RecomputeError::UnknownRules { rules }),
+    }
 }
 
 fn known(fold: u16) -> Result<u16, RecomputeError> {

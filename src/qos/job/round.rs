@@ -10,6 +10,9 @@ use crate::qos::arbitration::{Aim, Contender, Nodes, Share, Sizes, Standing, sha
 use crate::qos::ids::{Framework, JobId};
 use crate::qos::units::Timestamp;
 
+/// Version of the rules that rounds are computed by, from the states of jobs to grants; a changed meaning is a new version.
+pub const ROUND_RULES: u16 = 1;
+
 /// Round `number` at `now` over `jobs`: all that are registered and not over, by their registration. Its grants are those that change
 /// something.
 pub fn round(aim: Aim, nodes: Nodes, number: u64, now: Timestamp, jobs: &[&JobState]) -> ArbitrationRound {
@@ -26,8 +29,10 @@ pub fn round_with(
     jobs: &[&JobState],
 ) -> ArbitrationRound {
     let living: Vec<&&JobState> = jobs.iter().filter(|state| state.ending().is_none()).collect();
-    let contending: Vec<Option<Contender>> = living.iter().map(|state| outlooks.contender(state, now, aim)).collect();
+    living.iter().for_each(|state| outlooks.look_at(state, now, aim));
     outlooks.keep(&living.iter().map(|state| state.registered.job).collect());
+    let contending: Vec<Option<&Contender>> =
+        living.iter().map(|state| outlooks.contender(state.registered.job)).collect();
     let mut others = Sizes::default();
     let mut inputs = Vec::with_capacity(living.len());
     for (state, contender) in living.iter().zip(&contending) {
@@ -37,12 +42,12 @@ pub fn round_with(
             job: state.registered.job,
             version: state.version,
             occupied,
-            wish: contender.as_ref().map(|one| one.wish),
+            wish: contender.map(|one| one.wish),
             // A chance is at most 1.
-            best_chance: contender.as_ref().map(|one| (one.best_chance() * 1e6).round() as u32),
+            best_chance: contender.map(|one| (one.best_chance() * 1e6).round() as u32),
         });
     }
-    let contenders: Vec<Contender> = contending.into_iter().flatten().collect();
+    let contenders: Vec<&Contender> = contending.into_iter().flatten().collect();
     let shares = share(aim, nodes, &others, &contenders);
     let shared: BTreeMap<JobId, Share> = contenders.iter().map(|one| one.job).zip(shares).collect();
     let grant = |state: &&&JobState| {
@@ -59,7 +64,7 @@ pub fn round_with(
         changes.then_some(RoundGrant { job, cap, standing, place })
     };
     let grants = living.iter().filter_map(grant).collect();
-    ArbitrationRound { number, aim, nodes, since: None, inputs, over: vec![], grants }
+    ArbitrationRound { number, rules: ROUND_RULES, aim, nodes, since: None, inputs, over: vec![], grants }
 }
 
 /// When a job that is to start in the future has to be reckoned with, the first of those after `now`.

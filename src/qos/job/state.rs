@@ -26,7 +26,7 @@ pub struct Recorded {
 }
 
 /// A job's state. Only [`JobState::apply`] changes it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct JobState {
     /// Version of the last event applied.
     pub version: u64,
@@ -65,6 +65,7 @@ pub struct JobState {
     /// Failed iterations since the last good one.
     pub failures_in_row: u32,
     /// Runs that were reported, or asked for in a chain, by their key. Shares its memory between the states before and after an event.
+    #[serde(with = "super::pairs")]
     pub runs: RedBlackTreeMapSync<RunKey, ReportedRun>,
     /// Runs that were recorded although nobody had asked for them.
     pub surplus_runs: u32,
@@ -88,7 +89,7 @@ pub struct JobState {
 }
 
 /// Where a job is in its life.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Phase {
     /// Introduced, never started.
     Registered,
@@ -99,7 +100,7 @@ pub enum Phase {
 }
 
 /// How a job ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Ending {
     /// All iterations done.
     Completed {
@@ -128,7 +129,7 @@ pub enum Ending {
 }
 
 /// What the framework is doing for a job, as far as the log knows.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Work {
     /// Nothing was asked for.
     None,
@@ -139,7 +140,7 @@ pub enum Work {
 }
 
 /// A start that was asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
     /// Which iteration.
     pub iteration: u32,
@@ -158,7 +159,7 @@ pub struct Attempt {
 }
 
 /// A run that reported its start, or whose task was told to begin it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
     /// The attempt that it confirms.
     pub attempt: Attempt,
@@ -173,7 +174,7 @@ pub struct Run {
 }
 
 /// A run that has reported, or whose task was told to begin it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReportedRun {
     /// Which iteration it ran.
     pub iteration: u32,
@@ -182,7 +183,7 @@ pub struct ReportedRun {
 }
 
 /// The last counted iteration.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastIteration {
     /// Its end.
     pub finished_at: Timestamp,
@@ -193,7 +194,7 @@ pub struct LastIteration {
 }
 
 /// The latest decision.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LatestDecision {
     /// How the job was doing.
     pub performance: Performance,

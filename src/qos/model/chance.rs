@@ -31,10 +31,56 @@ pub fn none_straggles(iterations: f64, stragglers: f64) -> f64 {
     libm::pow(1.0 - stragglers.clamp(0.0, 0.5), iterations)
 }
 
-/// Whether `left` is expected to take `seconds` or longer even without stragglers: then [`chance`] is a half at most.
-pub fn late_rather_than_not(fitted: &Fitted, left: &Left, cpus: f64, seconds: f64) -> bool {
+/// Probabilities, falling, and standard deviations over the mean below which a normally distributed value is with less than that. By a
+/// millionth or more: what rounding does to a chance is less.
+const LESS: [(f64, f64); 8] =
+    [(0.9999, 3.7), (0.999, 3.0), (0.99, 2.3), (0.97, 1.88), (0.9, 1.28), (0.5, -0.001), (0.1, -1.29), (0.01, -2.34)];
+
+/// Whether [`chance`] is known to be less than `than`, from bounds that are much cheaper than the chance itself. False where they do not tell.
+pub fn less_likely(fitted: &Fitted, left: &Left, cpus: f64, seconds: f64, than: f64) -> bool {
+    let Some((_, below)) = LESS.iter().find(|(chance, _)| than >= *chance) else { return false };
+    if left.iterations <= 0.0 {
+        return false;
+    }
+    let Normally { one, mean, variance, many } = normally(fitted, left, cpus);
+    let short = seconds - mean;
+    let most = match many {
+        Some((longer, scatter)) => (short - longer) / (variance + scatter).sqrt().max(1e-6),
+        // Each straggler takes time and adds to the deviation: without any there is the most time, and with the most of them what is too
+        // little is the fewest deviations.
+        None => {
+            let varies = STRAGGLER.1 * one;
+            let widest = if short < 0.0 { f64::from(MOST_STRAGGLERS) * varies * varies } else { 0.0 };
+            short / (variance + widest).sqrt().max(1e-6)
+        }
+    };
+    most < *below
+}
+
+/// What is the same however many stragglers there are, and what many of them add.
+struct Normally {
+    /// What one iteration takes.
+    one: f64,
+    /// All of them.
+    mean: f64,
+    variance: f64,
+    /// Where their number hardly varies: how much longer all stragglers take, and what they add to the variance.
+    many: Option<(f64, f64)>,
+}
+
+fn normally(fitted: &Fitted, left: &Left, cpus: f64) -> Normally {
     let n = left.iterations;
-    n > 0.0 && seconds <= n * (fitted.speed.seconds(cpus) + left.between)
+    let one = fitted.speed.seconds(cpus);
+    let mean = n * (one + left.between);
+    let own = (fitted.spread * one) * (fitted.spread * one) + left.between_deviation * left.between_deviation;
+    let law = n * fitted.uncertainty(cpus);
+    let straggling = left.stragglers.clamp(0.0, 0.5);
+    let many = (n * straggling > FEW_STRAGGLERS).then(|| {
+        let expected = n * straggling;
+        let (longer, varies) = (STRAGGLER.0 * one, STRAGGLER.1 * one);
+        (expected * longer, expected * (varies * varies + longer * longer * (1.0 - straggling)))
+    });
+    Normally { one, mean, variance: n * own + law * law, many }
 }
 
 /// The probability that `left` is done within `seconds` when each iteration has `cpus`.
@@ -47,19 +93,12 @@ pub fn chance(fitted: &Fitted, left: &Left, cpus: f64, seconds: f64) -> f64 {
     if n <= 0.0 {
         return if seconds >= 0.0 { 1.0 } else { 0.0 };
     }
-    let one = fitted.speed.seconds(cpus);
-    let mean = n * (one + left.between);
-    let own = (fitted.spread * one) * (fitted.spread * one) + left.between_deviation * left.between_deviation;
-    let law = n * fitted.uncertainty(cpus);
-    let variance = n * own + law * law;
-    let straggling = left.stragglers.clamp(0.0, 0.5);
-    if n * straggling > FEW_STRAGGLERS {
+    let Normally { one, mean, variance, many } = normally(fitted, left, cpus);
+    if let Some((longer, scatter)) = many {
         // So many that their number hardly varies: they are part of the mean and of the variance.
-        let expected = n * straggling;
-        let (longer, varies) = (STRAGGLER.0 * one, STRAGGLER.1 * one);
-        let scatter = expected * (varies * varies + longer * longer * (1.0 - straggling));
-        return normal(seconds - mean - expected * longer, (variance + scatter).sqrt().max(1e-6));
+        return normal(seconds - mean - longer, (variance + scatter).sqrt().max(1e-6));
     }
+    let straggling = left.stragglers.clamp(0.0, 0.5);
     let mut probability = left.none_straggles;
     let (mut chance, mut reckoned) = (0.0, 0.0);
     for count in 0..=MOST_STRAGGLERS {
@@ -136,6 +175,20 @@ mod tests {
     }
 
     #[test]
+    fn of_what_is_much_less_likely_it_is_known() {
+        let known = |seconds, than| less_likely(&fitted(0.05, 1.0), &left(9.0, 0.04), 1.0, seconds, than);
+        // 1080 s are expected without stragglers, more or less 17 s.
+        assert!(
+            [(1020.0, 0.1), (1079.0, 0.5), (1095.0, 0.9), (1100.0, 0.97)]
+                .iter()
+                .all(|(seconds, than)| known(*seconds, *than))
+        );
+        assert!(
+            [(1090.0, 0.5), (1200.0, 0.999), (1020.0, 0.001)].iter().all(|(seconds, than)| !known(*seconds, *than))
+        );
+    }
+
+    #[test]
     fn nothing_left_is_done_unless_it_is_too_late() {
         assert_eq!(chance(&fitted(0.05, 0.0), &left(0.0, 0.04), 1.0, 0.0), 1.0);
         assert_eq!(chance(&fitted(0.05, 0.0), &left(0.0, 0.04), 1.0, -1.0), 0.0);
@@ -152,13 +205,16 @@ mod tests {
         }
 
         #[test]
-        fn what_is_late_rather_than_not_has_no_more_than_an_even_chance(
-            n in 0.1..2_000.0f64, stragglers in 0.0..0.6f64, spread in 0.001..0.5f64, law in 0.0..90.0f64, share in 0.0..1.1f64,
+        fn what_is_known_to_be_less_likely_is(
+            n in 0.1..2_000.0f64, few in 0.1..12.0f64, stragglers in 0.0..0.6f64, spread in 0.001..0.5f64, law in 0.0..90.0f64,
+            share in 0.5..1.6f64, than in prop_oneof![0.0..1.0f64, prop::sample::select(LESS.map(|(chance, _)| chance).to_vec())],
         ) {
-            let (fitted, left) = (fitted(spread, law), left(n, stragglers));
-            let seconds = n * 120.0 * share;
-            let likely = chance(&fitted, &left, 1.0, seconds);
-            prop_assert!(!late_rather_than_not(&fitted, &left, 1.0, seconds) || likely <= 0.5 + 1e-9, "{likely}");
+            for n in [n, few] {
+                let (fitted, left) = (fitted(spread, law), left(n, stragglers));
+                let seconds = n * 120.0 * share;
+                let likely = chance(&fitted, &left, 1.0, seconds);
+                prop_assert!(!less_likely(&fitted, &left, 1.0, seconds, than) || likely < than, "{likely} {than}");
+            }
         }
     }
 }

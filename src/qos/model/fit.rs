@@ -88,20 +88,42 @@ struct Row {
     weight: f64,
 }
 
-/// What may be the law, each with its probability. While there are few observations, the slowest of them may have been a straggler:
-/// nothing else would tell it from a job that is as slow as that.
-pub fn hypotheses(observed: &[Observation], prior: &Prior, stragglers: f64) -> Vec<(f64, Fitted)> {
+/// What may be the law, each with its probability. One or two: they are copied with every forecast.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Hypotheses {
+    plain: (f64, Fitted),
+    other: Option<(f64, Fitted)>,
+}
+
+impl Hypotheses {
+    /// Each with its probability.
+    pub fn iter(&self) -> impl Iterator<Item = &(f64, Fitted)> {
+        std::iter::once(&self.plain).chain(&self.other)
+    }
+
+    /// The likelier one.
+    pub fn likeliest(&self) -> Fitted {
+        let (weight, plain) = self.plain;
+        self.other.filter(|(other, _)| *other >= weight).map_or(plain, |(_, other)| other)
+    }
+}
+
+/// What may be the law. While there are few observations, the slowest of them may have been a straggler: nothing else would tell it from a
+/// job that is as slow as that.
+pub fn hypotheses(observed: &[Observation], prior: &Prior, stragglers: f64) -> Hypotheses {
     let usable = usable(observed);
     let plain = fit_usable(&usable, prior);
     let ratio = |(cpus, seconds): &(f64, f64)| seconds / positive(plain.speed.seconds(*cpus));
     let slowest = (0..usable.len()).max_by(|a, b| ratio(&usable[*a]).total_cmp(&ratio(&usable[*b])));
-    let Some(slowest) = slowest.filter(|_| usable.len() <= FEW && stragglers > 0.0) else { return vec![(1.0, plain)] };
+    let Some(slowest) = slowest.filter(|_| usable.len() <= FEW && stragglers > 0.0) else {
+        return Hypotheses { plain: (1.0, plain), other: None };
+    };
     let mut without = usable.clone();
     without[slowest].1 /= STRAGGLER;
     let other = fit_usable(&without, prior);
     let odds = libm::exp(evidence(&without, &other, prior) - evidence(&usable, &plain, prior));
     let odds = (odds * stragglers * usable.len() as f64).min(1e9);
-    vec![(1.0 / (1.0 + odds), plain), (odds / (1.0 + odds), other)]
+    Hypotheses { plain: (1.0 / (1.0 + odds), plain), other: Some((odds / (1.0 + odds), other)) }
 }
 
 /// The logarithm of how well a law explains the observations and the declaration, up to a constant.

@@ -1,5 +1,7 @@
 //! What the events of a job say about its speed, in a fixed amount of memory.
 
+use serde::{Deserialize, Serialize};
+
 use super::recent::Recent;
 use crate::qos::units::{Cpus, Span, Timestamp};
 
@@ -10,7 +12,7 @@ const OBSERVATIONS: usize = 32;
 const FEW: usize = 15;
 
 /// How long a piece of work took, and with which CPU.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Observation {
     /// The CPU that it had all the time.
     pub cpus: Cpus,
@@ -19,7 +21,7 @@ pub struct Observation {
 }
 
 /// A change of CPU that was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
     /// Before.
     pub from: Cpus,
@@ -32,7 +34,7 @@ pub struct Change {
 }
 
 /// Since when the present iteration has had a CPU.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spell {
     /// The CPU.
     pub cpus: Cpus,
@@ -41,7 +43,7 @@ pub struct Spell {
 }
 
 /// What a controller remembers from one decision to the next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Controller {
     /// The last error, in millionths.
     pub error: i64,
@@ -50,7 +52,7 @@ pub struct Controller {
 }
 
 /// Where a long-running job was when it was last measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Mark {
     segment: u64,
     at: Timestamp,
@@ -59,7 +61,7 @@ struct Mark {
 }
 
 /// The measured past of one job.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct History {
     /// Counted iterations.
     pub iterations: Recent<Observation>,

@@ -11,8 +11,8 @@ mod recent;
 mod robust;
 mod speed;
 
-pub use chance::{Left, chance, late_rather_than_not, none_straggles, normal};
-pub use fit::{Covariance, Fitted, Prior, fit, hypotheses};
+pub use chance::{Left, chance, less_likely, none_straggles, normal};
+pub use fit::{Covariance, Fitted, Hypotheses, Prior, fit, hypotheses};
 pub use history::{Change, Controller, History, Observation, Spell};
 pub use recent::Recent;
 pub use robust::{deviation, median, middle, undisturbed};

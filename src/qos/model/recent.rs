@@ -1,7 +1,9 @@
 //! The newest of many.
 
+use serde::{Deserialize, Serialize};
+
 /// The newest values, oldest first, never more than a fixed number. A few dozen bytes to copy.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recent<T> {
     values: Vec<T>,
     most: usize,

@@ -50,6 +50,8 @@ pub struct Scenario {
     pub tasks_stay: bool,
     /// A running task gets its new CPU without a restart.
     pub in_place: bool,
+    /// What a task has reserved stays reserved while an agent changes what it may use, as with Mesos; else that is given back at once.
+    pub reservations_stay: bool,
     /// Jobs register within this time, s.
     pub registration_s: f64,
     /// In place of the published deadline, s.
@@ -111,6 +113,7 @@ impl Scenario {
             chain_gap_s: None,
             tasks_stay: false,
             in_place: false,
+            reservations_stay: false,
             registration_s: 30.0,
             deadline_s: None,
             deviation: None,

@@ -73,9 +73,13 @@ impl World<'_> {
             .filter(|at| self.jobs[*at].node == Some(node) && self.jobs[*at].work.is_some())
             .collect();
         let weights: Vec<f64> = running.iter().map(|at| self.jobs[*at].held().as_f64()).collect();
+        let capacity = self.cluster.node(node).capacity().as_f64();
         let given = match self.scenario.limits {
-            Limits::Hard => weights.iter().map(|weight| weight.min(MOST_USABLE)).collect(),
-            Limits::Soft => shares(self.cluster.node(node).capacity().as_f64(), &weights, MOST_USABLE),
+            // One that comes may find the others with more than they have reserved, until they make room.
+            Limits::Hard if weights.iter().sum::<f64>() <= capacity + 1e-9 => {
+                weights.iter().map(|weight| weight.min(MOST_USABLE)).collect()
+            }
+            Limits::Hard | Limits::Soft => shares(capacity, &weights, MOST_USABLE),
         };
         for (at, share) in running.into_iter().zip(given) {
             let end = self.jobs[at].work.as_mut().and_then(|work| work.give(share, self.now));
@@ -96,7 +100,10 @@ impl World<'_> {
             return Ok(());
         }
         let held = self.jobs[job].held();
-        self.cluster.node_mut(node).reserve(job, cpus);
+        match self.scenario.reservations_stay {
+            true => self.cluster.node_mut(node).limit(job, cpus),
+            false => self.cluster.node_mut(node).reserve(job, cpus),
+        }
         self.jobs[job].hold(Some(cpus), self.now);
         self.share(node);
         let (segment, less) = (Some(self.segment(job)), cpus < held);

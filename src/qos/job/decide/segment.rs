@@ -1,6 +1,7 @@
 //! The start and the end of a segment: from one start of the agent's container to the checkpoint or the end.
 
 use crate::events::job::{JobEvent, RescaleApplied, SegmentEnded, SegmentStarted};
+use crate::qos::ids::Framework;
 use crate::qos::job::clocks::here;
 use crate::qos::job::command::{Rejection, Reply, Ruling, SegmentEndFacts, SegmentStartFacts};
 use crate::qos::job::execution::{Execution, Segment};
@@ -50,13 +51,16 @@ pub fn start(state: &JobState, facts: SegmentStartFacts, now: Timestamp) -> Resu
 }
 
 pub fn end(state: &JobState, facts: SegmentEndFacts, now: Timestamp) -> Result<Ruling, Rejection> {
-    if let Some(answer) = super::marathon::not_now(state)? {
-        return Ok(answer);
-    }
     let newest = state.execution.as_ref().and_then(|execution| execution.segment.as_ref());
     let is_the_running =
         |newest: &Segment| newest.running && newest.number == facts.segment && newest.is_of(facts.execution.as_ref());
-    if !newest.is_some_and(is_the_running) {
+    let is_running = newest.is_some_and(is_the_running);
+    if let Some(answer) = super::marathon::not_now(state)? {
+        // The report of its last iteration ends a chained job. What that has used is told by its agent, a moment later.
+        if state.registered.framework != Framework::Chronos || !is_running {
+            return Ok(answer);
+        }
+    } else if !is_running {
         return Ok(Ruling { events: vec![], reply: Reply::duplicate() });
     }
     let ended = SegmentEnded {

@@ -5,7 +5,7 @@ use super::*;
 use crate::events::job::{ChainNext, LossReason};
 use crate::qos::job::command::{LookFacts, SampleFacts};
 use crate::qos::job::judge::Verdict;
-use crate::qos::job::{Effect, EffectKey, Work, report_due};
+use crate::qos::job::{Effect, EffectKey, Ending, Work, report_due};
 use crate::qos::policy::Policies;
 
 /// The job that is chained, decided about by `policy`: `iterations` of 100 s at one CPU, within `deadline`.
@@ -229,6 +229,29 @@ fn a_change_in_place_that_ends_with_its_agent_holds_up_no_start() {
     assert_eq!(job.state().resizing_to, None);
     let facts = FrameworkFacts { cpus: job.state().cpus.unwrap(), ..idle(1, 0) };
     assert_eq!(job.run(270, Command::AttemptStart(facts)).unwrap().0, ["StartAttempted"]);
+}
+
+#[test]
+fn what_the_last_iterations_task_has_used_is_recorded_after_the_job_s_end() {
+    let mut job = running(chained("predictive", 1, 2000));
+    under_an_agent(&mut job, 1000);
+    assert_eq!(job.run(140, Command::ReportFinish(finish(40, 140, "ct:1", 0))).unwrap().0[1], "Completed");
+    let ended = |segment| {
+        Command::SegmentEnd(crate::qos::job::command::SegmentEndFacts {
+            segment,
+            at: at(141),
+            sent_at: None,
+            cpu: Span::from_secs(90),
+            execution: segment_facts(1, 40, 0).execution,
+            reason: crate::events::job::SegmentEnd::Exited,
+            generation: None,
+            dump: None,
+        })
+    };
+    assert_eq!(job.run(141, ended(2)).unwrap().0, [""; 0], "of another one nothing is known");
+    assert_eq!(job.run(141, ended(1)).unwrap().0, ["SegmentEnded"]);
+    assert_eq!(job.run(142, ended(1)).unwrap().0, [""; 0], "once");
+    assert!(matches!(job.state().ending(), Some(Ending::Completed { .. })));
 }
 
 #[test]

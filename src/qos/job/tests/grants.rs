@@ -135,8 +135,10 @@ fn a_start_that_was_asked_for_counts_as_the_iteration_that_it_is() {
     let wished = job.state().resizing_to.unwrap();
     job.run(2, Command::CpusApplied(wished)).unwrap();
     let late = |job: &Job, now| {
-        let contender = Outlooks::default().contender(job.state(), now, Aim::MostOnTime);
-        contender.map(|one| (one.prospects.first().unwrap().late, one.prospects.last().unwrap().late))
+        let mut outlooks = Outlooks::default();
+        outlooks.look_at(job.state(), now, Aim::MostOnTime);
+        let contender = outlooks.contender(job.state().registered.job)?;
+        Some((contender.late_with(contender.floor), contender.late_with(contender.most())))
     };
     let (slow_before, _) = late(&job, at(3)).unwrap();
     let facts = FrameworkFacts { cpus: wished, ..idle(0, 0) };

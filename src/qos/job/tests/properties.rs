@@ -243,6 +243,24 @@ proptest! {
     }
 
     #[test]
+    fn a_state_that_was_written_and_read_goes_on_as_if_nothing_had_happened(
+        events in prop::collection::vec(any_event(), 1..60),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let mut whole = None;
+        let mut read = None;
+        for (n, event) in events.iter().enumerate() {
+            let recorded = Recorded { version: n as u64 + 1, at: T0, event: event.clone() };
+            JobState::follow(&mut whole, &recorded);
+            JobState::follow(&mut read, &recorded);
+            if n == cut.index(events.len()) {
+                read = serde_json::from_slice(&serde_json::to_vec(&read).unwrap()).unwrap();
+            }
+        }
+        prop_assert_eq!(read, whole);
+    }
+
+    #[test]
     fn every_event_survives_storage(event in any_event()) {
         let stored = event.encode().unwrap();
         prop_assert_eq!(JobEvent::decode(event.kind(), &stored).unwrap(), event);

@@ -46,8 +46,8 @@ pub fn candidates(policy: &Predictive) -> impl Iterator<Item = Cpus> {
 /// The least CPU that is likely enough to end by `target`.
 pub fn least(policy: &Predictive, forecast: &impl Forecast, target: Timestamp) -> Option<Cpus> {
     let confidence = share(policy.confidence);
-    // To reckon the chance of what is late rather than not would be most of the work.
-    let too_little = |cpus: Cpus| confidence > EVEN && forecast.late_rather_than_not(cpus, target);
+    // To reckon the chance of what is far too little would be most of the work.
+    let too_little = |cpus: Cpus| forecast.less_likely(cpus, target, confidence);
     let enough = candidates(policy).find(|cpus| !too_little(*cpus) && forecast.chance(*cpus, target) >= confidence)?;
     // Where less than one CPU would do, twice the CPU takes half the time: more of it costs nothing and makes the job surer. What the
     // dearest of all that is no more than enough costs, rises with it: a later deadline never brings more.
@@ -63,9 +63,6 @@ pub fn least(policy: &Predictive, forecast: &impl Forecast, target: Timestamp) -
     }
     Some(chosen)
 }
-
-/// An even chance, and what its computation may be wrong by.
-const EVEN: f64 = 0.51;
 
 /// A CPU that costs so many times as much costs the same.
 const FREE: f64 = 1.03;

@@ -2,7 +2,7 @@
 
 use super::Predictive;
 use crate::qos::model::{
-    Fitted, Left, Observation, Prior, Spell, chance, deviation, fit, hypotheses, late_rather_than_not, middle,
+    Fitted, Hypotheses, Left, Observation, Prior, Spell, chance, deviation, fit, hypotheses, less_likely, middle,
     none_straggles, normal, undisturbed,
 };
 use crate::qos::policy::view::{LongRunning, Repeated};
@@ -22,8 +22,8 @@ pub trait Forecast {
     /// The probability, from 0 to 1, that it ends by `by` with `cpus`.
     fn chance(&self, cpus: Cpus, by: Timestamp) -> f64;
 
-    /// Whether that is known to be a half at most: told for much less. False where it is not known.
-    fn late_rather_than_not(&self, _cpus: Cpus, _by: Timestamp) -> bool {
+    /// Whether that is known to be less than `than`, without reckoning it. False where it is not known.
+    fn less_likely(&self, _cpus: Cpus, _by: Timestamp, _than: f64) -> bool {
         false
     }
 
@@ -66,7 +66,7 @@ pub struct IterationForecast {
     part: Option<f64>,
     stragglers: f64,
     none_straggles: f64,
-    hypotheses: Vec<(f64, Fitted)>,
+    hypotheses: Hypotheses,
 }
 
 impl IterationForecast {
@@ -87,15 +87,15 @@ impl IterationForecast {
         let observed: Vec<Observation> =
             job.history.iterations.as_slice().iter().map(|one| really_had(policy, *one)).collect();
         let hypotheses = hypotheses(&observed, &prior, stragglers);
-        let fitted = likeliest(&hypotheses).unwrap_or_else(|| fit(&[], &prior));
+        let fitted = hypotheses.likeliest();
         let forecast = IterationForecast {
-            part: part_left(&fitted, job),
+            part: None,
             fitted,
             gap,
             undisturbed: undisturbed(gaps, job.gap),
             gap_spread: deviation(&residuals, GAP_SPREAD.0, GAP_SPREAD.1),
             pause: job.sleeping_time,
-            at: job.at + job.ahead,
+            at: job.at,
             remaining: job.remaining,
             from: job.from,
             resize_cost: job.resize_cost,
@@ -104,7 +104,14 @@ impl IterationForecast {
             none_straggles: 1.0,
             hypotheses,
         };
-        forecast.counted()
+        forecast.again(job)
+    }
+
+    /// The forecast of `job`, which is the one that this was made of: with the same history, at another instant or with another
+    /// CPU in place. What the history says, which is most of the work, is not asked for again.
+    pub fn again(&self, job: &Repeated<'_>) -> Self {
+        let (part, at) = (part_left(&self.fitted, job), job.at + job.ahead);
+        IterationForecast { part, at, in_place: job.in_place, ..self.clone() }.counted()
     }
 
     /// To be called wherever what is left was changed.
@@ -126,10 +133,15 @@ impl IterationForecast {
         IterationForecast { at: now + still, remaining, part: None, ..self }.counted()
     }
 
-    /// The same job after another iteration with `cpus`.
-    pub fn after_one_more(self, cpus: Cpus) -> Self {
+    /// The same job with one iteration less. With [`IterationForecast::later_by_one`] it is the job after that iteration.
+    pub fn one_fewer(self) -> Self {
+        IterationForecast { remaining: self.remaining.saturating_sub(1), ..self }.counted()
+    }
+
+    /// The same job later, by what one more iteration with `cpus` takes.
+    pub fn later_by_one(self, cpus: Cpus) -> Self {
         let at = self.at + self.iteration(cpus) + self.pause + self.gap;
-        IterationForecast { at, remaining: self.remaining.saturating_sub(1), ..self }.counted()
+        IterationForecast { at, ..self }
     }
 
     /// The same job where it has to wait for no node. The waits that were measured are what others have left it before, and not a
@@ -210,9 +222,9 @@ impl Forecast for IterationForecast {
         self.hypotheses.iter().fold(0.0, weighed)
     }
 
-    fn late_rather_than_not(&self, cpus: Cpus, by: Timestamp) -> bool {
+    fn less_likely(&self, cpus: Cpus, by: Timestamp, than: f64) -> bool {
         let (left, seconds) = (self.what_is_left(), self.seconds_for(cpus, by));
-        self.hypotheses.iter().all(|(_, fitted)| late_rather_than_not(fitted, &left, cpus.as_f64(), seconds))
+        self.hypotheses.iter().all(|(_, fitted)| less_likely(fitted, &left, cpus.as_f64(), seconds, than))
     }
 
     fn at(&self) -> Timestamp {
@@ -317,8 +329,4 @@ fn part_left(fitted: &Fitted, job: &Repeated<'_>) -> Option<f64> {
     let in_time = done < 1.0 + 2.0 * fitted.spread;
     let left = if in_time { (1.0 - done).max(LEAST_LEFT.0) } else { (STRAGGLER - done).max(LEAST_LEFT.1) };
     (!job.spells.is_empty()).then_some(left)
-}
-
-fn likeliest(hypotheses: &[(f64, Fitted)]) -> Option<Fitted> {
-    hypotheses.iter().max_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, fitted)| *fitted)
 }
