@@ -36,7 +36,7 @@ pub struct DemoArgs {
     /// What runs the jobs
     #[arg(long, default_value = "auto", value_name = "KIND")]
     pub executor: ExecutorKind,
-    /// How the job of case III gets its new CPU [default: by a checkpoint where one can be made]
+    /// How jobs get their new CPU [default: the job of case III by a checkpoint where one can be made; chained processes in place]
     #[arg(long, value_parser = parse_rescale, value_name = "in-place|restart")]
     pub rescale: Option<RescaleMode>,
     /// How much CPU the job of case III gives back at once; published: 0.4, which is late where limits are hard

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::evidence::Evidence;
+use super::in_place::Applied;
+use super::story::{Segment, Story};
 use crate::events::job::{IterationFinished, JobEvent, Outcome, RunKey};
 use crate::local::journal::TaskEnd;
 use crate::local::usage::LaunchUsage;
@@ -26,6 +28,17 @@ pub struct Claim<'a> {
     pub wrapper_core_seconds: f64,
     /// The evidence.
     pub evidence: &'a Evidence,
+    /// Where its tasks ran under agents.
+    pub under_agents: Option<UnderAgents<'a>>,
+}
+
+/// What is known of tasks whose agents have changed their CPU limit.
+#[derive(Debug, Clone, Copy)]
+pub struct UnderAgents<'a> {
+    /// Their segments.
+    pub story: &'a Story,
+    /// Real cores behind one CPU of the cluster.
+    pub cpu_factor: f64,
 }
 
 impl Claim<'_> {
@@ -111,31 +124,25 @@ impl Claim<'_> {
         }
     }
 
-    /// Each resize that the log says was applied is a replacement in the cluster, with that CPU.
+    /// Each resize that the log says was applied is a replacement in the cluster, with that CPU, or a limit that an agent has set.
     fn rescales(&self, found: &mut Vec<String>) {
-        let mut applied: Vec<Cpus> = Vec::new();
-        let mut present = None;
-        for event in &self.evidence.events {
-            match event {
-                JobEvent::Registered(registered) => present = registered.cpus,
-                // What was intended and given up again before it was asked for is no replacement.
-                JobEvent::RescaleApplied(resize) if present.replace(resize.cpus) != Some(resize.cpus) => {
-                    applied.push(resize.cpus);
-                }
-                _ => {}
-            }
-        }
-        if applied.len() != self.rescales as usize {
+        let applied = Applied::of(self.evidence);
+        if applied.count() != self.rescales as usize {
             found.push(format!(
                 "the supervisor shows {} resizes, and its event log has {}",
                 self.rescales,
-                applied.len()
+                applied.count()
             ));
         }
-        if applied != self.evidence.replacements {
-            let list = |all: &[Cpus]| all.iter().map(Cpus::to_string).collect::<Vec<_>>().join(", ");
-            let (log, cluster) = (list(&applied), list(&self.evidence.replacements));
+        let list = |all: &[Cpus]| all.iter().map(Cpus::to_string).collect::<Vec<_>>().join(", ");
+        if applied.by_framework != self.evidence.replacements {
+            let (log, cluster) = (list(&applied.by_framework), list(&self.evidence.replacements));
             found.push(format!("the event log has resizes to {log}, and the cluster was given {cluster}"));
+        }
+        let set: Vec<Cpus> = self.evidence.limits_set.values().flatten().copied().collect();
+        if !is_part_of(&applied.by_agents, &set) {
+            let (log, agents) = (list(&applied.by_agents), list(&set));
+            found.push(format!("the event log has limits set to {log}, and the agents have set {agents}"));
         }
     }
 
@@ -143,7 +150,11 @@ impl Claim<'_> {
     fn cpu(&self, found: &mut Vec<String>) {
         let (mut kernel, mut expected, mut around) = (0.0, 0.0, 0.0);
         for launch in self.launched().filter(|launch| launch.end == Some(TaskEnd::Code(0))) {
-            kernel += launch.used_core_seconds();
+            kernel += match self.under_agents {
+                // What an agent uses by itself is in its task's own group, and not in that of its job.
+                Some(agents) => self.job_core_seconds(launch, &agents, found),
+                None => launch.used_core_seconds(),
+            };
             match self.evidence.own_figures.get(&launch.seq) {
                 // Around each program of a chain the command does its part anew.
                 Some(own) => {
@@ -162,6 +173,29 @@ impl Claim<'_> {
             ));
         }
     }
+}
+
+impl Claim<'_> {
+    /// CPU seconds of a real core that the kernel counted in the group that the agent of `launch` has made for its job.
+    fn job_core_seconds(&self, launch: &LaunchUsage, agents: &UnderAgents<'_>, found: &mut Vec<String>) -> f64 {
+        let of_launch = |segment: &&Segment| segment.start.task.as_deref() == Some(launch.task.as_str());
+        let ends = agents.story.segments.iter().filter(of_launch).filter_map(|segment| segment.end.as_ref());
+        let job = ends.map(|end| end.cpu.seconds()).sum::<f64>() * agents.cpu_factor;
+        let whole = launch.used_core_seconds();
+        if job > whole * (1.0 + CPU_TOLERANCE) {
+            found.push(format!(
+                "{}: its agent counted {job:.3} CPU seconds of a core for the job, and the kernel {whole:.3} for the whole task",
+                launch.task
+            ));
+        }
+        job
+    }
+}
+
+/// Whether all of `part` is in `whole`, in the same order.
+fn is_part_of(part: &[Cpus], whole: &[Cpus]) -> bool {
+    let mut rest = whole.iter();
+    part.iter().all(|one| rest.any(|other| other == one))
 }
 
 #[cfg(test)]
@@ -217,11 +251,12 @@ mod tests {
             usage: JobUsage { launches, reserved_cpu_seconds: 9.0, used_core_seconds: 3.15 },
             replacements: vec![Cpus::from_milli(1400)],
             own_figures: [1, 3].map(|seq| (seq, vec![OWN])).into(),
+            ..Evidence::default()
         }
     }
 
     fn disagreements(evidence: &Evidence) -> Vec<String> {
-        Claim { iterations: 2, rescales: 1, wrapper_core_seconds: 0.05, evidence }.disagreements()
+        Claim { iterations: 2, rescales: 1, wrapper_core_seconds: 0.05, evidence, under_agents: None }.disagreements()
     }
 
     #[test]

@@ -45,6 +45,7 @@ pub async fn calibrate_alone(runner: &Runner, cpu_factor: f64, dir: &Path) -> an
         argv,
         env: Vec::new(),
         cpus: Cpus::from_milli(1000),
+        node: None,
         memory_mib: 500.0,
         sandbox: sandbox.clone(),
         container: None,

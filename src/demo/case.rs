@@ -1,10 +1,11 @@
 //! Case I or II from the launch of its jobs to its figures.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 
+use super::agent;
 use super::arrival::{Arrival, Stored};
 use super::evidence;
 use super::interrupt::Interrupt;
@@ -33,6 +34,8 @@ pub struct Bench<'a> {
     pub dir: &'a Path,
     /// What the jobs run.
     pub workload: Workload,
+    /// The agent's program, where the jobs get their CPU in place.
+    pub agent: Option<PathBuf>,
     /// Runs them.
     pub executor: Arc<dyn Executor>,
     /// How the experiment was brought to this machine.
@@ -54,8 +57,11 @@ impl Bench<'_> {
             framework: case.framework(),
             speed: self.options.speed,
             deployment_delay: delay,
-            node_env: Vec::new(),
-            rescale: RescaleMode::Restart,
+            node_env: match &self.agent {
+                Some(_) => agent::environment(self.dir, self.scale.cpu_factor, self.options.speed, None)?,
+                None => Vec::new(),
+            },
+            rescale: if self.agent.is_some() { RescaleMode::InPlace } else { RescaleMode::Restart },
             kill_grace: KILL_GRACE,
         };
         let testbed = Testbed::start(self.options, files.clone(), Arc::clone(&self.executor), plan).await?;
@@ -88,11 +94,13 @@ impl Bench<'_> {
         start: Timestamp,
         progress: &mut dyn Progress,
     ) -> anyhow::Result<(Vec<Launched>, Snapshot, Stored)> {
-        let file = |plan| job_file(plan, &self.workload);
+        let file = |plan| job_file(plan, &self.workload, self.agent.is_some());
         let files = plans.iter().map(file).collect::<anyhow::Result<Vec<_>>>()?;
         let speed = self.options.speed;
         let Client::Chronos(chronos) = &testbed.client else { bail!("this case needs a Chronos") };
-        let launched = launch_all(chronos, &testbed.api, &files, speed).await.context("a job could not be launched")?;
+        let launched = launch_all(chronos, &testbed.api, &files, speed, self.agent.as_deref())
+            .await
+            .context("a job could not be launched")?;
         let end = Watch { testbed, plans, speed, start }.to_the_end(progress).await?;
         Ok((launched, end, Stored::take(testbed).await))
     }

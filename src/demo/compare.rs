@@ -24,7 +24,7 @@ struct Way {
 const WAYS: [Way; 3] = [
     Way { name: "published", policy: PolicyName::Step, chain: false },
     Way { name: "step, chained", policy: PolicyName::Step, chain: true },
-    Way { name: "predictive, chained", policy: PolicyName::Predictive, chain: true },
+    Way { name: "predictive, chained, in place", policy: PolicyName::Predictive, chain: true },
 ];
 
 /// A run under one of them.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, ensure};
 
+use super::in_place::limits_set;
 use super::testbed::Files;
 use crate::events::job::{JobEvent, upcasters};
 use crate::events::store::{OfflineLog, ReadError, Replay, verify};
@@ -26,6 +27,8 @@ pub struct Evidence {
     pub replacements: Vec<Cpus>,
     /// What the programs that a task has run measured of themselves, in order, by the task's place in the journal.
     pub own_figures: BTreeMap<u64, Vec<OwnFigures>>,
+    /// The limits that a task's agent says that it has set while the job ran, by the task's place in the journal.
+    pub limits_set: BTreeMap<u64, Vec<Cpus>>,
 }
 
 impl Evidence {
@@ -84,6 +87,11 @@ pub fn collect(files: &Files, jobs: &[(JobId, String)], now: Timestamp) -> anyho
             let figures: Vec<OwnFigures> = printed.lines().filter_map(own_figures).collect();
             if !figures.is_empty() {
                 evidence.own_figures.insert(launch.seq, figures);
+            }
+            let said = std::fs::read_to_string(files.output(launch.seq, "stderr")).unwrap_or_default();
+            let limits: Vec<Cpus> = limits_set(&said).collect();
+            if !limits.is_empty() {
+                evidence.limits_set.insert(launch.seq, limits);
             }
         }
         evidence.usage = usage;

@@ -58,11 +58,11 @@ pub fn qos(plan: &JobPlan) -> Value {
     })
 }
 
-/// The job file of `plan`.
+/// The job file of `plan`; its tasks run under the agent when it gets its CPU `in_place`.
 ///
 /// # Errors
 /// When a path is not UTF-8 or holds a NUL.
-pub fn job_file(plan: &JobPlan, workload: &Workload) -> anyhow::Result<Value> {
+pub fn job_file(plan: &JobPlan, workload: &Workload, in_place: bool) -> anyhow::Result<Value> {
     let words = workload.words(plan)?;
     let command = shlex::try_join(words.iter().map(String::as_str)).context("the path of this program")?;
     let mut file = json!({
@@ -78,13 +78,16 @@ pub fn job_file(plan: &JobPlan, workload: &Workload) -> anyhow::Result<Value> {
     if workload.chain {
         file["qos"]["chain"] = true.into();
     }
+    if in_place {
+        file["qos"]["in_place"] = true.into();
+    }
     if let Some(container) = &workload.container {
         file["container"] = container.clone();
     }
     Ok(file)
 }
 
-/// Launches all `files` at once, as the published experiment did; in their order.
+/// Launches all `files` at once, as the published experiment did; in their order. `agent` is its program.
 ///
 /// # Errors
 /// When one of them cannot be launched.
@@ -93,9 +96,13 @@ pub async fn launch_all(
     api: &SupervisorApi,
     files: &[Value],
     speed: Speed,
+    agent: Option<&Path>,
 ) -> anyhow::Result<Vec<Launched>> {
     let mut options = LaunchOptions::new(Arc::new(SystemClock));
     options.callback_window = Duration::from_secs_f64((CALLBACK_WINDOW.0 / speed.get()).max(CALLBACK_WINDOW.1));
+    if let Some(agent) = agent {
+        options.executor_path = agent.to_str().with_context(|| format!("{agent:?} should be UTF-8"))?.to_owned();
+    }
     // The cluster shows a job within milliseconds; the launcher's usual pause would cost published minutes.
     options.timing = SubmitTiming { pause: Duration::from_millis(20), ..SubmitTiming::default() };
     try_join_all(files.iter().map(|file| {
@@ -118,8 +125,8 @@ mod tests {
             for plan in case_two(Speed::new(speed).unwrap()) {
                 let container = Some(json!({"type": "DOCKER", "image": "i", "network": "HOST"}));
                 let (program, calibration) = ("/a b/it's".into(), "/tmp/c.json".into());
-                let file =
-                    job_file(&plan, &Workload { program, calibration, seed: 7, container, chain: true }).unwrap();
+                let file = job_file(&plan, &Workload { program, calibration, seed: 7, container, chain: true }, false)
+                    .unwrap();
                 let job = JobSource::Json(file).load(SystemClock.now()).unwrap();
                 assert_eq!((job.iterations, job.cpus.milli()), (plan.iterations, 1000));
                 assert_eq!((job.qos.duration, job.qos.deadline), (plan.duration, plan.deadline));

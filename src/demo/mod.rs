@@ -13,17 +13,20 @@
 //! | [`marathon`] | case III |
 //! | [`compare`] | the same cases under several policies, one after the other |
 //! | [`watch`], [`watchdog`], [`snapshot`], [`progress`] | what the jobs are doing, and whether anything is |
-//! | [`evidence`], [`timing`], [`agreement`] | what really happened, and whether the witnesses agree |
+//! | [`agent`] | `shell_trap` on the nodes, which is this program under another name |
+//! | [`evidence`], [`story`], [`in_place`], [`timing`], [`agreement`] | what really happened, and whether the witnesses agree |
 //! | [`arrival`] | whether the metrics are in Monasca |
 //! | [`result`], [`table`] | what is printed |
 //! | [`interrupt`] | stopping in order |
 
+pub mod agent;
 pub mod agreement;
 pub mod arrival;
 pub mod calibrate;
 pub mod case;
 pub mod compare;
 pub mod evidence;
+pub mod in_place;
 pub mod interrupt;
 pub mod jobs;
 pub mod marathon;
@@ -36,6 +39,7 @@ pub mod runner;
 pub mod scaling;
 pub mod settings;
 pub mod snapshot;
+pub mod story;
 pub mod table;
 pub mod testbed;
 pub mod timing;
@@ -128,6 +132,7 @@ impl<'a> Stage<'a> {
             speed: options.speed.get(),
             policy: options.policy.as_str(),
             chain: options.chain,
+            in_place: iterations.as_ref().is_some_and(|(bench, _)| bench.agent.is_some()),
             virtual_cpu_cores: self.cpu_factor,
             executor: executors.join(", "),
             chronos_version: options.chronos_version.as_str(),
@@ -164,7 +169,11 @@ impl<'a> Stage<'a> {
             chain: options.chain,
         };
         let scale = Scale { speed: options.speed, cpu_factor, overhead };
-        let bench = case::Bench { options, dir: self.dir, workload, executor, scale, interrupt: self.interrupt };
+        let agent = options.in_place(kind).then(|| agent::install(self.dir)).transpose()?;
+        if agent.is_some() {
+            progress.say("The iterations of a job share a task under an agent, and get their CPU in place, by a plan of who shares a node.");
+        }
+        let bench = case::Bench { options, dir: self.dir, workload, agent, executor, scale, interrupt: self.interrupt };
         Ok((bench, calibration))
     }
 
@@ -203,7 +212,7 @@ impl<'a> Stage<'a> {
             container,
             chain: false,
         };
-        let agent = marathon::agent::install(dir)?;
+        let agent = agent::install(dir)?;
         let interrupt = self.interrupt;
         let bench =
             marathon::case::Bench { options, dir, form, agent, workload, executor, speed, cpu_factor, interrupt };

@@ -18,6 +18,15 @@ impl Case {
     }
 }
 
+impl DemoOptions {
+    /// Whether the jobs of cases I and II get their CPU while their tasks run: those that are chained, with the policy whose wishes can be
+    /// planned by nodes. A container of Mesos cannot be resized from inside.
+    pub fn in_place(&self, runner: RunnerKind) -> bool {
+        let wished = self.rescale != Some(RescaleMode::Restart);
+        self.chain && wished && runner == RunnerKind::Process && self.policy == PolicyName::Predictive
+    }
+}
+
 /// How the demo is run.
 #[derive(Debug, Clone)]
 pub struct DemoOptions {
@@ -27,7 +36,8 @@ pub struct DemoOptions {
     pub speed: Speed,
     /// What runs the jobs; absent: containers where they can be checkpointed and that is of use (case III), else processes.
     pub runner: Option<RunnerKind>,
-    /// How the job of case III gets its new CPU; absent: by a checkpoint where one can be made.
+    /// How jobs get their new CPU; absent: the job of case III by a checkpoint where one can be made, chained jobs in place where that is
+    /// possible.
     pub rescale: Option<RescaleMode>,
     /// How much CPU the job of case III gives back at once. With the published step of 0.4 a job that is ahead of its plan falls
     /// so far behind it until the next look that no step up saves it: here a limit is a hard one, there it was a share.

@@ -144,6 +144,7 @@ impl Probe<'_> {
             argv: vec!["/bin/sh".into(), "-c".into(), wrapper.build()?],
             env: env.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
             cpus,
+            node: None,
             memory_mib: 500.0,
             sandbox,
             container: self.runner.container_spec(),

@@ -2,14 +2,16 @@
 
 use serde::Serialize;
 
-use super::agreement::Claim;
+use super::agreement::{CPU_TOLERANCE, Claim, UnderAgents};
 use super::arrival::Arrival;
 use super::evidence::Evidence;
+use super::in_place;
 use super::marathon::figures::LongRunning;
 use super::options::Case;
 use super::overhead::Overhead;
 use super::scaling::Speed;
 use super::snapshot::JobNow;
+use super::story::Story;
 use super::timing::{mean_gap, mean_wait, slowdown};
 use crate::qos::ids::JobId;
 use crate::workload::settings::Calibration;
@@ -59,7 +61,8 @@ pub struct JobResult {
     pub admission: String,
     /// What its programs measured of themselves; the rest of what was used is the command around them.
     pub cpu_seconds_workload: f64,
-    /// What the command around its runs takes, as measured before the start; of case III the agents' own, by the journal.
+    /// What the command around its runs takes, as measured before the start, with what agents used by themselves; of case III the agents'
+    /// own, by the journal.
     pub cpu_seconds_wrapper: f64,
     /// Processes that the cluster launched for it.
     pub launches: usize,
@@ -81,7 +84,15 @@ impl JobResult {
     pub fn new(case: Case, job: &JobNow, admission: String, evidence: &Evidence, scale: &Scale) -> Self {
         let Scale { overhead, cpu_factor, speed } = *scale;
         let rescales = job.rescales;
-        let claim = Claim { iterations: job.iterations, rescales, wrapper_core_seconds: overhead.cpu_s, evidence };
+        let story = Story::of(evidence, true);
+        let is_under_agents = !story.segments.is_empty();
+        let claim = Claim {
+            iterations: job.iterations,
+            rescales,
+            wrapper_core_seconds: overhead.cpu_s,
+            evidence,
+            under_agents: is_under_agents.then_some(UnderAgents { story: &story, cpu_factor }),
+        };
         let launches = evidence.usage.launches.iter().filter(|launch| launch.launched_at.is_some()).count();
         // A task that has printed nothing has run once, too.
         let runs = evidence.all_own_figures().count().max(launches);
@@ -89,9 +100,15 @@ impl JobResult {
         let used = evidence.usage.used_core_seconds / cpu_factor;
         let allocated = evidence.usage.reserved_cpu_seconds;
         let mut problems = if completed { claim.disagreements() } else { Vec::new() };
-        if completed && used > allocated {
-            problems.push(format!("{used:.2} CPU seconds were used, more than the {allocated:.2} that were reserved"));
+        // Where agents set the limits, what was reserved is none.
+        let (used_by, allowed, by) = match is_under_agents {
+            true => (story.cpu_seconds(), story.over_time(|cpus| cpus) * (1.0 + CPU_TOLERANCE), "its limits allowed"),
+            false => (used, allocated, "were reserved"),
+        };
+        if completed && used_by > allowed {
+            problems.push(format!("{used_by:.2} CPU seconds were used, more than the {allowed:.2} that {by}"));
         }
+        let agents = if is_under_agents { (used - story.cpu_seconds()).max(0.0) } else { 0.0 };
         JobResult {
             case,
             name: job.name.clone(),
@@ -108,11 +125,15 @@ impl JobResult {
             reason: job.reason.clone(),
             admission,
             cpu_seconds_workload: rounded(claim.own_core_seconds() / cpu_factor),
-            cpu_seconds_wrapper: rounded(overhead.cpu_s * runs as f64 / cpu_factor),
+            cpu_seconds_wrapper: rounded(overhead.cpu_s * runs as f64 / cpu_factor + agents),
             launches,
             gap_mean_s: mean_gap(evidence).map(rounded),
             wait_mean_s: mean_wait(evidence).map(rounded),
-            slowdown: slowdown(evidence, speed).map(rounded),
+            slowdown: if is_under_agents {
+                in_place::slowdown(evidence, &story, speed).map(rounded)
+            } else {
+                slowdown(evidence, speed).map(rounded)
+            },
             long_running: None,
             problems,
         }
@@ -151,6 +172,8 @@ pub struct DemoResult {
     pub policy: &'static str,
     /// The iterations of a job of cases I and II could share a task.
     pub chain: bool,
+    /// Agents changed their CPU while their tasks ran.
+    pub in_place: bool,
     /// Real cores behind one virtual CPU.
     pub virtual_cpu_cores: f64,
     /// What ran the jobs.
@@ -273,6 +296,7 @@ mod tests {
             speed: 15.0,
             policy: "step",
             chain: false,
+            in_place: false,
             virtual_cpu_cores: 0.17,
             executor: "process/cgroup-v1".to_owned(),
             chronos_version: "3.0",

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use super::scaling::{CPUS_PER_NODE, MONITORING_SECONDS, NODES, Speed};
-use crate::config::{ConfigError, Layers, PolicyName, RescaleMode, Settings};
+use crate::config::{Arbitration, ConfigError, Layers, PolicyName, RescaleMode, Settings};
 use crate::qos::ids::Framework;
 use crate::qos::units::Cpus;
 
@@ -38,7 +38,7 @@ pub struct Demo {
     pub policy: PolicyName,
     /// Who runs the jobs.
     pub framework: Framework,
-    /// How Marathon jobs get their new CPU.
+    /// How jobs get their new CPU.
     pub rescale: RescaleMode,
     /// The policy's step down; absent: the published one.
     pub step_down: Option<Cpus>,
@@ -62,6 +62,10 @@ impl Demo {
         set("supervisor", "credentials_openstack", openstack.into());
         set("elasticity", "policy", self.policy.as_str().into());
         set("elasticity", "rescale", self.rescale.as_str().into());
+        if (self.framework, self.rescale) == (Framework::Chronos, RescaleMode::InPlace) {
+            // Nothing else runs there.
+            set("elasticity", "arbitration", Arbitration::ByNode.as_str().into());
+        }
         set("elasticity", "cluster_cpus", (NODES * CPUS_PER_NODE).to_string().into());
         set("elasticity", "node_cpus", CPUS_PER_NODE.to_string().into());
         if let Some(cpus) = self.step_down {

@@ -69,7 +69,7 @@ pub struct Plan {
     pub deployment_delay: DelayRange,
     /// Environment of the tasks.
     pub node_env: Vec<NodeVariable>,
-    /// How Marathon jobs get their new CPU.
+    /// How jobs get their new CPU.
     pub rescale: RescaleMode,
     /// From TERM to KILL when the cluster is told to end.
     pub kill_grace: Duration,
@@ -145,6 +145,7 @@ impl Testbed {
             task_kill_grace: kill_grace,
             // The agent holds its job to the limit, which may change while it runs.
             marathon_limit: CpuLimit::Node,
+            chronos_limit: if rescale == RescaleMode::InPlace { CpuLimit::Node } else { CpuLimit::Quota },
             node_env,
             seed: options.seed,
             ..LocalOptions::new(files.cluster_dir(), executor, Arc::clone(&clock))

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use super::story::Story;
 use crate::demo::evidence::Evidence;
+use crate::demo::story::Story;
 use crate::events::job::SegmentEnd;
 use crate::local::journal::TaskEnd;
 use crate::local::usage::LaunchUsage;
@@ -161,4 +161,4 @@ impl Claim<'_> {
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(in crate::demo) mod tests;

@@ -66,7 +66,7 @@ impl Bench<'_> {
         let files = Files::below(self.dir, Case::Three.as_str());
         let meter = self.meter();
         let group = meter.as_ref().map(Meter::name);
-        let node_env = agent::environment(self.dir, self.cpu_factor, self.speed, group)?;
+        let node_env = crate::demo::agent::environment(self.dir, self.cpu_factor, self.speed, group)?;
         let plan = Plan {
             framework: Framework::Marathon,
             speed: self.speed,

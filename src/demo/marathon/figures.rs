@@ -4,13 +4,13 @@ use serde::Serialize;
 
 use super::agreement::Claim;
 use super::form::Form;
-use super::story::Story;
 use crate::config::RescaleMode;
 use crate::demo::evidence::Evidence;
 use crate::demo::options::Case;
 use crate::demo::result::{JobResult, rounded};
 use crate::demo::scaling::JobPlan;
 use crate::demo::snapshot::JobNow;
+use crate::demo::story::Story;
 use crate::events::job::ProgressDecided;
 use crate::qos::performance::Performance;
 use crate::qos::units::{Cpus, Timestamp};

@@ -66,6 +66,7 @@ fn evidence(events: Vec<(i64, JobEvent)>, launches: Vec<LaunchUsage>, cpu_s: f64
         usage: JobUsage { launches, reserved_cpu_seconds: 20.0, used_core_seconds: 0.2 },
         replacements: Vec::new(),
         own_figures: [(last, vec![OwnFigures { order: 5641, wall_s: 14.0, cpu_s }])].into(),
+        ..Evidence::default()
     }
 }
 

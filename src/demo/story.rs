@@ -1,4 +1,4 @@
-//! What the event log tells of a long-running job: its segments, its resizes, the decisions about it.
+//! What the event log tells of a job under agents: its segments, its resizes, the decisions about it.
 
 use crate::demo::evidence::Evidence;
 use crate::events::job::{JobEvent, ProgressDecided, SegmentEnd, SegmentEnded, SegmentStarted};
@@ -60,7 +60,9 @@ impl Story {
                     story.segments.push(Segment { start: start.clone(), end: None, limits });
                 }
                 JobEvent::SegmentEnded(end) => {
-                    if let Some(segment) = story.segments.iter_mut().find(|s| s.start.segment == end.segment) {
+                    // Each task of a chain counts its segments anew.
+                    let of_it = |segment: &&mut Segment| segment.start.segment == end.segment && segment.end.is_none();
+                    if let Some(segment) = story.segments.iter_mut().rev().find(of_it) {
                         segment.end = Some(end.clone());
                     }
                 }
@@ -104,18 +106,26 @@ impl Story {
 
     /// The integral over the time in which the job ran of what `rate` makes of its limit.
     pub fn over_time(&self, rate: impl Fn(f64) -> f64) -> f64 {
-        let part = |segment: &Segment| {
-            let stopped_at = segment.stopped_at()?;
-            let ends = segment.limits.iter().skip(1).map(|(at, _)| *at).chain([stopped_at]);
-            let parts = segment.limits.iter().zip(ends);
-            Some(
-                parts
-                    .map(|((from, cpus), to)| rate(cpus.as_f64()) * to.since(*from).max(Span::ZERO).seconds())
-                    .sum::<f64>(),
-            )
-        };
-        self.segments.iter().filter_map(part).sum()
+        self.periods().map(|(from, to, cpus)| rate(cpus.as_f64()) * length(from, to)).sum()
     }
+
+    /// The same over a part of that time.
+    pub fn between(&self, (begin, end): (Timestamp, Timestamp), rate: impl Fn(f64) -> f64) -> f64 {
+        let inside = |(from, to, cpus): (Timestamp, Timestamp, Cpus)| (from.max(begin), to.min(end), cpus);
+        self.periods().map(inside).map(|(from, to, cpus)| rate(cpus.as_f64()) * length(from, to)).sum()
+    }
+
+    /// The times in which one limit was in force, each with it.
+    fn periods(&self) -> impl Iterator<Item = (Timestamp, Timestamp, Cpus)> {
+        self.segments.iter().filter_map(|segment| Some((segment, segment.stopped_at()?))).flat_map(|(segment, end)| {
+            let ends = segment.limits.iter().skip(1).map(|(at, _)| *at).chain([end]);
+            segment.limits.iter().zip(ends).map(|((from, cpus), to)| (*from, to, *cpus))
+        })
+    }
+}
+
+fn length(from: Timestamp, to: Timestamp) -> f64 {
+    to.since(from).max(Span::ZERO).seconds()
 }
 
 impl Segment {
