@@ -1,5 +1,6 @@
 //! Without control groups: a thread stops and continues the job so that its mean rate is the limit.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -96,7 +97,7 @@ fn lock(shared: &Mutex<State>) -> MutexGuard<'_, State> {
 fn control(shared: &Mutex<State>, session: Pid) {
     let mut tree = Tree::of(session);
     let (mut before, mut looked) = (CpuTime::default(), Instant::now());
-    let (mut stopped, mut step) = (false, 0_u32);
+    let (mut stopped, mut step) = (Stopped::default(), 0_u32);
     loop {
         std::thread::sleep(STEP);
         let now = if step.is_multiple_of(THOROUGH) { tree.look() } else { tree.glance() };
@@ -114,14 +115,28 @@ fn control(shared: &Mutex<State>, session: Pid) {
             (full || state.held || late) && !state.released
         };
         before = now;
-        // A process that was made meanwhile runs although the others stand still, so the stop is repeated.
-        if stop || stopped {
-            let signal = if stop { Signal::SIGSTOP } else { Signal::SIGCONT };
-            for pid in tree.members() {
-                let _ = kill(pid, signal);
-            }
+        match stop {
+            // A process that was made meanwhile runs although the others stand still, so the stop is repeated.
+            true => stopped.stop(tree.members()),
+            false => stopped.go_on(),
         }
-        stopped = stop;
+    }
+}
+
+/// Those that were told to stand still. One may have left the session just before the signal reached it: it is a member no more,
+/// and nobody else would ever continue it.
+#[derive(Debug, Default)]
+struct Stopped(BTreeSet<Pid>);
+
+impl Stopped {
+    fn stop(&mut self, members: impl Iterator<Item = Pid>) {
+        self.0.extend(members.filter(|pid| kill(*pid, Signal::SIGSTOP).is_ok()));
+    }
+
+    fn go_on(&mut self) {
+        for pid in std::mem::take(&mut self.0) {
+            let _ = kill(pid, Signal::SIGCONT);
+        }
     }
 }
 
@@ -149,5 +164,34 @@ mod tests {
         child.wait().unwrap();
         // Upper bounds hold on any machine; that it gets more after the change needs only some free time.
         assert!(low < 0.3 && high < 0.75 && high > low, "{low} {high}");
+    }
+
+    #[test]
+    fn a_process_that_left_the_session_as_it_was_stopped_goes_on_with_the_others() {
+        let mut leader = std::process::Command::new("setsid").args(["sleep", "600"]).spawn().unwrap();
+        let mut left = std::process::Command::new("setsid").args(["sleep", "600"]).spawn().unwrap();
+        let both = [&leader, &left].map(|child| Pid::from_raw(child.id().cast_signed()));
+        let mut stopped = Stopped::default();
+        stopped.stop(both.into_iter());
+        let all_are = |wanted: char| {
+            let state = |pid: Pid| {
+                let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+                text.rsplit_once(')').unwrap().1.trim_start().chars().next()
+            };
+            let began = Instant::now();
+            while !both.iter().all(|pid| state(*pid) == Some(wanted)) {
+                assert!(began.elapsed() < Duration::from_secs(60), "{:?}", both.map(state));
+                std::thread::sleep(STEP);
+            }
+        };
+        all_are('T');
+        // What the session has now.
+        stopped.stop(both.into_iter().take(1));
+        stopped.go_on();
+        all_are('S');
+        for child in [&mut leader, &mut left] {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
     }
 }
