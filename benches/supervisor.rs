@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 
 use mesos_qos::clock::{Clock, SystemClock};
 use mesos_qos::config::Settings;
+use mesos_qos::events::envelope::{StoredEvent, StreamId, Version};
 use mesos_qos::events::job::{JobEvent, Registered, RescaleMode, RunKey, upcasters};
-use mesos_qos::events::store::{EventStore, ReadError, Replay, StoreOptions};
+use mesos_qos::events::store::{EventStore, ReadError, StoreOptions};
 use mesos_qos::qos::ids::JobId;
 use mesos_qos::qos::job::command::{FinishFacts, FrameworkFacts};
 use mesos_qos::qos::job::registration::{Defaults, validate};
@@ -135,34 +136,35 @@ fn replay(data: &Path) {
     let store = EventStore::open(data, StoreOptions::default()).unwrap();
     let log = store.log();
     let upcasters = upcasters();
+    let active = |each: &mut dyn FnMut(&StoredEvent)| {
+        let walked = log.read_consistently(|reading| {
+            reading.active_jobs()?.into_iter().try_for_each(|job| {
+                reading.for_each_after(job.into(), Version::NONE, |event| -> Result<(), ReadError> {
+                    each(event);
+                    Ok(())
+                })
+            })
+        });
+        walked.unwrap();
+    };
     let mut best = (0.0_f64, 0.0_f64);
     let mut events = 0u64;
     for _ in 0..3 {
         events = 0;
         let began = Instant::now();
-        log.for_each_event(Replay::ActiveJobs, |event| -> Result<(), ReadError> {
+        active(&mut |event| {
             events += 1;
             black_box(event.data.len());
-            Ok(())
-        })
-        .unwrap();
+        });
         best.0 = best.0.max(events as f64 / began.elapsed().as_secs_f64());
-        let mut states: BTreeMap<JobId, JobState> = BTreeMap::new();
+        let mut states: BTreeMap<StreamId, Option<JobState>> = BTreeMap::new();
         let began = Instant::now();
-        log.for_each_event(Replay::ActiveJobs, |stored| -> Result<(), ReadError> {
+        active(&mut |stored| {
             let data = upcasters.newest(stored).unwrap();
             let event = JobEvent::decode(&stored.kind, &data).unwrap();
             let recorded = Recorded { version: stored.version.0, at: stored.at, event };
-            match (&recorded.event, states.get_mut(&stored.stream.job().unwrap())) {
-                (_, Some(state)) => state.apply(&recorded),
-                (JobEvent::Registered(registered), None) => {
-                    states.insert(registered.job, JobState::new(registered.clone(), &recorded));
-                }
-                _ => unreachable!(),
-            }
-            Ok(())
-        })
-        .unwrap();
+            JobState::follow(states.entry(stored.stream).or_default(), &recorded);
+        });
         best.1 = best.1.max(events as f64 / began.elapsed().as_secs_f64());
         black_box(&states);
     }

@@ -111,9 +111,7 @@ async fn tasks_of_one_node_use_together_what_it_has() {
         tasks.push(executor.launch(spec).await.unwrap());
     }
     let main = first_line(directory.path(), "one").await;
-    let version_2 = Path::new(V2).join("cgroup.controllers").exists();
-    let hierarchy = Path::new(V2).join(if version_2 { "" } else { "cpu" });
-    let group = hierarchy.join(path_of(&main, if version_2 { "" } else { "cpu" }).unwrap());
+    let group = Path::new(V2).join(cpu_controller()).join(path_of(&main, cpu_controller()).unwrap());
     assert!(group.exists() && group.parent().unwrap().exists(), "{}", group.display());
     assert_rate_of_all(&tasks, 1.0, "two tasks of a node").await;
     tasks[1].kill(Duration::from_secs(3)).await;
@@ -346,6 +344,11 @@ fn path_of(pid: &str, controller: &str) -> Option<String> {
     })
 }
 
+/// Under which name a process's group that limits its CPU is found: version 2 has one hierarchy without a name.
+fn cpu_controller() -> &'static str {
+    if Path::new(V2).join("cgroup.controllers").exists() { "" } else { "cpu" }
+}
+
 async fn first_line(directory: &Path, id: &str) -> String {
     while !output(directory, id, "stdout").contains('\n') {
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -404,11 +407,7 @@ async fn a_main_process_that_stepped_into_a_group_below_is_asked_to_end_there() 
         std::fs::create_dir(group.join("agent")).unwrap();
         std::fs::write(group.join("agent/cgroup.procs"), main.trim()).unwrap();
     }
-    assert!(
-        path_of(&main, if Path::new(V2).join("cgroup.controllers").exists() { "" } else { "cpu" })
-            .unwrap()
-            .ends_with("/agent")
-    );
+    assert!(path_of(&main, cpu_controller()).unwrap().ends_with("/agent"));
     // Far less than the grace: KILL has no part in it.
     let ended = tokio::time::timeout(Duration::from_secs(120), task.kill(Duration::from_secs(600))).await;
     assert!(ended.is_ok(), "it was not asked");

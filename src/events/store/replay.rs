@@ -13,8 +13,6 @@ use crate::qos::ids::JobId;
 pub enum Replay {
     /// All, in the order of the log.
     Everything,
-    /// The newest event of the cluster stream, then each active job's stream in the order of registration; within a stream by version.
-    ActiveJobs,
     /// One stream, by version.
     Stream(StreamId),
 }
@@ -39,12 +37,6 @@ pub(super) fn for_each_placed<E: From<ReadError>>(
     match scope {
         Replay::Everything => everything(&snapshot, &mut each)?,
         Replay::Stream(id) => one_stream(&snapshot, id, Version::NONE, &mut each)?,
-        Replay::ActiveJobs => {
-            newest_of(&snapshot, StreamId::Cluster, &mut each)?;
-            for job in active_jobs(&snapshot)? {
-                one_stream(&snapshot, job.into(), Version::NONE, &mut each)?;
-            }
-        }
     }
     snapshot.finish().map_err(ReadError::from)?;
     Ok(())

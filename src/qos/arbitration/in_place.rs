@@ -23,7 +23,7 @@ const EQUAL: f64 = 1e-3;
 /// The grain of sizes.
 const GRAIN: Cpus = Cpus::from_milli(50);
 
-/// Up to so many pairs of a job that is to start and a node each is looked at.
+/// Up to so many pairs of a job and a node each is looked at.
 const PAIRS: usize = 1_000;
 
 /// With more, so many nodes are looked at for each job: those with the most CPU that nobody needs.
@@ -127,11 +127,6 @@ impl Plan<'_> {
         self.room.saturating_sub(kept.fold(Cpus::from_milli(0), |sum, one| sum.saturating_add(one)))
     }
 
-    /// How many of its jobs are to start and have not been asked for.
-    fn starting(&self, group: &Node) -> usize {
-        group.jobs.iter().filter(|place| self.contenders[**place].seat == Seat::ToStart(None)).count()
-    }
-
     /// What the jobs of a node are told.
     fn divide(&self, group: &Node, shares: &mut [Share]) {
         let filled = self.fill(group, None);
@@ -153,7 +148,7 @@ impl Plan<'_> {
         // Nobody grows into what another has not given back yet.
         let mut free =
             self.room.saturating_sub(jobs().fold(Cpus::from_milli(0), |sum, one| sum.saturating_add(held(one))));
-        let crowd = self.starting(group);
+        let crowd = jobs().filter(|one| one.seat == Seat::ToStart(None)).count();
         let mut first = true;
         for at in order {
             let (place, one) = (group.jobs[at], self.contenders[group.jobs[at]]);

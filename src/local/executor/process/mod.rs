@@ -26,7 +26,7 @@ use self::orphans::{Record, StateDir};
 use self::task::{Handle, ProcessTask};
 use super::limit::CpuFactor;
 use super::name::safe_name;
-use super::{Executor, ExecutorError, RunningTask, TaskSpec};
+use super::{Executor, ExecutorError, RunningTask, SharedNode, TaskSpec};
 
 /// The variable that tells a task how many real cores one of its virtual CPUs is.
 pub const CPU_FACTOR_VARIABLE: &str = "MESOS_QOS_CPU_FACTOR";
@@ -131,11 +131,10 @@ impl Executor for ProcessExecutor {
             let name = format!("{}.{}", safe_name(&spec.id), &key[..8]);
             let record = self.inner.state.record(&name, &spec.id, &key, Vec::new())?;
             let factor = self.inner.factor;
-            let hostname = spec.node.as_ref().map(|node| safe_name(&node.hostname));
-            let node = hostname.as_deref().zip(spec.node.as_ref());
-            let node = node.map(|(name, node)| Node { name, cores: factor.cores(node.cpus) });
-            let group =
-                self.inner.limiter.group(&name, factor.cores(spec.cpus), node).inspect_err(|_| record.remove())?;
+            let on = |node: &SharedNode| Node { name: safe_name(&node.hostname), cores: factor.cores(node.cpus) };
+            let node = spec.node.as_ref().map(on);
+            let group = self.inner.limiter.group(&name, factor.cores(spec.cpus), node.as_ref());
+            let group = group.inspect_err(|_| record.remove())?;
             let (report, started) = oneshot::channel();
             let inner = self.inner.clone();
             thread::Builder::new()

@@ -1,13 +1,10 @@
 //! Whose move to another node is worth most.
 
 use super::fill::{Member, fill};
-use super::{Node, Plan};
+use super::{Node, PAIRS, Plan};
 
 /// A job moves when so many jobs more are expected to be on time by it: less is within what the forecasts are wrong by.
 const WORTH_A_MOVE: f64 = 0.02;
-
-/// Up to so many pairs of a job and a node each is looked at.
-const PAIRS: usize = 1_000;
 
 /// With more, so many jobs are looked at with all nodes: those that gain most if another node has all that they need.
 const MOST_LEAVERS: usize = 8;

@@ -54,14 +54,11 @@ pub fn end(state: &JobState, facts: SegmentEndFacts, now: Timestamp) -> Result<R
     let newest = state.execution.as_ref().and_then(|execution| execution.segment.as_ref());
     let is_the_running =
         |newest: &Segment| newest.running && newest.number == facts.segment && newest.is_of(facts.execution.as_ref());
-    let is_running = newest.is_some_and(is_the_running);
-    if let Some(answer) = super::marathon::not_now(state)? {
-        // The report of its last iteration ends a chained job. What that has used is told by its agent, a moment later.
-        if state.registered.framework != Framework::Chronos || !is_running {
-            return Ok(answer);
-        }
-    } else if !is_running {
-        return Ok(Ruling { events: vec![], reply: Reply::duplicate() });
+    let over = super::marathon::not_now(state)?;
+    // The report of its last iteration ends a chained job. What that has used is told by its agent, a moment later.
+    let is_told = over.is_none() || state.registered.framework == Framework::Chronos;
+    if !is_told || !newest.is_some_and(is_the_running) {
+        return Ok(over.unwrap_or(Ruling { events: vec![], reply: Reply::duplicate() }));
     }
     let ended = SegmentEnded {
         segment: facts.segment,

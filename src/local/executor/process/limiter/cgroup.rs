@@ -34,27 +34,27 @@ pub trait Interface: Send + Sync {
 /// More than a node has by this share, so that no rounding makes a task that may use all of it ask for more than its parent has.
 const NODE_ROUNDING: f64 = 1.001;
 
-/// Makes the group of a node, in which those of its tasks are, or finds it.
+/// Makes the group of a node, in which those of its tasks are, or finds it. What it has made of one that cannot be made goes again.
 pub fn make_node(interface: &impl Interface, directories: &[PathBuf], cores: f64) -> Result<(), ExecutorError> {
-    let mut is_new = false;
-    for directory in directories {
-        match fs::create_dir(directory) {
-            Ok(()) => is_new = true,
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(e) => return Err(files::about(directory, e)),
+    let mut new = Vec::new();
+    let made = directories.iter().try_for_each(|directory| match fs::create_dir(directory) {
+        Ok(()) => {
+            new.push(directory);
+            Ok(())
         }
-    }
-    if !is_new {
-        return Ok(());
-    }
-    interface.limit(Bandwidth::of_cores(cores * NODE_ROUNDING)).inspect_err(|_| {
-        directories.iter().for_each(|directory| files::remove(directory));
-    })
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(e) => Err(files::about(directory, e)),
+    });
+    let limited = made.and_then(|()| match new.is_empty() {
+        true => Ok(()),
+        false => interface.limit(Bandwidth::of_cores(cores * NODE_ROUNDING)),
+    });
+    limited.inspect_err(|_| new.into_iter().for_each(|directory| files::remove(directory)))
 }
 
 /// Where the group `name` is below the limiter's own.
-pub fn below(node: Option<Node<'_>>, name: &str) -> PathBuf {
-    node.map_or_else(PathBuf::new, |node| PathBuf::from(node.name)).join(name)
+pub fn below(node: Option<&Node>, name: &str) -> PathBuf {
+    node.map_or_else(PathBuf::new, |node| PathBuf::from(&node.name)).join(name)
 }
 
 /// A group as one directory in each hierarchy that it needs. What the task has made below it (a container engine does, when it is

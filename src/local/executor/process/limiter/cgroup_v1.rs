@@ -65,9 +65,9 @@ impl Limiter for CgroupV1 {
         "cgroup-v1"
     }
 
-    fn group(&self, name: &str, cores: f64, node: Option<Node<'_>>) -> Result<Box<dyn Group>, ExecutorError> {
+    fn group(&self, name: &str, cores: f64, node: Option<&Node>) -> Result<Box<dyn Group>, ExecutorError> {
         if let Some(node) = node {
-            let of_node = V1 { cpu: self.cpu.join(node.name), cpuacct: self.cpuacct.join(node.name) };
+            let of_node = V1 { cpu: self.cpu.join(&node.name), cpuacct: self.cpuacct.join(&node.name) };
             cgroup::make_node(&of_node, &distinct(&of_node.cpu, &of_node.cpuacct), node.cores)?;
         }
         let name = &cgroup::below(node, name);

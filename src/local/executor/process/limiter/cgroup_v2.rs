@@ -92,9 +92,9 @@ impl Limiter for CgroupV2 {
         "cgroup-v2"
     }
 
-    fn group(&self, name: &str, cores: f64, node: Option<Node<'_>>) -> Result<Box<dyn Group>, ExecutorError> {
+    fn group(&self, name: &str, cores: f64, node: Option<&Node>) -> Result<Box<dyn Group>, ExecutorError> {
         if let Some(node) = node {
-            let directory = self.parent.join(node.name);
+            let directory = self.parent.join(&node.name);
             cgroup::make_node(&V2 { directory: directory.clone() }, std::slice::from_ref(&directory), node.cores)?;
             enable_cpu(&directory)?;
         }

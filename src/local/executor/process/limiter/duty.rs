@@ -43,7 +43,7 @@ impl Limiter for DutyCycle {
         "duty-cycle"
     }
 
-    fn group(&self, _name: &str, cores: f64, _node: Option<Node<'_>>) -> Result<Box<dyn Group>, ExecutorError> {
+    fn group(&self, _name: &str, cores: f64, _node: Option<&Node>) -> Result<Box<dyn Group>, ExecutorError> {
         Ok(Box::new(DutyGroup { shared: Arc::new(Shared::new(cores)), threads: Mutex::default() }))
     }
 

@@ -39,10 +39,10 @@ pub enum LimiterChoice {
 }
 
 /// What groups share.
-#[derive(Debug, Clone, Copy)]
-pub struct Node<'a> {
+#[derive(Debug, Clone)]
+pub struct Node {
     /// A file name.
-    pub name: &'a str,
+    pub name: String,
     /// Real cores.
     pub cores: f64,
 }
@@ -56,7 +56,7 @@ pub trait Limiter: Send + Sync {
     ///
     /// # Errors
     /// When the system refuses it; nothing is left behind then.
-    fn group(&self, name: &str, cores: f64, node: Option<Node<'_>>) -> Result<Box<dyn Group>, ExecutorError>;
+    fn group(&self, name: &str, cores: f64, node: Option<&Node>) -> Result<Box<dyn Group>, ExecutorError>;
     /// The directories under which everything made by this limiter lives.
     fn parents(&self) -> Vec<PathBuf>;
 }
