@@ -20,13 +20,14 @@ const UUID: &str = "1b4e28ba-2fa1-11d2-883f-0016d3cca427";
 
 type Seen = Arc<Mutex<Vec<(String, Value)>>>;
 
-async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, status: u16, seen: Seen) {
+/// Answers one request; whether there was one.
+async fn answer(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), status: u16, seen: &Seen) -> bool {
     let mut request = Vec::new();
     let mut buffer = [0; 4096];
     while !request.ends_with(b"}") {
         match stream.read(&mut buffer).await {
             Ok(n) if n > 0 => request.extend_from_slice(&buffer[..n]),
-            _ => return,
+            _ => return false,
         }
     }
     let text = String::from_utf8(request).unwrap();
@@ -36,8 +37,14 @@ async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, status: u16, see
         seen.lock().unwrap().push((path, serde_json::from_str(body).unwrap()));
     }
     let answer = format!("HTTP/1.1 {status} x\r\ncontent-length: 2\r\n\r\n{{}}");
-    let _ = stream.write_all(answer.as_bytes()).await;
-    let _ = stream.shutdown().await;
+    stream.write_all(answer.as_bytes()).await.is_ok()
+}
+
+/// The same, after which it hangs up.
+async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, status: u16, seen: Seen) {
+    if answer(&mut stream, status, &seen).await {
+        let _ = stream.shutdown().await;
+    }
 }
 
 fn config(base: &str, extra: &[(&str, &str)]) -> Config {
@@ -114,6 +121,29 @@ async fn a_supervisor_that_knows_no_such_job_holds_up_no_end_and_gets_the_report
     *status.lock().unwrap() = 200;
     assert!(reporter.flush(Instant::now() + Duration::from_secs(60)).await);
     assert_eq!(seen.lock().unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_connection_is_used_as_long_as_it_lasts() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let reporter = Reporter::start(&config(&format!("http://{}", listener.local_addr().unwrap()), &[])).unwrap();
+    let (seen, connections) = (Seen::default(), Arc::new(Mutex::new(0)));
+    let (theirs, count) = (seen.clone(), connections.clone());
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            *count.lock().unwrap() += 1;
+            // Each is closed with its fifth answer.
+            for _ in 0..5 {
+                answer(&mut stream, 200, &theirs).await;
+            }
+        }
+    });
+    for second in 1..=10u32 {
+        reporter.send(words().sample(Cpu { user: second.into(), system: 0.0 }, 1.0));
+        assert!(reporter.flush(Instant::now() + Duration::from_secs(60)).await);
+    }
+    assert_eq!((seen.lock().unwrap().len(), *connections.lock().unwrap()), (10, 2));
 }
 
 #[tokio::test(flavor = "current_thread")]

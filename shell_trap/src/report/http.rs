@@ -1,31 +1,33 @@
 //! One POST to the supervisor: plain or over TLS, within a time, and no more of the answer than it can have.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Bytes;
 use hyper::{Request, Uri};
-use hyper_util::rt::TokioIo;
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy::Client as Pool;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
 
 use crate::config::Token;
 
 const LIMIT: Duration = Duration::from_secs(10);
+/// A connection that was not used for so long is not used again: the supervisor closes an idle one after half a minute.
+const IDLE: Duration = Duration::from_secs(20);
 const LARGEST_ANSWER: usize = 64 << 10;
 
-/// Sends reports.
+/// Sends reports, over one connection as long as it lasts: a handshake for each sample of each job would be most of what a supervisor
+/// does.
 pub struct Client {
     token: Option<Token>,
-    tls: Option<TlsConnector>,
+    pool: Pool<HttpsConnector<HttpConnector>, Full<Bytes>>,
 }
 
 /// An answer.
@@ -38,13 +40,19 @@ pub struct Reply {
 }
 
 impl Client {
-    /// Prepares TLS only where it is needed.
+    /// Reads certificates only where they are needed.
     ///
     /// # Errors
-    /// When certificates cannot be read.
+    /// When they cannot be read.
     pub fn new(token: Option<Token>, cacert: Option<&Path>, needs_tls: bool) -> Result<Self> {
-        let tls = if needs_tls { Some(connector(cacert)?) } else { None };
-        Ok(Client { token, tls })
+        let roots = if needs_tls { authorities(cacert)? } else { RootCertStore::empty() };
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        connector.enforce_http(false);
+        let connector = HttpsConnector::from((connector, tls(roots)?));
+        let mut pool = Pool::builder(TokioExecutor::new());
+        pool.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE).pool_max_idle_per_host(1);
+        Ok(Client { token, pool: pool.build(connector) })
     }
 
     /// Posts JSON.
@@ -56,38 +64,12 @@ impl Client {
     }
 
     async fn exchange(&self, uri: &Uri, body: Vec<u8>) -> Result<Reply> {
-        let host = uri.host().context("no host")?;
-        let secure = uri.scheme_str() == Some("https");
-        let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
-        let bare = host.trim_start_matches('[').trim_end_matches(']');
-        let stream = TcpStream::connect((bare, port)).await.with_context(|| format!("connecting to {host}:{port}"))?;
-        stream.set_nodelay(true)?;
-        if !secure {
-            return self.over(stream, uri, body).await;
-        }
-        let Some(tls) = &self.tls else { bail!("TLS was not prepared") };
-        let name = ServerName::try_from(bare.to_owned()).with_context(|| format!("{host} is no name for TLS"))?;
-        let stream = tls.connect(name, stream).await.with_context(|| format!("TLS with {host}:{port}"))?;
-        self.over(stream, uri, body).await
-    }
-
-    async fn over(
-        &self,
-        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        uri: &Uri,
-        body: Vec<u8>,
-    ) -> Result<Reply> {
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-        tokio::spawn(connection);
-        let path = uri.path_and_query().map_or("/", |path| path.as_str());
-        let mut request = Request::post(path).header("content-type", "application/json").header("connection", "close");
-        if let Some(authority) = uri.authority() {
-            request = request.header("host", authority.as_str());
-        }
+        let mut request = Request::post(uri).header("content-type", "application/json");
         if let Some(Token(token)) = &self.token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
-        let response = sender.send_request(request.body(Full::new(Bytes::from(body)))?).await?;
+        let response = self.pool.request(request.body(Full::new(Bytes::from(body)))?).await;
+        let response = response.with_context(|| uri.to_string())?;
         let status = response.status().as_u16();
         let body = Limited::new(response.into_body(), LARGEST_ANSWER).collect().await;
         let body = body.map_err(|e| anyhow::anyhow!("the answer of {uri}: {e}"))?.to_bytes();
@@ -95,7 +77,8 @@ impl Client {
     }
 }
 
-fn connector(cacert: Option<&Path>) -> Result<TlsConnector> {
+/// Those of a file, or those of the node.
+fn authorities(cacert: Option<&Path>) -> Result<RootCertStore> {
     let mut roots = RootCertStore::empty();
     match cacert {
         Some(path) => {
@@ -112,7 +95,11 @@ fn connector(cacert: Option<&Path>) -> Result<TlsConnector> {
     if roots.is_empty() {
         bail!("no certificate authorities: set SHELL_TRAP_CACERT, or install the node's ca-certificates");
     }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    Ok(roots)
+}
+
+fn tls(roots: RootCertStore) -> Result<ClientConfig> {
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-    Ok(TlsConnector::from(Arc::new(config.with_root_certificates(roots).with_no_client_auth())))
+    Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
