@@ -74,7 +74,7 @@ impl Supervisor {
         }
     }
 
-    /// Jobs in the order of their registration, or against it, living and finished. No row is left out.
+    /// Jobs in the order of their registration or of their names, or against it, living and finished. No row is left out.
     ///
     /// # Errors
     /// When the log cannot be read.
@@ -142,7 +142,7 @@ impl Supervisor {
             return Ok(Listed::Job(Box::new(view)));
         }
         // It has ended since its row was read, or its view was written by a version that wrote it otherwise.
-        Ok(match self.retold(row.uuid).await {
+        Ok(match self.retold(row.uuid, u64::MAX).await {
             Ok(state) => Listed::job(&state),
             Err(Untold::Read(ReadError::Closed)) => return Err(ReadError::Closed),
             Err(error) => {
@@ -154,13 +154,13 @@ impl Supervisor {
         })
     }
 
-    /// The job's state, from its events.
-    async fn retold(&self, job: JobId) -> Result<JobState, Untold> {
+    /// The job's state, from its events up to the one of version `last`.
+    pub(super) async fn retold(&self, job: JobId, last: u64) -> Result<JobState, Untold> {
         let (upcasters, mut state, mut after) = (upcasters(), None, Version::NONE);
         loop {
             let events = self.log().read_stream(job.into(), after, PAGE).await?;
-            let Some(last) = events.last().map(|event| event.version) else { break };
-            for event in &events {
+            let Some(newest) = events.last().map(|event| event.version) else { break };
+            for event in events.iter().filter(|event| event.version.0 <= last) {
                 let wrong = |error: &dyn std::fmt::Display| Untold::Event {
                     version: event.version.0,
                     problem: error.to_string(),
@@ -172,10 +172,10 @@ impl Supervisor {
                     return Err(Untold::Unregistered);
                 }
             }
-            if events.len() < PAGE {
+            if events.len() < PAGE || newest.0 >= last {
                 break;
             }
-            after = last;
+            after = newest;
         }
         state.ok_or(Untold::Unregistered)
     }
@@ -192,11 +192,19 @@ struct Written {
 
 /// Why the log does not tell of a job.
 #[derive(Debug, thiserror::Error)]
-enum Untold {
+pub enum Untold {
+    /// The log cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// What is there cannot be understood.
     #[error("its event {version} cannot be understood: {problem}")]
-    Event { version: u64, problem: String },
+    Event {
+        /// Its place.
+        version: u64,
+        /// What is wrong.
+        problem: String,
+    },
+    /// There is no such job, or its beginning is missing.
     #[error("its events do not begin with a registration")]
     Unregistered,
 }

@@ -5,7 +5,8 @@
 //! - [`Supervisor`] is the handle that HTTP and the command line use; [`start`] opens the log, replays it and starts the actors
 //! - `job`: one actor per job; a command goes in, `qos::job::decide` answers, the events go to disk, then the answer goes out
 //! - `deadline`: the alarm of a job's deadline
-//! - `listing`: jobs as operators see them, one or many
+//! - `listing`: jobs as operators see them, one or many; `rounds`: how the cluster was shared among them;
+//!   `weighing`: what a decision about one has weighed
 //! - `sample`: measurements of long-running jobs, on their way to the next look
 //! - `registry`: makes and retires the job actors; `directory` finds them
 //! - `outbox`: hands the effects that wait on disk to their performers, one at a time per job
@@ -41,6 +42,7 @@ mod outbox_tests;
 mod performer;
 mod registry;
 mod replayed;
+mod rounds;
 mod sample;
 mod snapshots;
 mod start;
@@ -51,16 +53,18 @@ mod tests;
 mod token;
 pub mod view;
 mod webhook;
+mod weighing;
 
 pub use chronos::ChronosPatience;
 pub use cluster::Cluster;
 pub use cluster_size::ClusterSize;
 pub use cpu::{ContainerMetric, CpuSource, MesosSource, MonascaSource, PrometheusSource};
 pub use figures::Figures;
-pub use listing::Listed;
+pub use listing::{Listed, Untold};
 pub use marathon::MarathonPatience;
 pub use metrics::{MetricsPlan, MetricsStatus};
 pub use performer::FrameworkStatus;
+pub use rounds::RoundError;
 pub use sample::Sample;
 pub use start::{ClusterStartup, MetricsStartup, Running, StartError, Startup, start};
 pub use submit::{Answer, Receipt, SubmitError};

@@ -14,6 +14,8 @@ pub struct Summary {
     pub jobs: BTreeMap<String, u64>,
     /// Living jobs whose predicted finish is after their deadline, or whose deadline has passed.
     pub late: u64,
+    /// Completed jobs that ended after their deadline.
+    pub late_completed: u64,
     /// CPUs reserved for living jobs.
     pub cpus: f64,
     /// Chronos and Marathon, as far as there are credentials, and whether they answer.

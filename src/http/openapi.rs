@@ -7,7 +7,9 @@ use utoipa::{IntoResponses, Modify, OpenApi, ToResponse};
 
 use super::auth::Gate;
 use super::problem::Problem;
-use super::routes::{agent, documents, health, jobs, metrics, register, reports, session, stream, summary, what_if};
+use super::routes::{
+    agent, documents, health, jobs, metrics, reasons, register, reports, session, stream, summary, what_if,
+};
 use crate::api::event::Event;
 use crate::api::problem::ProblemView;
 
@@ -69,7 +71,8 @@ refusals! {
     paths(
         documents::front_page, documents::openapi, health::alive, health::ready, metrics::scrape,
         session::session, session::log_in, session::log_out,
-        summary::summary, jobs::list, jobs::one, jobs::cancel, jobs::events, jobs::decisions, jobs::withdraw, stream::watch,
+        summary::summary, jobs::list, jobs::one, jobs::cancel, jobs::events, jobs::decisions, jobs::withdraw,
+        reasons::weighed, reasons::round, stream::watch,
         register::register, register::admission, reports::start, reports::finish,
         agent::marathon_start, agent::marathon_end, agent::cpu_report, what_if::what_if, what_if::replay,
     ),

@@ -3,12 +3,14 @@ use serde_json::json;
 
 use crate::helpers::*;
 
-const OPERATOR_ROUTES: [(&str, &str); 12] = [
+const OPERATOR_ROUTES: [(&str, &str); 14] = [
     ("POST", "/initTask"),
     ("GET", "/api/v1/jobs"),
     ("GET", "/api/v1/jobs/UUID"),
     ("GET", "/api/v1/jobs/UUID/events"),
     ("GET", "/api/v1/jobs/UUID/decisions"),
+    ("GET", "/api/v1/jobs/UUID/decisions/2"),
+    ("GET", "/api/v1/rounds/1"),
     ("POST", "/api/v1/jobs/UUID/withdraw"),
     ("DELETE", "/api/v1/jobs/UUID"),
     ("GET", "/metrics"),

@@ -26,6 +26,12 @@ fn jobs_are_listed_from_either_end_and_narrowed_by_state_framework_and_text() {
         let page = list("order=desc&limit=2").await;
         let next = page["next"].as_str().unwrap().to_owned();
         assert_eq!(names(&list(&format!("order=desc&limit=2&after={next}")).await), ["100%", "beta"]);
+        // By name, without regard to capitals, and paged in that order.
+        assert_eq!(names(&list("sort=name").await), ["100%", "alpha", "alphabet", "beta", "under_score"]);
+        let page = list("sort=name&order=desc&limit=3").await;
+        assert_eq!(names(&page), ["under_score", "beta", "alphabet"]);
+        let next = page["next"].as_str().unwrap().to_owned();
+        assert_eq!(names(&list(&format!("sort=name&order=desc&limit=3&after={next}")).await), ["alpha", "100%"]);
         assert_eq!(names(&list("search=ALPHA").await), ["alpha", "alphabet"]);
         // Taken literally, not as patterns.
         assert_eq!(names(&list("search=%25").await), ["100%"]);

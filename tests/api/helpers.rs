@@ -176,3 +176,15 @@ pub fn report(uuid: &str, started_at: f64, finished_at: f64) -> Value {
 pub fn now() -> f64 {
     SystemClock.now().epoch_seconds()
 }
+
+/// A supervisor on one of the golden logs, which `change` has changed.
+pub async fn on_log(name: &str, change: impl FnOnce(&rusqlite::Connection)) -> TestApp {
+    let data = Arc::new(tempfile::tempdir().unwrap());
+    std::fs::create_dir(data.path().join("data")).unwrap();
+    let database = data.path().join("data/events.db");
+    std::fs::copy(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name), &database).unwrap();
+    // The present schema, as a start makes it.
+    let data = TestApp::start_in(data, &[]).await.stop().await;
+    change(&rusqlite::Connection::open(&database).unwrap());
+    TestApp::start_in(data, &[]).await
+}

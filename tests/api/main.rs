@@ -12,6 +12,7 @@ mod marathon;
 mod margins;
 mod odd_registrations;
 mod original_defects;
+mod reasons;
 mod register;
 mod reports;
 mod restart;

@@ -1,23 +1,10 @@
 //! Jobs in the order of their margins, and jobs whose rows cannot be read.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use crate::helpers::*;
-
-/// A supervisor on one of the golden logs, which `change` has changed.
-async fn on_log(name: &str, change: impl FnOnce(&rusqlite::Connection)) -> TestApp {
-    let data = Arc::new(tempfile::tempdir().unwrap());
-    std::fs::create_dir(data.path().join("data")).unwrap();
-    let database = data.path().join("data/events.db");
-    std::fs::copy(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name), &database).unwrap();
-    // The present schema, as a start makes it.
-    let data = TestApp::start_in(data, &[]).await.stop().await;
-    change(&rusqlite::Connection::open(&database).unwrap());
-    TestApp::start_in(data, &[]).await
-}
 
 /// All pages of a list, of so many jobs each.
 async fn pages(app: &TestApp, query: &str, limit: usize) -> Vec<Value> {
@@ -144,7 +131,7 @@ fn jobs_are_ordered_by_their_margin_living_and_over_and_those_without_one_are_la
             let (status, problem) = app.get(&format!("/api/v1/jobs?{query}")).await;
             assert_eq!((status.as_u16(), problem["field"].as_str()), (422, Some(field)), "{query}: {problem}");
         }
-        assert_eq!(app.get("/api/v1/jobs?sort=name").await.0, 422);
+        assert_eq!(app.get("/api/v1/jobs?sort=cpus").await.0, 422);
     });
 }
 

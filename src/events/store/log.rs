@@ -139,7 +139,12 @@ impl EventLog {
         self.readers.run(select::job_counts).await
     }
 
-    /// Up to `limit` jobs beyond the one at `after`, in the order of registration or against it.
+    /// How many jobs that are over have ended after their deadline.
+    pub async fn late_jobs(&self) -> Result<u64, ReadError> {
+        self.readers.run(select::late_jobs).await
+    }
+
+    /// Up to `limit` jobs beyond the one at `after`, in the order of registration or of names, or against it.
     pub async fn job_rows(
         &self,
         filter: JobFilter,

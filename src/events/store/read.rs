@@ -69,7 +69,9 @@ pub struct JobFilter {
     pub active: Option<bool>,
     /// Only jobs whose name contains this text, or whose uuid begins with it.
     pub search: Option<String>,
-    /// The newest registration first.
+    /// In the order of their names, and not of their registrations.
+    pub by_name: bool,
+    /// Against the order: the newest registration first, or the last name.
     pub newest_first: bool,
 }
 

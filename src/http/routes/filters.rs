@@ -42,6 +42,8 @@ pub enum Sort {
     Registered,
     /// How long before their deadline they have ended, or are expected to.
     Margin,
+    /// Their name, without regard to capitals; of the same name the first registration first.
+    Name,
 }
 
 /// Which jobs.
@@ -60,11 +62,11 @@ pub struct ListQuery {
     /// Only jobs whose name contains this text, or whose uuid begins with it.
     #[param(max_length = 200)]
     search: Option<String>,
-    /// By what they are ordered: their registration, or their margin.
+    /// By what they are ordered: their registration, their margin, or their name.
     #[serde(default)]
     #[param(inline, required = false)]
     sort: Sort,
-    /// `desc`: the newest registration first, or the largest margin; `asc`: the oldest, or the job that is latest.
+    /// `desc`: the newest registration first, the largest margin, or the last name; `asc`: the oldest, the job that is latest, or the first name.
     #[serde(default)]
     #[param(inline, required = false)]
     order: Order,
@@ -112,6 +114,7 @@ impl ListQuery {
             framework: self.framework,
             active: self.active,
             search,
+            by_name: self.sort == Sort::Name,
             newest_first: self.order == Order::Desc,
         })
     }
@@ -126,7 +129,7 @@ impl ListQuery {
         self.sort
     }
 
-    /// Beyond which place, in the order of registration.
+    /// Beyond which place, in the order of registration or of names.
     pub fn after(&self) -> Result<Option<i64>, Problem> {
         self.after.as_deref().map(cursor).transpose()
     }

@@ -25,7 +25,8 @@ const DECISIONS: [&str; 2] = ["Decided", "ProgressDecided"];
 
 /// All jobs, living and over
 ///
-/// In the order of their registration, or of their margins (`sort=margin`): how long before its deadline a job has ended, or is expected to.
+/// In the order of their registration, of their margins (`sort=margin`): how long before its deadline a job has ended, or is expected to; or of
+/// their names (`sort=name`).
 /// Pages go on after a job, so that none is skipped or repeated whose margin stays as it is; without a margin a job comes last.
 #[utoipa::path(get, path = "/api/v1/jobs", tag = "jobs", params(ListQuery), responses(
     (status = 200, description = "A page of them", body = Page<JobView>),
@@ -41,7 +42,7 @@ pub async fn list(
     let (limit, filter) = (query.limit()?, query.filter()?);
     // One more than asked for shows whether there is another page.
     match query.sort() {
-        Sort::Registered => page(supervisor.list(filter, query.after()?, limit + 1).await?, limit),
+        Sort::Registered | Sort::Name => page(supervisor.list(filter, query.after()?, limit + 1).await?, limit),
         Sort::Margin => page(supervisor.list_by_margin(filter, query.after_margin()?, limit + 1).await?, limit),
     }
 }

@@ -6,6 +6,7 @@ mod filters;
 pub(super) mod health;
 pub(super) mod jobs;
 pub(super) mod metrics;
+pub(super) mod reasons;
 pub(super) mod register;
 pub(super) mod reports;
 mod respond;
@@ -62,6 +63,8 @@ pub fn configure(config: &mut ServiceConfig) {
         )
         .service(web::resource("/api/v1/jobs/{uuid}/events").route(web::get().to(jobs::events)))
         .service(web::resource("/api/v1/jobs/{uuid}/decisions").route(web::get().to(jobs::decisions)))
+        .service(web::resource("/api/v1/jobs/{uuid}/decisions/{version}").route(web::get().to(reasons::weighed)))
+        .service(web::resource("/api/v1/rounds/{number}").route(web::get().to(reasons::round)))
         .service(web::resource("/api/v1/jobs/{uuid}/cpu-samples").route(web::post().to(agent::cpu_report)))
         .service(web::resource("/api/v1/jobs/{uuid}/withdraw").route(web::post().to(jobs::withdraw)));
 }

@@ -25,6 +25,7 @@ mod recompute;
 pub mod registration;
 mod round;
 pub mod state;
+mod weigh;
 
 pub use command::{Command, Rejection, Reply, Ruling};
 pub use decide::decide;
@@ -37,6 +38,7 @@ pub use prediction::asked_about;
 pub use recompute::{RecomputeError, recompute, recompute_answer, recompute_progress, recompute_round};
 pub use round::{ROUND_RULES, asks_for_a_round, next_to_begin, round, round_with};
 pub use state::{Attempt, Ending, Flag, JobState, Phase, Recorded, Run, Work};
+pub use weigh::{Weighed, weigh};
 
 /// Version of the fold from events to state, and of what a decision makes of it; a changed meaning is a new version.
 ///

@@ -78,7 +78,7 @@ pub fn recompute_answer(
 }
 
 /// What was free is the part of the ceiling that is not reserved.
-fn beyond_the_reservation(state: &JobState, ceiling: Option<Cpus>) -> Option<Cpus> {
+pub fn beyond_the_reservation(state: &JobState, ceiling: Option<Cpus>) -> Option<Cpus> {
     ceiling.zip(state.cpus).map(|(ceiling, reserved)| ceiling.saturating_sub(reserved))
 }
 
