@@ -83,7 +83,12 @@ fn a_long_running_job_shows_its_four_charts_why_it_was_resized_and_what_would_ha
         let titles = browser.value("[...document.querySelectorAll('figure h3')].map(e => e.textContent)").await;
         assert_eq!(
             titles,
-            json!(["Predicted end minus deadline", "CPU", "Progress ratio", "CPU time: used against due"])
+            json!([
+                "Predicted end minus deadline",
+                "CPU over time",
+                "Progress ratio",
+                "Used CPU time against what is due"
+            ])
         );
 
         // It is faster than needed, and gives CPU away; then it stands still, and gets some back.
@@ -117,7 +122,7 @@ fn a_long_running_job_shows_its_four_charts_why_it_was_resized_and_what_would_ha
         browser.until(&format!("document.querySelector('#why-{version} .reason')")).await;
         let reason = browser.value(&format!("document.querySelector('#why-{version}').innerText")).await;
         for told in [
-            "What happened. Its CPU time was measured at",
+            "What happened. Its used CPU time was measured at",
             "What was expected. To end by its deadline it should have used",
             "% of what is due (on plan is 90 to 110 %)",
             "the job was faster than needed",
@@ -174,7 +179,9 @@ fn a_finished_long_running_job_is_told_by_four_charts_from_its_first_look_to_its
         assert_eq!(browser.value(drawn).await, json!([[true, 3], [true, 3], [true, 3], [true, 3]]));
         let told = "[...document.querySelectorAll('figure svg')].map(e => e.getAttribute('aria-label'))";
         let told = browser.value(told).await;
-        for (chart, words) in [(1, "It has 0.8 CPU"), (2, "The last ratio was 1.09"), (3, "13 of 13 CPU-seconds")] {
+        for (chart, words) in
+            [(1, "At its end it had 0.8 CPU"), (2, "The last ratio was 1.09"), (3, "13 of 13 CPU-seconds")]
+        {
             assert!(told[chart].as_str().unwrap().contains(words), "{words:?} is not in {told}");
         }
         for (width, scheme) in [(1280, "light"), (390, "dark")] {

@@ -11,6 +11,7 @@ mod many;
 mod reading;
 mod running;
 mod session;
+mod why;
 mod world;
 
 use std::future::Future;

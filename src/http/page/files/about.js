@@ -1,51 +1,49 @@
 // What a job is doing and why it has the CPU that it has, in words and figures.
 
 import { h, table } from "./dom.js";
-import { micros, time, margin, span, number, plural, flag } from "./format.js";
-import { headline } from "./reason.js";
+import { micros, time, moment, margin, span, number, plural, flag, ADMISSION, PERFORMANCE } from "./format.js";
+import { headline, stood } from "./decision.js";
+import { sharing, told } from "./sharing.js";
+import { changes, how } from "./changes.js";
 import { stateOf, marginOf, progressOf, cpuOf } from "./list.js";
+import { TERMS } from "./terms.js";
 import { tell } from "./tell.js";
 
 /** What the job is doing, in a sentence or two. */
 export function story(job, history) {
-  const parts = [], progress = progressOf(job), found = marginOf(job), due = time(micros(job.deadline_at));
+  const parts = [], progress = progressOf(job), found = marginOf(job), due = moment(micros(job.deadline_at));
   const limited = job.cpu_limit !== undefined && job.cpu_limit !== job.cpus;
-  const has = job.cpus === null ? "" : limited ? " It may use " + number(job.cpu_limit, 3) + " of the " + number(job.cpus, 3) + " CPU that are reserved for it."
+  const has = job.cpus === null ? "" : limited ? " It may use " + number(job.cpu_limit, 3) + " CPU, its limit; " + number(job.cpus, 3) + " are reserved for it."
     : " It has " + number(job.cpus, 3) + " CPU"
       + (job.cpus_submitted !== null && job.cpus_submitted !== job.cpus ? ", and was submitted with " + number(job.cpus_submitted, 3) + "." : ", as submitted.");
   if (job.state === "registered") parts.push("Registered, and not begun yet. It must be done by " + due + "." + has);
   else if (job.state === "running") {
     parts.push("Running" + (progress ? ": " + progress.words + " done." : "."));
-    if (found) parts.push((job.prediction ? " It is predicted to end at " : " With the CPU that it has it would end at ") + time(micros(job.deadline_at) - found.seconds * 1e6) + ", " + margin(found.seconds) + " for its deadline at " + due + ".");
+    if (found) parts.push((job.prediction ? " It is predicted to end at " : " With the CPU that it has it would end at ") + moment(micros(job.deadline_at) - found.seconds * 1e6) + ", " + margin(found.seconds) + " for its deadline at " + due + ".");
     else parts.push(" Its deadline is " + due + ".");
     if (job.progress_ratio !== undefined) parts.push(" At the last look it had used " + number(job.progress_ratio * 100, 0) + " % of the CPU time that was due by then.");
     parts.push(has);
   } else if (job.state === "completed") {
-    parts.push("Done at " + time(micros(job.finished_at)) + ", " + margin(found.seconds) + " for its deadline at " + due + "."
-      + (job.rescales ? " Its CPU was changed " + plural(job.rescales, "time") + "." : " Its CPU was never changed."));
+    const { decided } = changes(history, job), more = decided > job.rescales ? " (" + number(decided, 0) + " changes were decided; what became of each is said below)" : "";
+    parts.push("Done at " + moment(micros(job.finished_at)) + ", " + margin(found.seconds) + " for its deadline at " + due + "."
+      + (job.rescales ? " Its CPU was changed " + plural(job.rescales, "time") + more + "." : " Its CPU was never changed" + more + "."));
   } else parts.push(job.state[0].toUpperCase() + job.state.slice(1) + (job.reason ? ": " + job.reason + "." : "."));
   return parts.join("");
-}
-
-/** How a change of CPU gets to the job, by what it was registered with. */
-function how(job, history) {
-  const { registered } = history, inPlace = job.framework === "marathon" && registered ? registered.supervision.rescale === "in-place" : job.in_place;
-  if (inPlace) return "; changed while it runs";
-  if (job.framework === "marathon") return "; changed by stopping it and going on from there";
-  return registered && registered.chain ? "; changed between two tasks, each of several iterations" : "; changed between two iterations";
 }
 
 export function facts(job, history) {
   const { word, kind } = stateOf(job), found = marginOf(job), progress = progressOf(job), cpu = cpuOf(job);
   const fact = (name, value, more, which) => h("div", { class: which || "" }, h("dt", {}, name), h("dd", {}, value, more ? h("small", {}, more) : null));
+  const { admission } = job;
   return h("dl", { class: "figures" },
     fact("State", word, job.failures_in_row ? plural(job.failures_in_row, "failure") + " in a row" : "", kind),
-    fact(job.finished_at ? "Margin" : "Predicted margin", found ? margin(found.seconds) : "not known yet", "deadline " + time(micros(job.deadline_at)), found && found.seconds < 0 ? "under" : ""),
-    fact("CPU reserved / limit", cpu.main, cpu.more + (job.cpus_submitted === null ? "" : ", submitted with " + number(job.cpus_submitted, 3)) + how(job, history)),
+    fact(job.finished_at ? "Margin" : "Predicted margin", found ? margin(found.seconds) : "not known yet", "deadline " + moment(micros(job.deadline_at)), found && found.seconds < 0 ? "under" : ""),
+    fact(TERMS.reserved.name + " / " + TERMS.limit.name, cpu.main, cpu.more + (job.cpus_submitted === null ? "" : ", submitted with " + number(job.cpus_submitted, 3)) + how(job, history)),
     fact("Progress", progress ? number(progress.share * 100, 0) + " %" : "not begun", progress ? progress.words : ""),
     fact("Declared", job.iterations ? span(job.qos.duration) + " an iteration" + (history.registered && history.registered.chain ? ", chained" : "") : number(job.qos.duration, 0) + " CPU-seconds",
       "deadline after " + span(job.qos.deadline) + ", tolerance " + number(job.qos.desv_deadline * 100, 0) + " %"),
-    fact("Policy", job.policy + (job.dry_run ? " (dry run)" : ""), job.admission ? job.admission.verdict + ": " + job.admission.reason : ""));
+    fact("Policy", job.policy + (job.dry_run ? " (dry run)" : ""),
+      admission ? "At its registration: the deadline " + (ADMISSION[admission.verdict] || admission.verdict) + "; the job " + admission.reason : ""));
 }
 
 export function flags(job) {
@@ -56,25 +54,33 @@ export function flags(job) {
   }));
 }
 
-const BECAUSE = { UNDER_PERFORMANT: ", because it was too slow for its deadline", OVER_PERFORMANT: ", because it was faster than needed" };
+/** Why the CPU was changed, where that is obvious. */
+function because(decision) {
+  const { performance, from, to } = decision.data;
+  if (sharing(decision)) return "";
+  if (performance === "UNDER_PERFORMANT" && to > from) return stood(decision).word !== PERFORMANCE[performance].word ? ", because it was not sure enough to be on time" : ", because it was too slow for its deadline";
+  return performance === "OVER_PERFORMANT" && to < from ? ", because it was faster than needed" : "";
+}
 
-/** Why it has the CPU that it has: the newest decision that changed it. */
-export function why(history, job, uuid) {
-  const changes = history.decisions.filter(one => one.data.from !== one.data.to && one.outcomes.some(outcome => outcome.what === "applied"));
-  const last = changes[changes.length - 1];
+/** Why it has the CPU that it has: the newest decision that changed it. Of a job that is over it is why it ended with it. */
+export function why(history, job, answers) {
+  const asked = h("b", {}, history.ended ? "Why this CPU at its end? " : "Why this CPU? ");
+  const changed = history.decisions.filter(one => one.data.from !== one.data.to && one.outcomes.some(outcome => outcome.what === "applied"));
+  const last = changed[changed.length - 1];
   if (!last) {
     if (history.decisions.length === 0 || history.skipped) return null;
-    return h("p", { class: "lastwhy" }, h("b", {}, "Why this CPU? "), "No decision has changed it yet: it is what the job was submitted with.");
+    return h("p", { class: "lastwhy" }, asked, "No decision has changed it" + (history.ended ? "" : " yet") + ": it is what the job was submitted with.");
   }
-  const obvious = (last.data.performance === "UNDER_PERFORMANT") === (last.data.to > last.data.from);
-  return h("p", { class: "lastwhy" }, h("b", {}, "Why this CPU? "), "The last change, at " + time(last.at) + ", was to " + headline(last)
-    + (obvious && BECAUSE[last.data.performance] || "") + ". In the supervisor’s words: “" + last.data.reason + "”. ",
-    h("a", { href: "#/job/" + uuid + "/decision/" + last.version }, "The whole reason"));
+  const shared = sharing(last);
+  return h("p", { class: "lastwhy" }, asked, "The last change, at " + moment(last.at) + ", was to " + headline(last) + because(last) + ".",
+    shared ? told(shared, job.uuid, answers) : "", " In the supervisor’s words: “" + last.data.reason + "”. ",
+    h("a", { href: "#/job/" + job.uuid + "/decision/" + last.version }, "The whole reason"));
 }
 
 /** The newest events, each in words, with its facts as they are in the log. */
 export function logTable(history, shown) {
   const newest = [...history.events.values()].slice(-shown).reverse();
   return table("The newest events", ["Event", "When", "What happened", "Kind", "Facts"], newest.map(event =>
-    [number(event.version, 0), time(event.at), tell(event, history), event.kind, h("code", { class: "clip wide" }, JSON.stringify(event.data))]), "plain log");
+    [number(event.version, 0), h("time", { datetime: new Date(event.at / 1000).toISOString(), title: moment(event.at) }, time(event.at)), tell(event, history), event.kind,
+      h("code", { class: "clip wide" }, JSON.stringify(event.data))]), "plain log");
 }

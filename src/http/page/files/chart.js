@@ -28,11 +28,19 @@ export function extent(values, ...more) {
   return low > high ? [0, 1] : low === high ? [low - Math.abs(low || 1) * 0.1, high + Math.abs(high || 1) * 0.1] : [low, high];
 }
 
+/** A scale that shows `values` and all of `bounds`; but for a few values that are so far beyond all others that these could not be told apart. */
+export function robust(values, bounds) {
+  const sorted = values.filter(Number.isFinite).sort((one, other) => one - other), at = share => sorted[Math.round(share * (sorted.length - 1))];
+  const [low, high] = extent([at(0.1), at(0.9)], ...bounds), reach = high - low;
+  const [least, most] = extent(values.filter(value => value >= low - reach && value <= high + reach), low, high), room = (most - least) * 0.15;
+  return [least - room, most + room];
+}
+
 /**
  * A chart as a figure. `draw()` returns what is to be seen now:
  * x, y: { domain, label, format, steps }; regions: [{ kind, pieces: [{ x0, x1, from, to }], label }]; lines: [{ kind, points, step, label, dots }];
  * bars: [{ kind, x0, x1, y, title }]; rules: [{ x | y, label }]; marks: [{ x, y, kind, label, open }]; gap: [x0, x1] of which nothing is loaded;
- * said: a text of the legend; rows, heads: the table; empty: a text. A point that is null ends its line; the next begins another.
+ * a mark that has a `value`, and lies beyond the scale, is a triangle at the edge with its value; said: a text of the legend; rows, heads: the table; empty: a text. A point that is null ends its line; the next begins another.
  */
 export function chart(title, about, draw) {
   const picture = s("svg", { class: "chart" });
@@ -128,15 +136,29 @@ export function chart(title, about, draw) {
     picture.append(back);
     const marks = s("g", {});
     for (const mark of seen.marks || []) {
-      const cx = x(mark.x), cy = y(mark.y);
+      const cx = x(mark.x), cy = y(mark.y), beyond = mark.value !== undefined && (mark.y > y1 || mark.y < y0);
       const tell = () => { under.textContent = mark.label; focused = mark.id; };
       const forget = () => { under.textContent = ""; if (focused === mark.id) focused = null; };
       marks.append(s("a", { href: mark.href, class: "mark " + mark.kind + (mark.changed ? " changed" : ""), "data-mark": mark.id,
         "aria-label": mark.label, onfocus: tell, onblur: forget, onmouseenter: () => { under.textContent = mark.label; }, onmouseleave: () => { under.textContent = ""; } },
         s("circle", { class: "target", cx, cy, r: 12 }),
-        mark.changed ? s("path", { d: `M${cx} ${cy - 6.5}L${cx + 6.5} ${cy}L${cx} ${cy + 6.5}L${cx - 6.5} ${cy}Z` }) : s("circle", { cx, cy, r: 3.6 })));
+        beyond ? s("path", { class: "beyond", d: mark.y > y1 ? `M${cx} ${cy - 7}l7 12h-14Z` : `M${cx} ${cy + 7}l7 -12h-14Z` })
+          : mark.changed ? s("path", { d: `M${cx} ${cy - 6.5}L${cx + 6.5} ${cy}L${cx} ${cy + 6.5}L${cx - 6.5} ${cy}Z` }) : s("circle", { cx, cy, r: 3.6 })));
     }
     picture.append(marks);
+    edgeValues(seen.marks || [], x, y, seen.y.domain, inner);
+  }
+
+  /** The values beyond the scale beside their marks, as far as they do not lie over each other. */
+  function edgeValues(marks, x, y, [y0, y1], inner) {
+    const right = { top: -Infinity, bottom: -Infinity };
+    for (const mark of marks) {
+      if (mark.value === undefined || (mark.y <= y1 && mark.y >= y0)) continue;
+      const edge = mark.y > y1 ? "top" : "bottom", width = mark.value.length * 6.5, flip = x(mark.x) + width + 10 > inner.right, left = flip ? x(mark.x) - width - 10 : x(mark.x) + 10;
+      if (left < right[edge]) continue;
+      picture.append(s("text", { class: "beyondvalue" + (flip ? " flip" : ""), "aria-hidden": "true", x: x(mark.x) + (flip ? -10 : 10), y: y(mark.y) + (edge === "top" ? 5 : -1) }, mark.value));
+      right[edge] = left + width;
+    }
   }
 
   const observer = new ResizeObserver(entries => {

@@ -32,7 +32,7 @@ export function table(caption, heads, rows, kind) {
     h("table", { class: kind || "plain" }, h("caption", { class: "hidden" }, caption),
       h("thead", {}, h("tr", {}, heads.map(head => h("th", { scope: "col" }, head)))),
       h("tbody", {}, rows.map(row => h("tr", {}, row.map((cell, index) =>
-        index === 0 ? h("th", { scope: "row" }, cell) : h("td", {}, cell)))))));
+        index === 0 ? h("th", { scope: "row" }, cell) : h("td", { "data-label": heads[index] }, cell)))))));
 }
 
 /** Something that is missing, and what to do about it. */

@@ -19,9 +19,10 @@ export class History {
     this.ended = null;
     this.grant = null;
     this.running = null;
-    this.wanted = null;
+    this.wanted = [];
     this.skipped = null;
     this.tasks = [];
+    this.limited = false;
   }
 
   /** The history that `events` tell, as far as they are loaded. */
@@ -37,7 +38,14 @@ export class History {
   skip({ from, to }, next) {
     this.skipped = { from, to, after: this.lastAt, before: Date.parse(next.at) * 1000 };
     this.cpus.push({ at: this.lastAt, cpus: null });
-    this.running = this.wanted = this.grant = null;
+    this.running = this.grant = null;
+    this.wanted = [];
+  }
+
+  /** An agent that can change the job's CPU runs its container: it has told of a segment's beginning, and not of its end. */
+  get agent() {
+    const last = this.segments[this.segments.length - 1];
+    return Boolean(last) && last.ended === null;
   }
 
   /** Takes the next event. */
@@ -65,8 +73,31 @@ export class History {
     this.setCpu(data.t0, data.cpus);
   }
 
-  SeenInFramework(fact, data) { this.setCpu(fact.at, data.cpus); }
-  CpuObserved(fact, data) { this.setCpu(fact.at, data.cpus); }
+  /** The least and the most CPU in force between two instants. */
+  cpusBetween(from, to) {
+    const inForce = [];
+    for (let index = this.cpus.length - 1; index >= 0; index--) {
+      const { at, cpus } = this.cpus[index];
+      if (at < to && cpus !== null) inForce.push(cpus);
+      if (at <= from) break;
+    }
+    return inForce.length ? { least: Math.min(...inForce), most: Math.max(...inForce) } : null;
+  }
+
+  /** CPU-seconds that were granted between two instants: the CPU in force times how long it was. */
+  granted(from, to) {
+    let sum = 0;
+    for (let index = this.cpus.length - 1, until = to; index >= 0 && until > from; index--) {
+      const { at, cpus } = this.cpus[index];
+      if (at >= until) continue;
+      sum += (until - Math.max(at, from)) * (cpus || 0) / 1e9;
+      until = at;
+    }
+    return sum;
+  }
+
+  SeenInFramework(fact, data) { if (!this.limited) this.setCpu(fact.at, data.cpus); }
+  CpuObserved(fact, data) { if (!this.limited) this.setCpu(fact.at, data.cpus); }
   GrantReceived(fact, data) { this.grant = { at: fact.at, ...data }; }
 
   IterationStarted(fact, data) {
@@ -85,7 +116,7 @@ export class History {
     const cpus = this.running && this.running.iteration === data.iteration ? this.running.cpus : this.cpu;
     this.running = null;
     this.iterations.push({ version: fact.version, iteration: data.iteration, started: data.started_at, finished: data.finished_at,
-      seconds: data.duration / 1e6, cpus, outcome: data.outcome, hostname: data.hostname, task: this.taskOf(data.key) });
+      seconds: data.duration / 1e6, cpus, had: this.cpusBetween(data.started_at, data.finished_at), outcome: data.outcome, hostname: data.hostname, task: this.taskOf(data.key) });
   }
 
   /** What the task of a chained job was told, after the decision that it follows from. */
@@ -104,11 +135,15 @@ export class History {
 
   SegmentStarted(fact, data) {
     this.segments.push({ segment: data.segment, started: data.started_at, ended: null, hostname: data.hostname, reason: null, cpu: null, base: data.base || 0 });
+    // What its agent says is in force, whatever its framework has reserved.
+    this.limited = data.limit !== null && data.limit !== undefined;
+    this.setCpu(data.started_at, data.limit);
   }
 
   SegmentEnded(fact, data) {
     const segment = this.segments.find(one => one.segment === data.segment && one.ended === null);
     if (segment) Object.assign(segment, { ended: data.ended_at, reason: data.reason, cpu: data.cpu });
+    this.limited = false;
   }
 
   Decided(fact, data) { this.decide(fact, data, false); }
@@ -125,21 +160,35 @@ export class History {
     // Counted only where all before it are loaded.
     const number = this.skipped ? null : this.decisions.length + 1;
     this.decisions.push({ version: fact.version, number, name: number === null ? "Decision of event " + fact.version : "Decision " + number,
-      at: fact.at, data, longRunning, trigger: this.events.get(data.inputs.event) || null, grant: this.grant, intended: false, outcomes: [], answer: null });
+      at: fact.at, data, longRunning, trigger: this.events.get(data.inputs.event) || null, grant: this.grant, intended: false, outcomes: [], answer: null,
+      replaced: null, already: this.wanted.find(one => one.data.to === data.to) || null, during: this.running && this.running.iteration, done: this.counted().length });
   }
 
   Rescaled(fact, data) {
     const decisions = this.decisions;
     const named = data.decision !== null && data.decision !== undefined;
     const decision = named ? this.decision(data.decision) : decisions[decisions.length - 1];
-    this.wanted = decision || null;
-    if (decision) decision.intended = true;
+    if (!decision) return;
+    // What was intended before, and has not come into force, is not wished for any more.
+    for (const earlier of this.wanted) earlier.replaced = decision;
+    this.wanted.push(decision);
+    decision.intended = true;
   }
 
   outcome(fact, what) {
     if (what === "applied") this.setCpu(fact.at, fact.data.cpus);
-    if (this.wanted) this.wanted.outcomes.push({ what, at: fact.at, data: fact.data });
-    if (what === "applied" || what === "failed") this.wanted = null;
+    // While the framework was asked for one CPU, another may have been intended in its place: the answer is for the one that it names.
+    const named = this.wanted.findLastIndex(one => one.data.to === fact.data.cpus);
+    const place = named < 0 ? this.wanted.length - 1 : named, decision = this.wanted[place];
+    if (!decision) return;
+    decision.outcomes.push({ what, at: fact.at, data: fact.data, inPlace: this.inPlace(decision) });
+    if (what === "applied" || what === "failed") this.wanted.splice(0, place + 1);
+  }
+
+  /** Whether what has just come into force did so while the job ran. */
+  inPlace(decision) {
+    if (decision.longRunning) return Boolean(this.registered) && this.registered.supervision.rescale === "in-place";
+    return this.agent && (this.running !== null || Boolean(decision.answer) && decision.answer.next === "continue");
   }
 
   Completed(fact, data) { this.ended = { kind: "completed", at: data.finished_at, data }; }

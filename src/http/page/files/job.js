@@ -2,13 +2,16 @@
 
 import { h, at, announce, notice } from "./dom.js";
 import { get, send, Problem } from "./api.js";
-import { micros, time, number, plural, FRAMEWORK } from "./format.js";
+import { micros, moment, number, plural, FRAMEWORK } from "./format.js";
 import { Events } from "./events.js";
 import { History } from "./history.js";
 import { jobCharts } from "./charts.js";
 import { decisionList } from "./decisions.js";
-import { headline } from "./reason.js";
+import { Answers } from "./answers.js";
+import { headline } from "./decision.js";
 import { story, facts, flags, why, logTable } from "./about.js";
+import { whyLate } from "./late.js";
+import { glossary } from "./terms.js";
 import { stateOf } from "./list.js";
 import { whatIf } from "./whatif.js";
 
@@ -22,6 +25,8 @@ export function showJob(uuid, version, failed) {
   let events = new Events(uuid), history = null, job = null, opened = version, parts = null, timer = null, gone = false, fresh = [], shown = LOG_SHOWN;
   at("main").replaceChildren(h("p", { class: "loading" }, "Loading …"));
 
+  const answers = new Answers(() => { if (!gone && history !== null) draw(); });
+
   // What is asked of the supervisor is asked in turn, so that each answer finds what the one before has left.
   let turn = Promise.resolve();
   const inTurn = task => { turn = turn.then(() => gone ? null : task()).catch(error => gone ? null : show(error)); };
@@ -30,7 +35,7 @@ export function showJob(uuid, version, failed) {
     const charts = jobCharts(uuid, () => ({ history, job, present: Date.now() * 1000 }));
     const open = chosen => { location.hash = "#/job/" + uuid + (chosen === null ? "" : "/decision/" + chosen); };
     const older = h("button", { type: "button", class: "quiet", onclick: () => { shown *= 4; draw(); } }, "Show older events");
-    parts = { head: h("div", {}), gap: h("div", {}), charts, decisions: decisionList(open), whatIf: whatIf(uuid, () => job, failed), log: h("div", {}), older, logDetails: null };
+    parts = { head: h("div", {}), gap: h("div", {}), charts, decisions: decisionList(open, answers), whatIf: whatIf(uuid, () => job, failed), log: h("div", {}), older, logDetails: null, glossary: glossary() };
     parts.logDetails = h("details", { class: "card", id: "log", ontoggle: () => draw() }, h("summary", {}, h("h2", {}, "Event log")), parts.log, older);
     at("main").replaceChildren(h("p", { class: "crumbs" }, h("a", { href: "#/" }, "‹ All jobs")), parts.head, parts.gap, charts.element,
       parts.decisions.element, parts.whatIf.element, parts.logDetails);
@@ -46,7 +51,7 @@ export function showJob(uuid, version, failed) {
       parts.head.replaceChildren(
         h("div", { class: "title" }, h("h1", {}, job.name), h("span", { class: "state " + kind }, word),
           h("small", {}, FRAMEWORK[job.framework] + " · " + job.uuid), living ? cancelButton() : null),
-        h("p", { class: "story" }, story(job, history)), why(history, job, uuid) || "", facts(job, history), flags(job) || "");
+        h("p", { class: "story" }, story(job, history)), whyLate(history, job, answers) || "", why(history, job, answers) || "", facts(job, history), flags(job) || "", parts.glossary);
     }
     parts.charts.redraw();
     parts.decisions.show(history, job, opened);
@@ -66,8 +71,8 @@ export function showJob(uuid, version, failed) {
     const load = (count, words) => h("button", { type: "button", class: "quiet", onclick: event => { event.target.disabled = true; loadEarlier(count); } }, words);
     parts.gap.replaceChildren(h("div", { class: "notice", id: "gap", role: "note" },
       h("h2", {}, plural(missing, "earlier event") + (missing === 1 ? " is" : " are") + " not loaded"),
-      h("p", {}, "The job has " + plural(events.last, "event") + ". Events " + number(gap.from, 0) + " to " + number(gap.to, 0) + ", from " + time(history.skipped.after)
-        + " to " + time(history.skipped.before) + ", are left out in the charts, the decisions and the log below. Nothing of them is lost: they are in the supervisor’s log."),
+      h("p", {}, "The job has " + plural(events.last, "event") + ". Events " + number(gap.from, 0) + " to " + number(gap.to, 0) + ", from " + moment(history.skipped.after)
+        + " to " + moment(history.skipped.before) + ", are left out in the charts, the decisions and the log below. Nothing of them is lost: they are in the supervisor’s log."),
       h("p", {}, load(EARLIER, missing > EARLIER ? "Load " + number(EARLIER, 0) + " earlier events" : "Load the earlier events"), " ",
         missing > EARLIER ? load(Infinity, "Load all " + number(missing, 0)) : null)));
   }

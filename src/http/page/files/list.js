@@ -3,7 +3,8 @@
 
 import { h, at, announce, notice } from "./dom.js";
 import { get, query } from "./api.js";
-import { micros, time, margin, cpus, number, percent, plural, span, FRAMEWORK, PERFORMANCE, flag } from "./format.js";
+import { micros, time, moment, margin, number, percent, plural, FRAMEWORK, PERFORMANCE, flag } from "./format.js";
+import { TERMS } from "./terms.js";
 
 const PAGE = 50;
 const GATHER_MS = 700;
@@ -13,8 +14,10 @@ const STATES = [
 ];
 // What a list can be ordered by: what the supervisor is asked for, and in words.
 const ORDERS = {
-  newest: { sort: "registered", order: "desc", words: "the newest first", head: "job", aria: "descending" },
-  oldest: { sort: "registered", order: "asc", words: "the oldest first", head: "job", aria: "ascending" },
+  newest: { sort: "registered", order: "desc", words: "the newest first" },
+  oldest: { sort: "registered", order: "asc", words: "the oldest first" },
+  name: { sort: "name", order: "asc", words: "by name", head: "job", aria: "ascending" },
+  nameDesc: { sort: "name", order: "desc", words: "by name, the last first", head: "job", aria: "descending" },
   latest: { sort: "margin", order: "asc", words: "the latest against its deadline first", head: "margin", aria: "ascending" },
   earliest: { sort: "margin", order: "desc", words: "the earliest against its deadline first", head: "margin", aria: "descending" },
 };
@@ -28,8 +31,9 @@ export function stateOf(job) {
   let kind = job.state, word = words[job.state] || job.state;
   if (job.state === "running" || job.state === "registered") {
     const performance = PERFORMANCE[job.performance];
-    if (performance) kind = performance.kind;
-    if (performance) word += ", " + performance.word;
+    // A policy that asks for a probability adds CPU also when the job is expected in time: too slow it is only beyond its deadline.
+    const unsure = performance && performance.kind === "under" && job.policy === "predictive" && !(job.expected_margin_seconds < 0);
+    if (performance) { kind = performance.kind; word += ", " + (unsure ? "not sure to be on time" : performance.word); }
     if (job.flags.includes("late")) { kind = "under"; word = job.state + ", deadline passed"; }
   } else if (job.state === "completed") {
     kind = job.on_time === false ? "under" : "plan";
@@ -52,7 +56,7 @@ export function progressOf(job) {
   }
   if (job.cpu_seconds === undefined) return null;
   const share = job.state === "completed" ? 1 : Math.min(1, job.cpu_seconds / job.qos.duration);
-  return { share, words: number(job.cpu_seconds, 0) + " of " + number(job.qos.duration, 0) + " CPU-seconds" };
+  return { share, words: number(job.cpu_seconds, 0) + " of " + number(job.qos.duration, 0) + " CPU-seconds used" };
 }
 
 /** CPU as it is shown everywhere: reserved, and the limit in force where that is another. */
@@ -61,7 +65,7 @@ export function cpuOf(job) {
   const limit = job.cpu_limit === undefined || job.cpu_limit === job.cpus ? null : job.cpu_limit;
   return {
     main: number(job.cpus, 3) + " / " + number(limit === null ? job.cpus : limit, 3) + " CPU",
-    more: job.rescales ? plural(job.rescales, "resize") : "not resized",
+    more: job.rescales ? "changed " + plural(job.rescales, "time") : "never changed",
   };
 }
 
@@ -71,7 +75,7 @@ function bar(share, kind, label) {
 
 function deadlineCell(job) {
   const found = marginOf(job);
-  const due = h("small", {}, (found && !found.over ? "expected; due " : "due ") + time(micros(job.deadline_at)));
+  const due = h("small", { title: moment(micros(job.deadline_at)) }, (found && !found.over ? "expected; due " : "due ") + time(micros(job.deadline_at)));
   return [found ? h("span", { class: found.seconds < 0 ? "under" : "" }, margin(found.seconds)) : h("span", { class: "soft" }, "not known"), due];
 }
 
@@ -91,7 +95,7 @@ function row(job) {
       h("small", { class: "clip", title: job.reason || null },
         job.reason || job.flags.filter(name => name !== "late").map(name => flag(name).name).join(", "))),
     cell("Deadline", deadlineCell(job)),
-    cell("CPU", h("span", {}, cpu.main), h("small", {}, cpu.more)),
+    cell("CPU", h("span", { title: TERMS.reserved.name + " / " + TERMS.limit.name }, cpu.main), h("small", {}, cpu.more)),
     cell("Progress", progress ? [bar(progress.share, kind, progress.words), h("small", {}, percent(progress.share) + " · " + progress.words)]
       : h("span", { class: "soft" }, "not begun")));
 }
@@ -118,15 +122,15 @@ export function showList(failed) {
   // A heading that orders by what is under it: one way, and the other.
   const heading = (head, word, one, other) => h("th", { scope: "col", "data-head": head },
     h("button", { type: "button", class: "sort", onclick: () => choose({ order: chosen.order === one ? other : one }) }, word, h("span", { class: "arrow", "aria-hidden": "true" })));
-  const headings = [heading("job", "Job", "newest", "oldest"), h("th", { scope: "col" }, "State"), heading("margin", "Margin to the deadline", "latest", "earliest"),
-    h("th", { scope: "col" }, "CPU reserved / limit"), h("th", { scope: "col" }, "Progress")];
+  const headings = [heading("job", "Job", "name", "nameDesc"), h("th", { scope: "col" }, "State"), heading("margin", "Margin to the deadline", "latest", "earliest"),
+    h("th", { scope: "col", title: TERMS.reserved.about + " " + TERMS.limit.about }, TERMS.reserved.name + " / " + TERMS.limit.name), h("th", { scope: "col" }, "Progress")];
   const caption = h("caption", { class: "hidden" });
   const list = h("table", { class: "jobs" }, caption, h("thead", {}, h("tr", {}, headings)), rows);
-  // Where there is no room for headings.
+  // Every order, also where there is no heading for it, or no room for headings.
   const order = h("select", { id: "order", onchange: () => choose({ order: order.value }) },
     Object.entries(ORDERS).map(([value, { words }]) => h("option", { value }, words[0].toUpperCase() + words.slice(1))));
   const newer = h("button", { type: "button", onclick: () => { chosen.before.pop(); load(true); } }, "‹ Back");
-  const older = h("button", { type: "button", onclick: () => { chosen.before.push(next); load(true); } }, "Further ›");
+  const older = h("button", { type: "button", onclick: () => { chosen.before.push(next); load(true); } }, "Next ›");
   const pager = h("nav", { class: "pager", "aria-label": "Pages" }, newer, said, older);
   const none = h("div", {});
   at("main").replaceChildren(h("h1", { class: "hidden" }, "Jobs"), figures,
@@ -146,12 +150,13 @@ export function showList(failed) {
 
   function showFigures(summary) {
     const total = Object.values(summary.jobs).reduce((sum, count) => sum + count, 0);
-    const figure = (word, value, kind) => h("div", { class: kind || "" }, h("dt", {}, word), h("dd", {}, value));
+    const figure = (word, value, kind, of) => h("div", { class: kind || "" }, h("dt", {}, word), h("dd", {}, value, of ? h("small", {}, of) : null));
     const away = Object.entries(summary.frameworks).filter(([, reachable]) => !reachable).map(([name]) => FRAMEWORK[name]);
     figures.replaceChildren(
       figure("Running", number(summary.jobs.running || 0, 0)),
-      figure("Late, or predicted to be", number(summary.late, 0), summary.late ? "under" : ""),
-      figure("CPU reserved", number(summary.cpus, 1) + " CPU"),
+      figure("Late now, or predicted to be", number(summary.late, 0), summary.late ? "under" : "", "of the jobs that are not over"),
+      figure("Completed late", number(summary.late_completed, 0), "", "of " + number(summary.jobs.completed || 0, 0) + " completed"),
+      figure(TERMS.reserved.name, number(summary.cpus, 1) + " CPU", "", "for the jobs that are not over"),
       figure("Frameworks", Object.keys(summary.frameworks).length === 0 ? "none configured"
         : away.length ? away.join(", ") + " unreachable" : "reachable", away.length ? "under" : ""));
     for (const button of tabs.children) {

@@ -2,7 +2,7 @@
 
 import { h, at, notice } from "./dom.js";
 import { get, send, Refused, Unreachable } from "./api.js";
-import { time, micros } from "./format.js";
+import { moment, micros, zone } from "./format.js";
 import { follow } from "./live.js";
 import { showLogin } from "./login.js";
 import { showList } from "./list.js";
@@ -74,7 +74,7 @@ async function begin() {
     return;
   }
   at("foot").replaceChildren(h("span", {}, "mesos-qos " + session.version),
-    session.ends_at ? h("span", {}, "Logged in until " + time(micros(session.ends_at))) : "");
+    session.ends_at ? h("span", {}, "Logged in until " + moment(micros(session.ends_at))) : "", h("span", { id: "zone" }, "All times: " + zone()));
   if (!session.operator) {
     leave();
     showLogin("", begin);

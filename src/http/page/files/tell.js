@@ -1,7 +1,7 @@
 // Events in words.
 
-import { milli, span, time, plural, number } from "./format.js";
-import { headline } from "./reason.js";
+import { milli, span, time, margin, plural, number } from "./format.js";
+import { headline } from "./decision.js";
 
 const cpuTime = micros => number(micros / 1e6, 1) + " CPU-seconds";
 const within = key => key && key.run ? " (" + (key.run.index === 0 ? "the first" : "number " + (key.run.index + 1)) + " in task " + key.run.run + ")" : "";
@@ -35,19 +35,19 @@ const TOLD = {
   RescaleTakenBack: data => "The change is taken back, to " + milli(data.cpus) + ": " + data.reason + ".",
   CpuObserved: data => "Somebody else has set " + milli(data.cpus) + ".",
   PolicyChanged: data => "From now on the policy " + data.policy.policy.name + " decides.",
-  Completed: data => "Done at " + time(data.finished_at) + ", " + span(data.margin / 1e6) + (data.margin < 0 ? " late." : " early."),
+  Completed: data => "Done at " + time(data.finished_at) + ", " + margin(data.margin / 1e6) + ".",
   Failed: data => "Given up: " + data.reason + ".",
   Cancelled: data => "Cancelled: " + data.reason + ".",
   Withdrawn: data => "Taken back: " + data.reason + ".",
   Removed: data => "Removed " + (REMOVED[data.how] || data.how) + ".",
   MarathonStarted: data => "It began" + (data.hostname ? " on " + data.hostname : "") + ". Its deadline counts from its first beginning.",
   MarathonEnded: data => "The program ended with exit code " + data.exit_code + ".",
-  SegmentStarted: data => "Segment " + data.segment + " began" + (data.hostname ? " on " + data.hostname : "") + (data.base ? ", with " + cpuTime(data.base) + " of work from a checkpoint" : "")
+  SegmentStarted: data => "Its agent began run " + data.segment + (data.hostname ? " on " + data.hostname : "") + (data.base ? ", with " + cpuTime(data.base) + " of work from a checkpoint" : "")
     + (data.limit ? ", limited to " + milli(data.limit) : "") + ".",
-  CpuSample: data => "Segment " + data.segment + " has used " + cpuTime(data.cpu) + ".",
-  SegmentEnded: data => "Segment " + data.segment + " ended after " + cpuTime(data.cpu) + ": " + (SEGMENT_ENDS[data.reason] || data.reason) + ".",
+  CpuSample: data => "Run " + data.segment + " has used " + cpuTime(data.cpu) + ".",
+  SegmentEnded: data => "Run " + data.segment + " ended after " + cpuTime(data.cpu) + ": " + (SEGMENT_ENDS[data.reason] || data.reason) + ".",
   TelemetryLost: data => "No CPU time has come since " + time(data.since) + (data.reason ? ": " + data.reason : "") + ". Nothing is decided until one comes.",
-  GrantReceived: data => "The cluster leaves it " + (data.cap ? "at most " + milli(data.cap) : "all that it wishes for") + " (round " + data.round + ").",
+  GrantReceived: data => "The cluster leaves it " + (data.cap ? "at most " + milli(data.cap) : "all that it wishes for") + " (sharing number " + data.round + ").",
   DeadlinePassed: data => "Its deadline at " + time(data.deadline_at) + " has passed, and nobody had said that it is done.",
 };
 

@@ -2,7 +2,8 @@
 
 import { h, announce, table } from "./dom.js";
 import { send } from "./api.js";
-import { span, cpus, number, margin, percent, plural } from "./format.js";
+import { TERMS } from "./terms.js";
+import { span, cpus, number, margin, chance, plural } from "./format.js";
 
 const PATIENCE_MS = 40000;
 const POLICIES = [
@@ -11,34 +12,32 @@ const POLICIES = [
   ["fixed", "fixed: the submitted CPU, always"], ["", "one CPU from beginning to end …"],
 ];
 
-const early = seconds => margin(seconds);
-
 /** Who comes off better; by how little is the same, nobody does. */
 const better = (was, would) => Math.abs(was - would) < 1e-9 ? "" : would < was ? "better" : "worse";
 
 function comparison(found) {
   const { recorded: was, replayed: would } = found;
-  const finish = one => one.finish_s === null ? "not over" : span(one.finish_s) + " after its start, " + early(found.deadline_s - one.finish_s);
+  const finish = one => one.finish_s === null ? "not over" : span(one.finish_s) + " after its start, " + margin(found.deadline_s - one.finish_s);
   const onTime = one => one.on_time === null ? "not known yet" : one.on_time ? "yes" : "no";
   const cell = (kind, text) => h("span", { class: kind }, text);
   const finishes = was.finish_s !== null && would.finish_s !== null;
   return table("In fact, and under " + found.change, ["", "In fact (" + found.recorded_policy + ")", "Would have been (" + found.change + ")"], [
     ["End", finish(was), cell(finishes ? better(was.finish_s, would.finish_s) : "", finish(would))],
     ["On time", onTime(was), cell(was.on_time === would.on_time || was.on_time === null ? "" : would.on_time ? "better" : "worse", onTime(would))],
-    ["CPU time reserved", number(was.cpu_seconds, 1) + " CPU-seconds",
+    [TERMS.reservedTime.name, number(was.cpu_seconds, 1) + " CPU-seconds",
       cell(was.complete ? better(was.cpu_seconds, would.cpu_seconds) : "", number(would.cpu_seconds, 1) + " CPU-seconds")],
     ["Changes of CPU", number(was.rescales, 0), number(would.rescales, 0)],
     ["CPU at the end", cpus(was.last_cpus), cpus(would.last_cpus)],
-  ], "plain");
+  ], "plain compare");
 }
 
 function verdict(found) {
   const { recorded: was, replayed: would } = found;
   if (would.finish_s === null) return "It would not have ended.";
   const saved = was.cpu_seconds - would.cpu_seconds;
-  const cost = !was.complete ? "" : Math.abs(saved) < 0.5 ? ", with the same CPU time"
-    : ", with " + number(Math.abs(saved), 0) + " CPU-seconds " + (saved > 0 ? "less" : "more");
-  return "It would have ended " + early(found.deadline_s - would.finish_s) + (was.finish_s === null ? "" : " (in fact " + early(found.deadline_s - was.finish_s) + ")") + cost + ".";
+  const cost = !was.complete ? "" : Math.abs(saved) < 0.5 ? ", with the same reserved CPU time"
+    : ", with " + plural(Math.round(Math.abs(saved)), "CPU-second") + (saved > 0 ? " less" : " more") + " of reserved CPU time";
+  return "It would have ended " + margin(found.deadline_s - would.finish_s) + (was.finish_s === null ? "" : " (in fact " + margin(found.deadline_s - was.finish_s) + ")") + cost + ".";
 }
 
 function parting(found) {
@@ -53,11 +52,12 @@ function parting(found) {
 function answer(found) {
   return h("div", {},
     h("p", { class: "story" }, verdict(found)),
+    h("p", { id: "what-alone" }, h("b", {}, "This job alone. "), "What other jobs needed is left out: it gets every CPU that is decided here, also where in fact it had to share the cluster with them."),
     comparison(found),
     parting(found),
     h("p", { class: "soft" }, (found.finish === null ? "How sure that is cannot be told of so long a job. "
       : "How sure: with a probability of 95 % it ends " + span(found.finish.low_s) + " to " + span(found.finish.high_s)
-      + " after its start; another run of it is on time with " + percent(found.chance_on_time) + ". ") + found.model + "."),
+      + " after its start; another run of it is on time with a probability of " + chance(found.chance_on_time) + ". ") + found.model + "."),
     found.decisions.length ? h("details", {}, h("summary", {}, "The " + plural(found.decisions.length, "decision") + " that it would have made"),
       table("Decisions under the change", ["After", "At", "CPU before", "CPU after", "Why"],
         found.decisions.map(one => [one.after, span(one.at_s), cpus(one.from), cpus(one.to), one.reason]))) : null,
@@ -72,7 +72,7 @@ export function whatIf(uuid, job, failed) {
   const fixed = h("label", { for: "what-cpu", hidden: true }, "CPUs", cpu);
   const limit = h("input", { id: "what-most", type: "number", min: "0.1", max: "100000", step: "any", placeholder: "as it was" });
   const most = h("label", { for: "what-most" }, "Most CPU (cpu_max_slave)", limit);
-  const button = h("button", { type: "submit" }, "Run it again");
+  const button = h("button", { type: "submit" }, "Simulate");
   const said = h("div", { role: "status", "aria-live": "polite", id: "what-answer" });
   const form = h("form", { onsubmit: ask }, h("label", { for: "what-policy" }, "Under", policy), most, fixed, button);
   const element = h("section", { class: "card whatif", "aria-labelledby": "what-title" }, h("h2", { id: "what-title" }, "What if?"),
@@ -105,7 +105,7 @@ export function whatIf(uuid, job, failed) {
       if (drawn === nothing) return;
       drawn = nothing;
       button.disabled = nothing;
-      said.replaceChildren(...(nothing ? [h("p", { class: "soft" }, "There is nothing to run again before its first iteration, or measurement.")] : []));
+      said.replaceChildren(...(nothing ? [h("p", { class: "soft" }, "There is nothing to simulate before its first iteration, or measurement.")] : []));
     },
   };
 }
