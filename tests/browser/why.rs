@@ -210,6 +210,22 @@ fn words_follow_the_same_truth_as_a_yes_or_no() {
 }
 
 #[test]
+fn of_every_policy_it_is_known_for_which_cpu_it_predicts() {
+    run(async {
+        let (_world, mut browser) = shows("job1", "").await;
+        let decided = "(name, prediction, more) => m.predictedWith({ data: { from: 1000, to: 1500, prediction, policy: { policy: { name } }, ...more } })";
+        let call = format!(
+            "(decided => [decided('step', 90), decided('fixed', 90), decided('proportional', 90), decided('predictive', 70, {{ model: {{ finish: 70 }} }}), \
+             decided('predictive', 90, {{ wish: 2000, model: {{ finish: 60 }} }}), \
+             decided('predictive', 90, {{ policy: {{ dry_run: true, policy: {{ name: 'predictive' }} }}, model: {{ finish: 70 }} }})])({decided})"
+        );
+        // By the declaration alone; with the CPU before; with the one that it gets; and where the wish is held back, or only recommended, before again.
+        let found = answer(&mut browser, "decision.js", &call).await;
+        assert_eq!(found, json!([null, null, 1000, 1500, 1000, 1000]));
+    });
+}
+
+#[test]
 fn what_is_called_cpu_time_has_one_name_each_and_is_explained() {
     run(async {
         let (world, mut browser) = shows("job1", "").await;
@@ -236,7 +252,7 @@ const IN_PLACE: &str = "(() => { const history = new m.History(); let version = 
   const at = second => new Date(second * 1000).toISOString(), us = second => second * 1e6;
   const take = (second, kind, data) => history.take({ version: ++version, seq: version, kind, at: at(second), data });
   const decided = (second, from, to) => take(second, 'Decided', { inputs: { event: version, at: us(second), remaining: 2 }, from, to, performance: 'UNDER_PERFORMANT',
-    policy: { policy: { name: 'step' } }, prediction: us(90), bounds: { lower: us(80), upper: us(100) }, reason: 'for the test' });
+    policy: { policy: { name: 'pid' } }, prediction: us(90), bounds: { lower: us(80), upper: us(100) }, reason: 'for the test' });
   const wanted = (second, from, to) => { decided(second, from, to); const decision = version; take(second, 'Rescaled', { from, to, decision }); };
   take(0, 'Registered', { t0: us(0), deadline_at: us(100), cpus: 1000, chain: true, iterations: 2, framework: 'chronos', declared: { duration: us(20), deadline: us(100) }, supervision: {} });
   take(1, 'SegmentStarted', { segment: 1, started_at: us(1), hostname: 'node1', limit: 1000 });
@@ -290,11 +306,12 @@ fn a_change_in_the_middle_of_an_iteration_is_seen_where_it_happened_and_told_fro
 fn a_spike_does_not_squash_the_chart_and_its_value_can_be_read() {
     run(async {
         let (world, mut browser) = shows("job1", "").await;
-        let scales = "[m.robust([1, 2, 3, 2, 1, 2, 3, 2, 1, 2, 500], [0, 4]), m.robust([1, 2, 30], [0, 20])]";
+        let scales = "[m.robust([1, 2, 900, 2, 1, 2, 3, 2, 500, 2, 500], [0, 4]), m.robust([1, 2, 30], [0, 20]), m.robust([1, 2, 3, 4, 5, 6, 7, 8, 9, 10], [0, 1])]";
         let scales = answer(&mut browser, "chart.js", scales).await;
         let bound = |one: usize, edge: usize| scales[one][edge].as_f64().unwrap();
         assert!(bound(0, 0) < 0.0 && (4.0..20.0).contains(&bound(0, 1)), "without the spike: {scales}");
         assert!(bound(1, 1) > 30.0, "what is not far beyond the others is shown: {scales}");
+        assert!(bound(2, 1) > 10.0, "what rises steadily, too: {scales}");
         let drawn = "(async () => { const { chart } = await import('/page/chart.js');
           const mark = { id: 1, x: 5, y: 500, value: '+500 s', kind: 'under', href: '#/', label: 'Decision 1, +500 s' };
           const made = chart('Spike', '', () => ({ x: { domain: [0, 10], label: '', format: String }, y: { domain: [0, 4], label: '', format: String }, marks: [mark, { ...mark, id: 2, y: 2, value: '+2 s' }] }));

@@ -1,13 +1,19 @@
 // What a job is doing and why it has the CPU that it has, in words and figures.
 
 import { h, table } from "./dom.js";
-import { micros, time, moment, margin, span, number, plural, flag, ADMISSION, PERFORMANCE } from "./format.js";
-import { headline, stood } from "./decision.js";
+import { micros, milli, time, moment, margin, span, number, plural, flag, ADMISSION, PERFORMANCE } from "./format.js";
+import { headline, predictedWith, stood } from "./decision.js";
 import { sharing, told } from "./sharing.js";
 import { changes, how } from "./changes.js";
 import { stateOf, marginOf, progressOf, cpuOf } from "./list.js";
 import { TERMS } from "./terms.js";
 import { tell } from "./tell.js";
+
+/** For which CPU the newest prediction is, between two words; where it is for none, the second word alone. */
+function predictedFor(history, before, after) {
+  const last = history.decisions[history.decisions.length - 1], cpus = last && !last.longRunning ? predictedWith(last) : null;
+  return cpus === null ? " " + after.trim()[0].toUpperCase() + after.trim().slice(1) : before + milli(cpus) + after;
+}
 
 /** What the job is doing, in a sentence or two. */
 export function story(job, history) {
@@ -19,7 +25,7 @@ export function story(job, history) {
   if (job.state === "registered") parts.push("Registered, and not begun yet. It must be done by " + due + "." + has);
   else if (job.state === "running") {
     parts.push("Running" + (progress ? ": " + progress.words + " done." : "."));
-    if (found) parts.push((job.prediction ? " It is predicted to end at " : " With the CPU that it has it would end at ") + moment(micros(job.deadline_at) - found.seconds * 1e6) + ", " + margin(found.seconds) + " for its deadline at " + due + ".");
+    if (found) parts.push((job.prediction ? predictedFor(history, " With ", " it") + " is predicted to end at " : " With the CPU that it has it would end at ") + moment(micros(job.deadline_at) - found.seconds * 1e6) + ", " + margin(found.seconds) + " for its deadline at " + due + ".");
     else parts.push(" Its deadline is " + due + ".");
     if (job.progress_ratio !== undefined) parts.push(" At the last look it had used " + number(job.progress_ratio * 100, 0) + " % of the CPU time that was due by then.");
     parts.push(has);

@@ -30,8 +30,9 @@ export function extent(values, ...more) {
 
 /** A scale that shows `values` and all of `bounds`; but for a few values that are so far beyond all others that these could not be told apart. */
 export function robust(values, bounds) {
-  const sorted = values.filter(Number.isFinite).sort((one, other) => one - other), at = share => sorted[Math.round(share * (sorted.length - 1))];
-  const [low, high] = extent([at(0.1), at(0.9)], ...bounds), reach = high - low;
+  const sorted = values.filter(Number.isFinite).sort((one, other) => one - other), last = sorted.length - 1;
+  // A quarter of them at either end may be spikes; whatever rises or falls steadily is within reach.
+  const [low, high] = extent([sorted[Math.ceil(last / 4)], sorted[Math.floor(last * 3 / 4)]], ...bounds), reach = (high - low) * 1.5;
   const [least, most] = extent(values.filter(value => value >= low - reach && value <= high + reach), low, high), room = (most - least) * 0.15;
   return [least - room, most + room];
 }
@@ -149,14 +150,14 @@ export function chart(title, about, draw) {
     edgeValues(seen.marks || [], x, y, seen.y.domain, inner);
   }
 
-  /** The values beyond the scale beside their marks, as far as they do not lie over each other. */
+  /** The values beyond the scale beside their marks, below the names of rules, as far as they do not lie over each other. */
   function edgeValues(marks, x, y, [y0, y1], inner) {
     const right = { top: -Infinity, bottom: -Infinity };
     for (const mark of marks) {
       if (mark.value === undefined || (mark.y <= y1 && mark.y >= y0)) continue;
-      const edge = mark.y > y1 ? "top" : "bottom", width = mark.value.length * 6.5, flip = x(mark.x) + width + 10 > inner.right, left = flip ? x(mark.x) - width - 10 : x(mark.x) + 10;
+      const edge = mark.y > y1 ? "top" : "bottom", width = mark.value.length * 7.5, flip = x(mark.x) + width + 10 > inner.right, left = flip ? x(mark.x) - width - 10 : x(mark.x) + 10;
       if (left < right[edge]) continue;
-      picture.append(s("text", { class: "beyondvalue" + (flip ? " flip" : ""), "aria-hidden": "true", x: x(mark.x) + (flip ? -10 : 10), y: y(mark.y) + (edge === "top" ? 5 : -1) }, mark.value));
+      picture.append(s("text", { class: "beyondvalue" + (flip ? " flip" : ""), "aria-hidden": "true", x: x(mark.x) + (flip ? -10 : 10), y: y(mark.y) + (edge === "top" ? 21 : -2) }, mark.value));
       right[edge] = left + width;
     }
   }

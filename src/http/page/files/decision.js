@@ -5,10 +5,10 @@ import { sharing, because } from "./sharing.js";
 
 /** The CPU, in thousandths, that its prediction is for; null where the policy predicts the same for every CPU. */
 export function predictedWith({ data }) {
-  if (data.from === data.to) return data.to;
-  // Fixed steps go by the declared duration alone, controllers by what was measured with the CPU before.
-  if (!data.model) return null;
-  if (data.model.finish === undefined) return data.from;
+  // These go by the declared duration alone.
+  if (["step", "fixed"].includes(data.policy.policy.name)) return null;
+  // Controllers go by what was measured with the CPU before.
+  if (data.from === data.to || !data.model || data.model.finish === undefined) return data.from;
   // What is wished for is what has this end; what is only recommended, or held back, leaves the CPU as it was.
   if (data.policy.dry_run || data.model.finish !== data.prediction) return data.from;
   return data.wish === undefined || data.wish === null ? data.to : data.wish;

@@ -16,6 +16,7 @@ import { stateOf } from "./list.js";
 import { whatIf } from "./whatif.js";
 
 const GATHER_MS = 400;
+const DRAW_MS = 100;
 const AGAIN_MS = 3000;
 const LOG_SHOWN = 60;
 const EARLIER = 5000;
@@ -25,7 +26,9 @@ export function showJob(uuid, version, failed) {
   let events = new Events(uuid), history = null, job = null, opened = version, parts = null, timer = null, gone = false, fresh = [], shown = LOG_SHOWN;
   at("main").replaceChildren(h("p", { class: "loading" }, "Loading …"));
 
-  const answers = new Answers(() => { if (!gone && history !== null) draw(); });
+  let drawing = null;
+  // Several come at once: they are drawn together.
+  const answers = new Answers(() => { drawing ??= setTimeout(() => { drawing = null; if (!gone && history !== null) draw(); }, DRAW_MS); });
 
   // What is asked of the supervisor is asked in turn, so that each answer finds what the one before has left.
   let turn = Promise.resolve();

@@ -39,6 +39,12 @@ function wanted(history, job) {
   return [begins + (first && !history.skipped ? "The first decision wished for " + milli(first.data.wish || first.data.to) + "; the most that any wished for was " + milli(most) + "." : "")];
 }
 
+/** That it had all that its policy gives, and needed more. */
+function atTheMost(history) {
+  const most = history.decisions.filter(({ data }) => data.performance === "UNDER_PERFORMANT" && data.from === data.to && data.to >= data.policy.policy.cpu_max);
+  return most.length ? ["In " + plural(most.length, "decision") + " it had the most that its policy gives, " + milli(most[0].data.to) + ", and that was not enough."] : null;
+}
+
 /** What was wished for, and went to others. */
 function notGranted(history, job, answers) {
   const short = history.decisions.filter(one => sharing(one));
@@ -70,7 +76,7 @@ function longestIterations(history) {
 export function whyLate(history, job, answers) {
   if (job.state !== "completed" || job.on_time !== false) return null;
   const longRunning = job.framework === "marathon";
-  const told = [wanted(history, job), longRunning ? firstBehind(history, job.uuid) : firstLate(history, job.uuid), notGranted(history, job, answers),
+  const told = [wanted(history, job), longRunning ? firstBehind(history, job.uuid) : firstLate(history, job.uuid), atTheMost(history), notGranted(history, job, answers),
     ...(longRunning ? [job.cpu_seconds_wasted ? [number(job.cpu_seconds_wasted, 0) + " CPU-seconds of its work were lost with a container and done again."] : null]
       : [timeSpent(history), longestIterations(history)])];
   return h("section", { class: "card whylate", "aria-labelledby": "late-title" }, h("h2", { id: "late-title" }, "Why was it late?"),

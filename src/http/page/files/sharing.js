@@ -36,7 +36,7 @@ export function whoElse(found, uuid, answers) {
 export function told(found, uuid, answers) {
   const all = others(found, uuid, answers), round = found.round === null ? null : answers.round(found.round);
   const left = " The policy alone wished for " + milli(found.wish) + "; the cluster left it at most " + milli(found.cap)
-    + (found.givesWay ? ", as it gives way to jobs that can still be on time." : ", as others need room too.");
+    + (found.givesWay ? ", as it gives way to jobs that can still be on time." : ".");
   if (!all) return left;
   if (all.length === 0) return left + " No other job wished for CPU then; what is left is taken by jobs that nobody could give another CPU.";
   const rest = all.length - NAMED;

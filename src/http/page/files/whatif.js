@@ -71,7 +71,7 @@ export function whatIf(uuid, job, failed) {
   const cpu = h("input", { id: "what-cpu", type: "number", min: "0.001", max: "100000", step: "any", value: "1" });
   const fixed = h("label", { for: "what-cpu", hidden: true }, "CPUs", cpu);
   const limit = h("input", { id: "what-most", type: "number", min: "0.1", max: "100000", step: "any", placeholder: "as it was" });
-  const most = h("label", { for: "what-most" }, "Most CPU (cpu_max_slave)", limit);
+  const most = h("label", { for: "what-most" }, "The most CPU that it may get", limit);
   const button = h("button", { type: "submit" }, "Simulate");
   const said = h("div", { role: "status", "aria-live": "polite", id: "what-answer" });
   const form = h("form", { onsubmit: ask }, h("label", { for: "what-policy" }, "Under", policy), most, fixed, button);
