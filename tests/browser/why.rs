@@ -280,7 +280,7 @@ fn a_change_in_the_middle_of_an_iteration_is_seen_where_it_happened_and_told_fro
             .value(&format!(
                 "{page}.then(([m, c, chart, plot]) => {{ const history = {IN_PLACE}, job = {job}; \
                  const drawn = chart.cpuOverTime(plot.plotOf('x', () => ({{ history, job, present: 40e6 }}))); \
-                 return [c.how(job, history), c.changesInWords(history, job), history.granted(2e6, 20e6), drawn.rows.map(row => row[2]), \
+                 return [c.how(job, history), c.how(job, new m.History()), c.changesInWords(history, job), history.granted(2e6, 20e6), drawn.rows.map(row => row[2]), \
                  drawn.marks.map(mark => mark.x), drawn.regions[0].pieces.map(one => [one.x0, one.x1])]; }})"
             ))
             .await;
@@ -288,6 +288,7 @@ fn a_change_in_the_middle_of_an_iteration_is_seen_where_it_happened_and_told_fro
             told,
             json!([
                 "; once while it ran, once between two tasks, each of several iterations",
+                "; a change comes between two iterations",
                 "3 changes of CPU decided: 2 came into force, 1 was replaced by the next decision before that",
                 10 + 12,
                 ["in iteration 1", "in iteration 1", "after iteration 1"],

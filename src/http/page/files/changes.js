@@ -37,13 +37,13 @@ export function changesInWords(history, job) {
 
 const times = count => count === 1 ? "once" : number(count, 0) + " times";
 
-/** How changes of CPU got to the job; where none did yet, how they would. */
+/** How changes of CPU got to the job; where none did yet, how one would. */
 export function how(job, history) {
   const { registered } = history, applied = history.decisions.filter(one => outcomeOf(one, history, job).became === "applied");
   const inPlace = applied.filter(one => one.outcomes[one.outcomes.length - 1].inPlace).length, other = applied.length - inPlace;
   const otherwise = job.framework === "marathon" ? "by stopping it and going on from there"
     : registered && registered.chain ? "between two tasks, each of several iterations" : "between two iterations";
   if (inPlace && other) return "; " + times(inPlace) + " while it ran, " + times(other) + " " + otherwise;
-  if (inPlace || (applied.length === 0 && job.in_place)) return "; changed while it runs";
-  return "; changed " + otherwise;
+  if (applied.length === 0) return history.ended ? "" : "; a change comes " + (job.in_place ? "while it runs" : otherwise);
+  return "; changed " + (inPlace === 0 ? otherwise : history.ended ? "while it ran" : "while it runs");
 }

@@ -23,6 +23,7 @@ export class History {
     this.skipped = null;
     this.tasks = [];
     this.limited = false;
+    this.done = 0;
   }
 
   /** The history that `events` tell, as far as they are loaded. */
@@ -115,6 +116,7 @@ export class History {
   IterationFinished(fact, data) {
     const cpus = this.running && this.running.iteration === data.iteration ? this.running.cpus : this.cpu;
     this.running = null;
+    if (data.outcome === "counted") this.done = data.iteration;
     this.iterations.push({ version: fact.version, iteration: data.iteration, started: data.started_at, finished: data.finished_at,
       seconds: data.duration / 1e6, cpus, had: this.cpusBetween(data.started_at, data.finished_at), outcome: data.outcome, hostname: data.hostname, task: this.taskOf(data.key) });
   }
@@ -161,7 +163,7 @@ export class History {
     const number = this.skipped ? null : this.decisions.length + 1;
     this.decisions.push({ version: fact.version, number, name: number === null ? "Decision of event " + fact.version : "Decision " + number,
       at: fact.at, data, longRunning, trigger: this.events.get(data.inputs.event) || null, grant: this.grant, intended: false, outcomes: [], answer: null,
-      replaced: null, already: this.wanted.find(one => one.data.to === data.to) || null, during: this.running && this.running.iteration, done: this.counted().length });
+      replaced: null, already: this.wanted.find(one => one.data.to === data.to) || null, during: this.running && this.running.iteration, done: this.done });
   }
 
   Rescaled(fact, data) {
