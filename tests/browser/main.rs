@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod chromium;
+mod drawing;
 mod events;
 mod long_running;
 mod many;

@@ -1,4 +1,5 @@
 use crate::chromium::Browser;
+use crate::why::{has, shows, text_of};
 use crate::world::{World, many_jobs};
 use crate::{log_in, run};
 
@@ -85,6 +86,34 @@ fn ten_thousand_jobs_are_ordered_by_their_margin_by_a_click_or_a_key_and_paged_i
         browser.sees("the earliest against its deadline first").await;
         assert_eq!(browser.value(sorted).await, "descending");
         assert!(browser.value(first).await.as_str().unwrap().ends_with("early"));
+        browser.is_content(&world.url);
+    });
+}
+
+#[test]
+fn the_list_counts_who_is_late_and_who_was_and_is_ordered_by_name() {
+    run(async {
+        let (world, mut browser) = shows("job1", "").await;
+        browser.click(".crumbs a").await;
+        browser.until("document.querySelectorAll('tr[data-job]').length === 5").await;
+        let figures = text_of(&mut browser, "dl.figures").await;
+        has(
+            &figures,
+            &["Late now, or predicted to be\n0\nof the jobs that are not over", "Completed late\n3\nof 5 completed"],
+        );
+        let names = "[...document.querySelectorAll('tr[data-job] a.name')].map(e => e.textContent).join()";
+        browser.click("th[data-head=job] button").await;
+        browser.until(&format!("{names} === 'job1,job2,job3,job4,job5'")).await;
+        assert_eq!(
+            browser.value("document.querySelector('th[data-head=job]').getAttribute('aria-sort')").await,
+            "ascending"
+        );
+        browser.click("th[data-head=job] button").await;
+        browser.until(&format!("{names} === 'job5,job4,job3,job2,job1'")).await;
+        // And back to the order that has no heading.
+        browser.value("document.querySelector('#order').value = 'oldest'; document.querySelector('#order').dispatchEvent(new Event('change'))").await;
+        browser.sees("the oldest first").await;
+        has(&text_of(&mut browser, ".pager").await, &["Next"]);
         browser.is_content(&world.url);
     });
 }

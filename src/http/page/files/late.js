@@ -36,7 +36,8 @@ function firstBehind(history, uuid) {
 function wanted(history, job) {
   const most = history.decisions.reduce((found, one) => Math.max(found, one.data.wish || one.data.to), 0), first = history.decisions[0];
   const { admission } = job, begins = admission ? "Reckoned at its registration, the deadline " + ADMISSION[admission.verdict].replace("can", "could") + " (" + admission.reason + "). " : "";
-  return [begins + (first && !history.skipped ? "The first decision wished for " + milli(first.data.wish || first.data.to) + "; the most that any wished for was " + milli(most) + "." : "")];
+  const told = begins + (first && !history.skipped ? "The first decision wished for " + milli(first.data.wish || first.data.to) + "; the most that any wished for was " + milli(most) + "." : "");
+  return told ? [told] : null;
 }
 
 /** That it had all that its policy gives, and needed more. */
@@ -48,6 +49,7 @@ function atTheMost(history) {
 /** What was wished for, and went to others. */
 function notGranted(history, job, answers) {
   const short = history.decisions.filter(one => sharing(one));
+  if (history.decisions.length === 0 && !history.skipped) return ["Nothing was decided about its CPU."];
   if (short.length === 0) return history.skipped ? null : ["In no decision it got less than its policy wished for because other jobs needed the room."];
   const worst = short.reduce((found, one) => one.data.wish - one.data.to > found.data.wish - found.data.to ? one : found), found = sharing(worst), names = whoElse(found, job.uuid, answers);
   return ["In " + number(short.length, 0) + " of " + plural(history.decisions.length, "decision") + " it got less than its policy wished for, as the cluster had not enough for all. The most was missing at "
@@ -76,11 +78,11 @@ function longestIterations(history) {
 export function whyLate(history, job, answers) {
   if (job.state !== "completed" || job.on_time !== false) return null;
   const longRunning = job.framework === "marathon";
-  const told = [wanted(history, job), longRunning ? firstBehind(history, job.uuid) : firstLate(history, job.uuid), atTheMost(history), notGranted(history, job, answers),
+  const answer = [wanted(history, job), longRunning ? firstBehind(history, job.uuid) : firstLate(history, job.uuid), atTheMost(history), notGranted(history, job, answers),
     ...(longRunning ? [job.cpu_seconds_wasted ? [number(job.cpu_seconds_wasted, 0) + " CPU-seconds of its work were lost with a container and done again."] : null]
       : [timeSpent(history), longestIterations(history)])];
   return h("section", { class: "card whylate", "aria-labelledby": "late-title" }, h("h2", { id: "late-title" }, "Why was it late?"),
     h("p", {}, "It ended at " + moment(micros(job.finished_at)) + ", " + margin(job.margin_seconds) + "; it was due at " + moment(micros(job.deadline_at)) + "."),
-    h("ul", {}, told.filter(Boolean).map(parts => h("li", {}, parts))),
+    h("ul", {}, answer.filter(Boolean).map(parts => h("li", {}, parts))),
     history.skipped ? h("p", { class: "soft" }, "Not all its events are loaded: what happened in those that are not is not told here.") : null);
 }
