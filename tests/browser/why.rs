@@ -114,6 +114,11 @@ fn the_list_calls_a_job_that_is_expected_in_time_not_sure_and_not_too_slow() {
         browser.click("tr[data-job] a.name").await;
         browser.sees("not sure to be on time").await;
         assert!(!browser.text().await.contains("too slow"), "{}", browser.text().await);
+        // For which CPU the margin is.
+        let decided =
+            world.get(&format!("/api/v1/jobs/{uuid}/decisions")).await["items"][0]["data"]["to"].as_f64().unwrap();
+        assert!(decided > 1000.0, "it gets more");
+        has(&text_of(&mut browser, "dl.figures").await, &[&format!("with {} CPU; deadline", decided / 1000.0)]);
         browser.is_content(&world.url);
     });
 }

@@ -9,10 +9,10 @@ import { stateOf, marginOf, progressOf, cpuOf } from "./list.js";
 import { TERMS } from "./terms.js";
 import { tell } from "./tell.js";
 
-/** For which CPU the newest prediction is, between two words; where it is for none, the second word alone. */
-function predictedFor(history, before, after) {
+/** For which CPU the newest prediction is; empty where it is for none. */
+function predictedFor(history) {
   const last = history.decisions[history.decisions.length - 1], cpus = last && !last.longRunning ? predictedWith(last) : null;
-  return cpus === null ? " " + after.trim()[0].toUpperCase() + after.trim().slice(1) : before + milli(cpus) + after;
+  return cpus === null ? "" : "with " + milli(cpus);
 }
 
 /** What the job is doing, in a sentence or two. */
@@ -25,7 +25,8 @@ export function story(job, history) {
   if (job.state === "registered") parts.push("Registered, and not begun yet. It must be done by " + due + "." + has);
   else if (job.state === "running") {
     parts.push("Running" + (progress ? ": " + progress.words + " done." : "."));
-    if (found) parts.push((job.prediction ? predictedFor(history, " With ", " it") + " is predicted to end at " : " With the CPU that it has it would end at ") + moment(micros(job.deadline_at) - found.seconds * 1e6) + ", " + margin(found.seconds) + " for its deadline at " + due + ".");
+    const cpus = predictedFor(history);
+    if (found) parts.push((job.prediction ? " It is predicted to end" + (cpus && " " + cpus) + " at " : " With the CPU that it has it would end at ") + moment(micros(job.deadline_at) - found.seconds * 1e6) + ", " + margin(found.seconds) + " for its deadline at " + due + ".");
     else parts.push(" Its deadline is " + due + ".");
     if (job.progress_ratio !== undefined) parts.push(" At the last look it had used " + number(job.progress_ratio * 100, 0) + " % of the CPU time that was due by then.");
     parts.push(has);
@@ -43,7 +44,7 @@ export function facts(job, history) {
   const { admission } = job;
   return h("dl", { class: "figures" },
     fact("State", word, job.failures_in_row ? plural(job.failures_in_row, "failure") + " in a row" : "", kind),
-    fact(job.finished_at ? "Margin" : "Predicted margin", found ? margin(found.seconds) : "not known yet", "deadline " + moment(micros(job.deadline_at)), found && found.seconds < 0 ? "under" : ""),
+    fact(job.finished_at ? "Margin" : "Predicted margin", found ? margin(found.seconds) : "not known yet", (found && !found.over && job.prediction && predictedFor(history) ? predictedFor(history) + "; " : "") + "deadline " + moment(micros(job.deadline_at)), found && found.seconds < 0 ? "under" : ""),
     fact(TERMS.reserved.name + " / " + TERMS.limit.name, cpu.main, cpu.more + (job.cpus_submitted === null ? "" : ", submitted with " + number(job.cpus_submitted, 3)) + how(job, history)),
     fact("Progress", progress ? number(progress.share * 100, 0) + " %" : "not begun", progress ? progress.words : ""),
     fact("Declared", job.iterations ? span(job.qos.duration) + " an iteration" + (history.registered && history.registered.chain ? ", chained" : "") : number(job.qos.duration, 0) + " CPU-seconds",
