@@ -67,7 +67,7 @@ fn contenders(jobs: u32, nodes: u32, late: f64, to_start: u32) -> Vec<Contender>
             reserved: cpus(500),
             gave_way: false,
             takes_turns: true,
-            seat: if nth < to_start { Seat::ToStart(None) } else { Seat::On(format!("n{}", nth % nodes), cpus(500)) },
+            seat: if nth < to_start { Seat::ToStart } else { Seat::On(format!("n{}", nth % nodes), cpus(500)) },
             prospects: Prospects::new(sizes, Box::new(Normally { needs })),
         }
     };

@@ -236,7 +236,7 @@ pub async fn start(startup: Startup) -> Result<Running, StartError> {
         // Nobody shares the cluster any more: nobody else would lift what was granted.
         let lifted = granted.filter(|_| cluster.is_none()).map(|grant| {
             let round = grant.round.saturating_add(1);
-            Command::Grant(GrantReceived { round, cap: None, standing: Standing::Unlimited, place: None })
+            Command::Grant(GrantReceived { round, cap: None, standing: Standing::Unlimited, place: None, node: None })
         });
         // The supervisor may have ended between the request and its answer.
         let reason = "it may have been under way when the supervisor ended".to_owned();

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, ensure};
+use serde_json::Value;
 
 use super::in_place::limits_set;
 use super::testbed::Files;
@@ -23,7 +24,7 @@ pub struct Evidence {
     pub recorded_at: Vec<Timestamp>,
     /// Its runs, with what the kernel counted.
     pub usage: JobUsage,
-    /// The CPU of each replacement of the job in the framework, in order.
+    /// The CPU of each replacement of the job in the framework, in order, without those that only say where its next task is to start.
     pub replacements: Vec<Cpus>,
     /// What the programs that a task has run measured of themselves, in order, by the task's place in the journal.
     pub own_figures: BTreeMap<u64, Vec<OwnFigures>>,
@@ -74,11 +75,9 @@ pub fn collect(files: &Files, jobs: &[(JobId, String)], now: Timestamp) -> anyho
     }
     let entries = journal::read(&files.journal()).context("the launch journal")?;
     let mut ledger = Ledger::default();
-    for entry in &entries {
-        ledger.note(entry);
-        if let Entry::Submitted { job, replaced: true, milli_cpus, .. } = entry {
-            case.jobs.entry(job.clone()).or_default().replacements.push(*milli_cpus);
-        }
+    entries.iter().for_each(|entry| ledger.note(entry));
+    for (name, cpus) in replacements(&entries) {
+        case.jobs.entry(name.to_owned()).or_default().replacements.push(cpus);
     }
     for (name, usage) in ledger.usage(now, |_| None) {
         let evidence = case.jobs.entry(name).or_default();
@@ -138,9 +137,39 @@ fn own_figures(line: &str) -> Option<OwnFigures> {
     })
 }
 
+/// The job and the CPU of each replacement, without those that only change on which nodes a job may start.
+fn replacements(entries: &[Entry]) -> Vec<(&str, Cpus)> {
+    let mut last: BTreeMap<&str, (Cpus, &[Value])> = BTreeMap::new();
+    let mut found = Vec::new();
+    for entry in entries {
+        let Entry::Submitted { job, replaced, milli_cpus, constraints, .. } = entry else { continue };
+        let before = last.insert(job, (*milli_cpus, constraints));
+        let only_where = before.is_some_and(|(cpus, nodes)| cpus == *milli_cpus && nodes != constraints);
+        if *replaced && !only_where {
+            found.push((job.as_str(), *milli_cpus));
+        }
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_replacement_that_says_where_a_task_may_start_is_no_resize_and_one_that_says_nothing_new_is() {
+        let submitted = |milli, nodes: &[&str]| Entry::Submitted {
+            at: Timestamp::from_micros(1),
+            job: "a".into(),
+            replaced: milli != 1000,
+            milli_cpus: Cpus::from_milli(milli),
+            constraints: nodes.iter().map(|node| serde_json::json!(["hostname", "LIKE", node])).collect(),
+        };
+        let entries = [(1000, &[][..]), (950, &[]), (950, &["n1"]), (950, &["n1"]), (950, &[]), (900, &["n2"])];
+        let entries = entries.map(|(milli, nodes)| submitted(milli, nodes));
+        let found: Vec<u32> = replacements(&entries).into_iter().map(|(_, cpus)| cpus.milli()).collect();
+        assert_eq!(found, [950, 950, 900]);
+    }
 
     #[test]
     fn the_figures_of_the_workload_are_found_in_what_it_printed() {

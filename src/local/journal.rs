@@ -32,7 +32,14 @@ pub enum TaskEnd {
 #[expect(missing_docs, reason = "the fields mean the same in each variant, and are explained by their names")]
 pub enum Entry {
     /// A job was created or replaced.
-    Submitted { at: Timestamp, job: String, replaced: bool, milli_cpus: Cpus },
+    Submitted {
+        at: Timestamp,
+        job: String,
+        replaced: bool,
+        milli_cpus: Cpus,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        constraints: Vec<serde_json::Value>,
+    },
     /// A job was removed.
     Deleted { at: Timestamp, job: String },
     /// Somebody asked for a start; it may still be dropped.

@@ -29,7 +29,7 @@ async fn counted(world: &World, uuid: &str) -> Vec<(String, u64)> {
         .collect()
 }
 
-async fn data_of(world: &World, uuid: &str, kind: &str) -> Vec<Value> {
+pub async fn data_of(world: &World, uuid: &str, kind: &str) -> Vec<Value> {
     let (_, page) = world.app.get(&format!("/api/v1/jobs/{uuid}/events?limit=1000")).await;
     let events = page["items"].as_array().unwrap().iter();
     events.filter(|event| event["kind"] == kind).map(|event| event["data"].clone()).collect()
@@ -170,7 +170,7 @@ fn an_iteration_that_fails_runs_again_in_another_task() {
 
 /// A job of five short iterations under an agent whose files are in `node`. By its own measurements it needs next to nothing of the CPU that
 /// it is submitted with.
-fn trapped(name: &str, cpus: f64, node: &std::path::Path) -> (Value, LaunchOptions) {
+pub fn trapped(name: &str, cpus: f64, node: &std::path::Path) -> (Value, LaunchOptions) {
     let agent = node.join("shell_trap");
     if !agent.exists() && std::fs::hard_link(env!("CARGO_BIN_EXE_mesos-qos"), &agent).is_err() {
         std::fs::copy(env!("CARGO_BIN_EXE_mesos-qos"), &agent).unwrap();

@@ -19,6 +19,7 @@ mod native;
 mod original_defects;
 mod policies;
 mod set_clock;
+mod steering;
 mod unreported;
 mod window;
 mod world;

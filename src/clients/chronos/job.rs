@@ -1,8 +1,9 @@
 //! A Chronos job as raw JSON: what this program does not know survives an edit.
 
 use chrono::DateTime;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
+use crate::qos::arbitration::NodeChoice;
 use crate::qos::ids::JobId;
 use crate::qos::units::{Cpus, Timestamp};
 
@@ -101,13 +102,27 @@ impl ChronosJob {
     }
 
     /// The JSON to post so that the next launch gets `cpus`, and nothing else changes.
+    pub fn with_cpus(&self, cpus: Cpus) -> Value {
+        self.with("cpus", Value::from(cpus.as_f64()))
+    }
+
+    /// The same so that the next launch is where `choice` says, or anywhere without one. None when it is so already, and when the job has
+    /// constraints that somebody else made: which nodes are left by those is not known here.
+    pub fn with_node(&self, choice: Option<&NodeChoice>) -> Option<Value> {
+        let there = self.raw.get("constraints").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        let wanted: Vec<Value> = choice.map(constraint).into_iter().collect();
+        let may = there.iter().all(is_ours) && there != wanted.as_slice();
+        may.then(|| self.with("constraints", wanted.into()))
+    }
+
+    /// The JSON to post with another value of this key.
     ///
     /// The counters stay, because a body without them resets them. Nulls go, because Chronos reads a null as the
     /// text "null". Of `uris` and its mirror image `fetch`, which lists carry both, only `fetch` stays, because
     /// Chronos refuses a job with both.
-    pub fn with_cpus(&self, cpus: Cpus) -> Value {
+    fn with(&self, key: &str, value: Value) -> Value {
         let mut raw = self.raw.clone();
-        raw.insert("cpus".into(), Value::from(cpus.as_f64()));
+        raw.insert(key.into(), value);
         if mirrors(raw.get("uris"), raw.get("fetch")) {
             raw.shift_remove("uris");
         }
@@ -128,6 +143,25 @@ impl ChronosJob {
         let at = DateTime::parse_from_rfc3339(self.text(key)?).ok()?;
         Some(Timestamp::from_micros(at.timestamp_micros()))
     }
+}
+
+/// What a constraint of ours begins with: an expression that matches nothing and so changes nothing, by which it is known again.
+const MARK: &str = "(?:mesos-qos){0}";
+
+/// As Chronos takes it; from version 3 on the host name is an attribute of the node.
+fn constraint(choice: &NodeChoice) -> Value {
+    let (operator, names) = match choice {
+        NodeChoice::On(node) => ("LIKE", regex_lite::escape(node)),
+        NodeChoice::NotOn(nodes) => {
+            let names: Vec<String> = nodes.iter().map(|node| regex_lite::escape(node)).collect();
+            ("UNLIKE", format!("(?:{})", names.join("|")))
+        }
+    };
+    json!(["hostname", operator, format!("{MARK}{names}")])
+}
+
+fn is_ours(constraint: &Value) -> bool {
+    constraint.get(2).and_then(Value::as_str).is_some_and(|value| value.starts_with(MARK))
 }
 
 /// Removes every null from `value`, at any depth.
@@ -186,6 +220,29 @@ mod tests {
         wished_map.shift_remove("scheduleTimeZone");
         wished_map.shift_remove("uris");
         assert_eq!(edited.to_string(), wished.to_string(), "the order of the keys counts too");
+    }
+
+    #[test]
+    fn a_node_is_a_constraint_that_is_known_again_and_nobody_else_s_is_touched() {
+        let on = |node: &str| NodeChoice::On(node.to_owned());
+        let of = |constraints: Value| {
+            let mut raw = job();
+            raw["constraints"] = constraints;
+            ChronosJob::parse(raw).unwrap()
+        };
+        let free = of(json!([]));
+        assert_eq!(free.with_node(None), None);
+        let steered = free.with_node(Some(&on("a.b"))).unwrap();
+        assert_eq!(steered["constraints"], json!([["hostname", "LIKE", r"(?:mesos-qos){0}a\.b"]]));
+        assert_eq!(steered["cpus"], job()["cpus"]);
+        let steered = ChronosJob::parse(steered).unwrap();
+        assert_eq!(steered.with_node(Some(&on("a.b"))), None, "it is so already");
+        let others = NodeChoice::NotOn(["x", "y"].map(str::to_owned).into());
+        let elsewhere = steered.with_node(Some(&others)).unwrap();
+        assert_eq!(elsewhere["constraints"], json!([["hostname", "UNLIKE", "(?:mesos-qos){0}(?:x|y)"]]));
+        assert_eq!(steered.with_node(None).unwrap()["constraints"], json!([]));
+        let theirs = of(json!([["rack", "EQUALS", "1"]]));
+        assert_eq!((theirs.with_node(Some(&on("a"))), theirs.with_node(None)), (None, None));
     }
 
     #[test]

@@ -8,7 +8,7 @@ pub use inputs::{Inputs, MissingRound};
 use serde::{Deserialize, Serialize};
 
 use crate::events::job::DecodeError;
-use crate::qos::arbitration::{Aim, Nodes, Place, Standing};
+use crate::qos::arbitration::{Aim, NodeChoice, Nodes, Place, Standing};
 use crate::qos::ids::JobId;
 use crate::qos::units::Cpus;
 
@@ -76,6 +76,9 @@ pub struct RoundGrant {
     /// What is planned for a job that keeps its node.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<Place>,
+    /// Where its next task is to start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<NodeChoice>,
 }
 
 /// The data of jobs that are over was moved into archives.

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::qos::arbitration::{Place, Standing};
+use crate::qos::arbitration::{NodeChoice, Place, Standing};
 use crate::qos::units::Cpus;
 
 /// What the arbitration over all jobs of the cluster leaves to this one, until the next grant.
@@ -15,4 +15,7 @@ pub struct GrantReceived {
     /// What is planned for a job that keeps its node: its cap is free there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<Place>,
+    /// Where its next task is to start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<NodeChoice>,
 }

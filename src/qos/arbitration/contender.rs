@@ -1,5 +1,6 @@
 //! What an arbitration knows of one job, and what it answers.
 
+use super::node_choice::NodeChoice;
 use super::prospects::{Luck, Prospects};
 use crate::qos::ids::JobId;
 use crate::qos::units::Cpus;
@@ -26,10 +27,22 @@ const MORE_THAN_SURE: f64 = 1.01;
 pub enum Seat {
     /// Nobody knows: its tasks come and go, or their CPU is not changed while they run.
     Anywhere,
-    /// Its next task is to start, on a node that the framework chooses; with this CPU, when it has been asked for.
-    ToStart(Option<Cpus>),
+    /// Its next task is to start, and is not asked for yet.
+    ToStart,
+    /// Its next task was asked for, with this CPU and, where somebody planned it, on one of these nodes.
+    Asked(Cpus, Option<NodeChoice>),
     /// Its task is on this node and has, or is about to get, this CPU.
     On(String, Cpus),
+}
+
+impl Seat {
+    /// The node, where it is known.
+    pub fn host(&self) -> Option<&str> {
+        match self {
+            Seat::On(host, _) | Seat::Asked(_, Some(NodeChoice::On(host))) => Some(host),
+            Seat::Asked(..) | Seat::ToStart | Seat::Anywhere => None,
+        }
+    }
 }
 
 /// A job that shares the cluster with others.
@@ -64,10 +77,10 @@ pub struct Contender {
 impl Contender {
     /// What a framework keeps for its task, or was asked to; none when there is no task.
     pub fn kept(&self) -> Option<Cpus> {
-        match self.seat {
+        match &self.seat {
             Seat::On(..) => Some(self.reserved),
-            Seat::ToStart(asked) => asked,
-            Seat::Anywhere => None,
+            Seat::Asked(asked, _) => Some(*asked),
+            Seat::ToStart | Seat::Anywhere => None,
         }
     }
 
@@ -104,8 +117,8 @@ impl Contender {
     /// The least that it can have now: what was asked for can only be made less once it runs.
     pub fn least_now(&self) -> Cpus {
         match &self.seat {
-            Seat::ToStart(Some(asked)) => *asked,
-            Seat::ToStart(None) | Seat::On(..) | Seat::Anywhere => self.floor,
+            Seat::Asked(asked, _) => *asked,
+            Seat::ToStart | Seat::On(..) | Seat::Anywhere => self.floor,
         }
     }
 

@@ -7,14 +7,14 @@
 mod fill;
 mod moves;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fill::{Filled, Member, TIERS, fill};
 
 use super::contender::{By, Contender, Seat};
 use super::most_on_time::HOPE;
 use super::packing::{Nodes, Sizes};
-use super::{Place, Share, Standing};
+use super::{NodeChoice, Place, Share, Standing};
 use crate::qos::units::Cpus;
 
 /// Chances that differ by less are equal.
@@ -32,6 +32,8 @@ const MOST_NODES: usize = 16;
 /// A node with room for jobs.
 #[derive(Debug, Clone, Default)]
 struct Node {
+    /// Its name, where a job of it runs there or was asked to.
+    host: Option<String>,
     /// Places of its jobs among the contenders.
     jobs: Vec<usize>,
 }
@@ -72,9 +74,12 @@ impl Plan<'_> {
         let mut on: BTreeMap<&str, Node> = BTreeMap::new();
         let mut waiting = Vec::new();
         for (place, one) in self.contenders.iter().enumerate() {
-            match &one.seat {
-                Seat::On(host, _) => on.entry(host).or_default().jobs.push(place),
-                Seat::ToStart(_) | Seat::Anywhere => waiting.push(place),
+            match one.seat.host() {
+                Some(host) => {
+                    let node = on.entry(host).or_insert_with(|| Node { host: Some(host.to_owned()), jobs: vec![] });
+                    node.jobs.push(place);
+                }
+                None => waiting.push(place),
             }
         }
         waiting.sort_by_key(|place| std::cmp::Reverse(self.contenders[*place].needs(TIERS[2], By::AT_ONCE)));
@@ -121,6 +126,16 @@ impl Plan<'_> {
         fill(self.room, group.jobs.iter().map(|place| &self.members[*place]).chain(more))
     }
 
+    /// Where a task that is to run on this node may start. A node that nobody is known to be on has no name here.
+    fn choice(&self, node: &Node) -> Option<NodeChoice> {
+        if let Some(host) = &node.host {
+            return Some(NodeChoice::On(host.clone()));
+        }
+        let taken: BTreeSet<String> =
+            self.contenders.iter().filter_map(|one| one.seat.host()).map(str::to_owned).collect();
+        (!taken.is_empty()).then_some(NodeChoice::NotOn(taken))
+    }
+
     /// What no framework keeps for a task on this node.
     fn unreserved(&self, group: &Node) -> Cpus {
         let kept = group.jobs.iter().filter_map(|place| self.contenders[*place].kept());
@@ -141,14 +156,14 @@ impl Plan<'_> {
             left = left.saturating_sub(more);
         }
         let held = |one: &Contender| match &one.seat {
-            Seat::On(_, has) | Seat::ToStart(Some(has)) => *has,
-            Seat::ToStart(None) | Seat::Anywhere => Cpus::from_milli(0),
+            Seat::On(_, has) | Seat::Asked(has, _) => *has,
+            Seat::ToStart | Seat::Anywhere => Cpus::from_milli(0),
         };
         let jobs = || group.jobs.iter().map(|place| self.contenders[*place]);
         // Nobody grows into what another has not given back yet.
         let mut free =
             self.room.saturating_sub(jobs().fold(Cpus::from_milli(0), |sum, one| sum.saturating_add(held(one))));
-        let crowd = jobs().filter(|one| one.seat == Seat::ToStart(None)).count();
+        let crowd = jobs().filter(|one| one.seat == Seat::ToStart).count();
         let mut first = true;
         for at in order {
             let (place, one) = (group.jobs[at], self.contenders[group.jobs[at]]);
@@ -159,7 +174,7 @@ impl Plan<'_> {
                     sizes[at].min(has.saturating_add(more))
                 }
                 // More than half a node: as many tasks as there are nodes go to one each; a second one fits beside any of them.
-                Seat::ToStart(None) if crowd == group.jobs.len() && crowd <= 2 => {
+                Seat::ToStart if crowd == group.jobs.len() && crowd <= 2 => {
                     let half = Cpus::from_milli(self.room.milli() / 2);
                     let cpus = if std::mem::take(&mut first) {
                         half.saturating_add(GRAIN)
@@ -169,15 +184,20 @@ impl Plan<'_> {
                     cpus.min(one.most()).max(one.floor)
                 }
                 // It has to find room beside what is kept for the others, and can use what they do not as soon as it is there.
-                Seat::ToStart(None) => sizes[at].min(self.unreserved(group)).max(one.floor),
-                Seat::ToStart(Some(_)) | Seat::Anywhere => sizes[at],
+                Seat::ToStart => sizes[at].min(self.unreserved(group)).max(one.floor),
+                Seat::Asked(..) | Seat::Anywhere => sizes[at],
             };
             let standing = match () {
                 () if one.best_chance() < HOPE => Standing::GivesWay,
                 () if cpus >= one.wish => Standing::Unlimited,
                 () => Standing::Saved,
             };
-            shares[place] = Share { cpus, standing, place: Some(Place::Stays) };
+            let node = match &one.seat {
+                Seat::ToStart => self.choice(group),
+                Seat::Asked(_, node) => node.clone(),
+                Seat::On(..) | Seat::Anywhere => None,
+            };
+            shares[place] = Share { cpus, standing, place: Some(Place::Stays), node };
         }
     }
 }
@@ -281,8 +301,7 @@ mod tests {
         assert_eq!(places(true), [Place::Stays, Place::Moves, Place::Stays]);
         assert_eq!(places(false), [Place::Stays; 3]);
         // As long as one is to start, nobody knows where that goes.
-        let starting: Vec<Contender> =
-            jobs(true).into_iter().chain([contender(4, Seat::ToStart(None), 100, true)]).collect();
+        let starting: Vec<Contender> = jobs(true).into_iter().chain([contender(4, Seat::ToStart, 100, true)]).collect();
         assert!(plan(&starting).iter().all(|(.., place)| *place == Place::Stays));
     }
 
@@ -293,7 +312,7 @@ mod tests {
             [
                 reserved(contender(1, at("a", 300), 300, true), milli),
                 reserved(contender(2, at("b", 2000), 1900, true), 1300),
-                contender(3, Seat::ToStart(None), 1200, true),
+                contender(3, Seat::ToStart, 1200, true),
             ]
         };
         assert_eq!(sizes(&jobs(1100))[2], 900, "that is what Mesos has there; it may use more as soon as it runs");
@@ -304,19 +323,39 @@ mod tests {
     fn room_is_made_for_one_that_is_to_start_where_all_gain_most() {
         let mover = [
             contender(1, at("a", 2000), 1600, true),
-            contender(2, Seat::ToStart(None), 750, true),
+            contender(2, Seat::ToStart, 750, true),
             contender(3, at("b", 2000), 1200, true),
         ];
         assert_eq!(sizes(&mover), [2000, 750, 1250]);
     }
 
     #[test]
+    fn a_new_task_is_told_its_node_and_keeps_it_until_it_runs() {
+        let nodes = |contenders: &[Contender]| -> Vec<Option<NodeChoice>> {
+            shares(contenders).into_iter().map(|share| share.node).collect()
+        };
+        let on = |node: &str| Some(NodeChoice::On(node.to_owned()));
+        let start = |needs| contender(2, Seat::ToStart, needs, true);
+        let beside = [contender(1, at("a", 1200), 1200, true), start(750), contender(3, at("b", 2000), 1600, true)];
+        assert_eq!(nodes(&beside), [None, on("a"), None]);
+        let alone = [contender(1, at("a", 1900), 1900, true), start(1500)];
+        assert_eq!(nodes(&alone), [None, Some(NodeChoice::NotOn(["a".to_owned()].into()))]);
+        // Nobody is anywhere yet: any node is as good.
+        assert_eq!(nodes(&[start(1500)]), [None]);
+        // On its way: the others make room for it there, although it would do as well on the other node by now.
+        let asked = contender(2, Seat::Asked(Cpus::from_milli(750), on("a")), 750, true);
+        let on_its_way = [contender(1, at("a", 2000), 2000, false), asked, contender(3, at("b", 300), 300, true)];
+        assert_eq!(nodes(&on_its_way), [None, on("a"), None]);
+        assert_eq!(sizes(&on_its_way)[0], 1250);
+    }
+
+    #[test]
     fn as_many_as_there_are_nodes_begin_with_more_than_half_of_one_and_go_to_one_each() {
-        let start = |job, needs| contender(job, Seat::ToStart(None), needs, true);
+        let start = |job, needs| contender(job, Seat::ToStart, needs, true);
         assert_eq!(sizes(&[start(1, 1600), start(2, 750), start(3, 1200)]), [1050, 950, 1050]);
         assert_eq!(sizes(&[start(1, 1600), start(2, 600)]), [1050, 1050]);
         // What has been asked for stands until it runs.
-        let asked = contender(1, Seat::ToStart(Some(Cpus::from_milli(1050))), 1600, true);
+        let asked = contender(1, Seat::Asked(Cpus::from_milli(1050), None), 1600, true);
         assert_eq!(sizes(&[asked, start(2, 1200), start(3, 600)]), [2000, 1050, 950]);
     }
 
@@ -333,7 +372,7 @@ mod tests {
                         *left -= has * 50;
                         at(["a", "b"][usize::from(host)], has * 50)
                     }
-                    None => Seat::ToStart(None),
+                    None => Seat::ToStart,
                 };
                 contender(job, seat, needs * 50, true)
             }).collect();

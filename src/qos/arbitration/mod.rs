@@ -11,12 +11,14 @@ mod contender;
 mod in_place;
 mod least_lateness;
 mod most_on_time;
+mod node_choice;
 mod packing;
 mod prospects;
 
 use serde::{Deserialize, Serialize};
 
 pub use contender::{Contender, Seat};
+pub use node_choice::NodeChoice;
 pub use packing::{Nodes, Sizes};
 pub use prospects::{Gains, Luck, Prospects};
 
@@ -49,7 +51,7 @@ pub enum Standing {
 }
 
 /// A job's share of the cluster.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Share {
     /// The most CPU that it gets until the next round.
     pub cpus: Cpus,
@@ -57,6 +59,8 @@ pub struct Share {
     pub standing: Standing,
     /// What is planned for it on its node; none when nobody plans by nodes.
     pub place: Option<Place>,
+    /// Where its next task is to start; none when it has one, or may start anywhere.
+    pub node: Option<NodeChoice>,
 }
 
 /// What is planned for a job that keeps its node. As much CPU as it is given is free there.
@@ -72,7 +76,7 @@ pub enum Place {
 impl Share {
     /// A share that nobody has planned a node for.
     pub const fn new(cpus: Cpus, standing: Standing) -> Self {
-        Share { cpus, standing, place: None }
+        Share { cpus, standing, place: None, node: None }
     }
 }
 

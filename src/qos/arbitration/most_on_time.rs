@@ -316,7 +316,7 @@ mod tests {
     fn a_little_more_than_it_needs_is_left_to_a_saved_job_where_there_is_room() {
         let size = |has: u32, beside: u32| {
             let has = Contender { has: Cpus::from_milli(has), ..alone(1, 1000) };
-            shares(ONE, &[has, alone(2, beside)])[0]
+            shares(ONE, &[has, alone(2, beside)]).remove(0)
         };
         // Nobody saves the other one, which needs no room.
         let hopeless = 9999;

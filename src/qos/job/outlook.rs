@@ -147,8 +147,11 @@ fn seat(state: &JobState) -> Seat {
     let has = state.cpus_in_force().max(state.resizing_to.filter(|_| state.resizes_in_place()));
     match (&state.work, segment.and_then(|segment| segment.hostname.clone()), has) {
         (Work::Running(_) | Work::Attempted(_), Some(host), Some(has)) => Seat::On(host, has),
-        (Work::None, ..) => Seat::ToStart(None),
-        (Work::Attempted(_), ..) => Seat::ToStart(state.cpus),
+        (Work::None, ..) => Seat::ToStart,
+        (Work::Attempted(_), ..) => match state.cpus {
+            Some(asked) => Seat::Asked(asked, state.grant.as_ref().and_then(|grant| grant.node.clone())),
+            None => Seat::ToStart,
+        },
         (Work::Running(_), ..) => Seat::Anywhere,
     }
 }

@@ -54,14 +54,15 @@ pub fn round_with(
         let job = state.registered.job;
         // Who is no contender any more keeps what it has; its cap would be out of date when it becomes one again.
         let limits = |share: &Share| share.standing != Standing::Unlimited || share.place.is_some();
-        let share = shared.get(&job).copied().filter(limits);
-        let (cap, standing, place) =
-            share.map_or((None, Standing::Unlimited, None), |share| (Some(share.cpus), share.standing, share.place));
+        let share = shared.get(&job).cloned().filter(limits);
+        let (cap, standing, place, node) = share.map_or((None, Standing::Unlimited, None, None), |share| {
+            (Some(share.cpus), share.standing, share.place, share.node)
+        });
         let changes = match &state.grant {
-            Some(known) => (known.cap, known.standing, known.place) != (cap, standing, place),
+            Some(known) => (known.cap, known.standing, known.place, &known.node) != (cap, standing, place, &node),
             None => cap.is_some(),
         };
-        changes.then_some(RoundGrant { job, cap, standing, place })
+        changes.then_some(RoundGrant { job, cap, standing, place, node })
     };
     let grants = living.iter().filter_map(grant).collect();
     ArbitrationRound { number, rules: ROUND_RULES, aim, nodes, since: None, inputs, over: vec![], grants }
@@ -77,8 +78,8 @@ impl ArbitrationRound {
     /// What each job is told.
     pub fn told(&self) -> impl Iterator<Item = (JobId, GrantReceived)> + '_ {
         let of = |grant: &RoundGrant| {
-            let RoundGrant { cap, standing, place, .. } = *grant;
-            GrantReceived { round: self.number, cap, standing, place }
+            let RoundGrant { cap, standing, place, node, .. } = grant.clone();
+            GrantReceived { round: self.number, cap, standing, place, node }
         };
         self.grants.iter().map(move |grant| (grant.job, of(grant)))
     }

@@ -27,7 +27,7 @@ impl Queue {
         match self {
             Queue::Alone => vec![job],
             Queue::Shared(cluster, _) => {
-                cluster.request(Request { job, cpus, draw });
+                cluster.request(Request { job, cpus, draw, wish: None });
                 self.place()
             }
         }

@@ -7,5 +7,5 @@ mod shares;
 
 pub use node::Node;
 pub use placement::Placement;
-pub use queue::{Cluster, Request};
+pub use queue::{Cluster, Request, name};
 pub use shares::shares;

@@ -5,7 +5,6 @@ use std::str::FromStr;
 use serde::Serialize;
 
 use super::node::Node;
-use crate::qos::units::Cpus;
 
 /// How a node is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -29,10 +28,9 @@ impl Placement {
         }
     }
 
-    /// The node among `nodes` for a task of `cpus`, if one has room; `draw` in [0, 1) is the luck of a random choice. Of equally good
-    /// ones the first.
-    pub fn choose(self, nodes: &[Node], cpus: Cpus, draw: f64) -> Option<usize> {
-        let feasible: Vec<usize> = (0..nodes.len()).filter(|at| nodes[*at].free() >= cpus).collect();
+    /// Which of those `nodes` that are `feasible` takes a task, if there is one; `draw` in [0, 1) is the luck of a random choice. Of
+    /// equally good ones the first.
+    pub fn choose(self, nodes: &[Node], feasible: Vec<usize>, draw: f64) -> Option<usize> {
         match self {
             Placement::Random => {
                 let nth = (draw * feasible.len() as f64) as usize;
@@ -57,20 +55,22 @@ impl FromStr for Placement {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::qos::units::Cpus;
 
     #[test]
-    fn each_way_takes_its_node_and_none_takes_a_full_one() {
+    fn each_way_takes_its_node() {
         let cpus = Cpus::from_milli;
         let mut nodes = vec![Node::new(cpus(2000)); 4];
         nodes[0].reserve(0, cpus(2000));
         nodes[1].reserve(1, cpus(800));
         nodes[2].reserve(2, cpus(1000));
-        assert_eq!(Placement::Spread.choose(&nodes, cpus(1000), 0.0), Some(3));
-        assert_eq!(Placement::BestFit.choose(&nodes, cpus(1000), 0.0), Some(2));
-        assert_eq!(Placement::BestFit.choose(&nodes, cpus(1200), 0.0), Some(1));
-        let drawn: Vec<_> = [0.0, 0.4, 0.99].map(|draw| Placement::Random.choose(&nodes, cpus(1000), draw)).into();
+        let feasible = || vec![1, 2, 3];
+        assert_eq!(Placement::Spread.choose(&nodes, feasible(), 0.0), Some(3));
+        assert_eq!(Placement::BestFit.choose(&nodes, feasible(), 0.0), Some(2));
+        assert_eq!(Placement::BestFit.choose(&nodes, vec![1, 3], 0.0), Some(1));
+        let drawn: Vec<_> = [0.0, 0.4, 0.99].map(|draw| Placement::Random.choose(&nodes, feasible(), draw)).into();
         assert_eq!(drawn, [Some(1), Some(2), Some(3)]);
-        assert_eq!(Placement::Random.choose(&nodes, cpus(2001), 0.5), None);
+        assert_eq!(Placement::Random.choose(&nodes, vec![], 0.5), None);
         for name in ["random", "spread", "best-fit"] {
             assert_eq!(name.parse::<Placement>().map(Placement::as_str), Ok(name));
         }

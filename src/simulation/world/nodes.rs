@@ -18,7 +18,9 @@ impl World<'_> {
     /// Queues the job, and places whoever has room.
     pub(super) fn ask_for_a_node(&mut self, job: usize, cpus: Cpus) {
         self.jobs[job].stage = Stage::Waiting;
-        self.cluster.request(Request { job, cpus, draw: self.luck(job).node });
+        let grant = self.jobs[job].supervised.state().and_then(|state| state.grant.as_ref());
+        let wish = grant.and_then(|grant| grant.node.clone());
+        self.cluster.request(Request { job, cpus, draw: self.luck(job).node, wish });
         self.place();
     }
 

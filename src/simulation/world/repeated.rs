@@ -6,6 +6,7 @@ use crate::events::job::RunKey;
 use crate::qos::job::Command;
 use crate::qos::job::command::{FinishFacts, StartFacts};
 use crate::qos::units::Timestamp;
+use crate::simulation::cluster;
 use crate::simulation::model::Speedup;
 use crate::simulation::model::jobs::time_factor;
 use crate::simulation::model::scenario::BEFORE_REQUEST;
@@ -84,6 +85,6 @@ impl World<'_> {
     }
 
     pub(super) fn hostname(&self, job: usize) -> String {
-        self.jobs[job].node.map_or_else(String::new, |node| format!("node{}", node + 1))
+        self.jobs[job].node.map_or_else(String::new, |node| cluster::name(node))
     }
 }

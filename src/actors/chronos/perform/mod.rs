@@ -5,6 +5,7 @@ mod delete;
 mod look_up;
 mod set_cpus;
 mod start;
+mod steer;
 mod watch;
 
 use super::session::{Look, Session};

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use super::steer::steer;
 use super::watch::{Watched, watch};
 use crate::actors::chronos::session::Session;
 use crate::actors::performer::{Stopped, Submitted};
@@ -33,7 +34,8 @@ pub async fn perform(session: &Session, iteration: u32, not_before: Timestamp) -
             Work::None => {
                 session.sleep_until(not_before, longest_wait_for_start(&state)).await?;
                 session.sleep(pause_before(&state, iteration, session.patience.judge_interval)).await?;
-                let Some((facts, _)) = super::wait_idle(session).await? else { return Ok(()) };
+                let Some((facts, job)) = super::wait_idle(session).await? else { return Ok(()) };
+                steer(session, &job).await?;
                 match session.submit(Command::AttemptStart(facts)).await? {
                     Submitted::Overtaken => return Ok(()),
                     Submitted::Done => {}

@@ -1,5 +1,6 @@
 //! Watches what becomes of a start, and records the verdict.
 
+use super::steer::let_go;
 use crate::actors::chronos::session::{Look, Session};
 use crate::actors::performer::{Absence, Stopped, Submitted};
 use crate::events::job::{Activity, Origin};
@@ -40,10 +41,18 @@ pub async fn watch(
     let patience = Patience { between_reads, for_report: supervision.callback_window.min(longest) };
     let mut reads: Vec<Observation> = Vec::new();
     let mut absence = Absence::default();
+    // For the node that was planned, as long as nobody has looked whether it waits for one.
+    let mut may_wait = true;
     loop {
         let (observation, facts) = match session.look().await? {
             Look::Busy(activity) => {
                 absence.present();
+                if activity == Activity::Queued
+                    && may_wait
+                    && session.now() >= attempt.at + session.patience.resize_patience
+                {
+                    may_wait = let_go(session).await?;
+                }
                 busy(session, attempt, activity)
             }
             Look::Idle(facts, _) => {

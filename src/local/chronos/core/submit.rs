@@ -1,6 +1,7 @@
 //! Jobs come and are replaced.
 
 use super::{Action, Answer, Core, Known, Refusal};
+use crate::local::chronos::constraint::Constraint;
 use crate::local::chronos::job::Job;
 use crate::local::chronos::schedule::{Schedule, utc_text};
 use crate::local::journal::Entry;
@@ -69,7 +70,9 @@ impl Core {
 
     fn accept(&mut self, job: Job, replaced: bool) {
         let name = job.name.clone();
-        self.record(Entry::Submitted { at: self.now, job: name.clone(), replaced, milli_cpus: job.reservation() });
+        let constraints = job.constraints.iter().map(Constraint::to_json).collect();
+        let (at, milli_cpus) = (self.now, job.reservation());
+        self.record(Entry::Submitted { at, job: name.clone(), replaced, milli_cpus, constraints });
         match (self.v3(), replaced) {
             (true, true) => self.update(&name, |old| *old = job),
             (true, false) => self.create_unseen(job),

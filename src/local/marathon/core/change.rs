@@ -156,7 +156,7 @@ impl Core {
                 known.versions.drain(..surplus);
             }
             let (job, replaced, milli_cpus) = (id.clone(), replaced.is_some(), app.reservation());
-            self.record(Entry::Submitted { at: self.now, job, replaced, milli_cpus });
+            self.record(Entry::Submitted { at: self.now, job, replaced, milli_cpus, constraints: Vec::new() });
             self.actions.push(Action::Persist(id.clone()));
         }
     }

@@ -8,7 +8,7 @@ use crate::qos::job::{Effect, Work, asks_for_a_round};
 
 fn planned(round: u64, milli: u32, place: Place) -> Command {
     let (cap, standing) = (Some(Cpus::from_milli(milli)), Standing::Saved);
-    Command::Grant(GrantReceived { round, cap, standing, place: Some(place) })
+    Command::Grant(GrantReceived { round, cap, standing, place: Some(place), node: None })
 }
 
 #[test]
@@ -33,7 +33,13 @@ fn a_share_of_its_node_is_taken_at_once_also_in_the_middle_of_an_iteration() {
         }
     }
     // Without a plan by nodes the share waits for the next decision.
-    let general = GrantReceived { round: 4, cap: Some(Cpus::from_milli(600)), standing: Standing::Saved, place: None };
+    let general = GrantReceived {
+        round: 4,
+        cap: Some(Cpus::from_milli(600)),
+        standing: Standing::Saved,
+        place: None,
+        node: None,
+    };
     assert_eq!(job.run(930, Command::Grant(general)).unwrap().0, ["GrantReceived"]);
 }
 

@@ -22,6 +22,7 @@ fn grant(round: u64, milli: u32) -> Command {
         cap: Some(Cpus::from_milli(milli)),
         standing: Standing::GivesWay,
         place: None,
+        node: None,
     })
 }
 
