@@ -188,14 +188,20 @@ async fn a_replay_of_active_jobs_leaves_finished_ones_out() {
     let text = |event: &StoredEvent| serde_json::from_slice::<String>(&event.data).unwrap();
     let replay = |scope| {
         let mut texts = Vec::new();
-        let each = |event: &StoredEvent| Ok::<(), ReadError>(texts.push(text(event)));
+        let each = |event: &StoredEvent| {
+            texts.push(text(event));
+            Ok::<(), ReadError>(())
+        };
         log.for_each_event(scope, each).unwrap();
         texts
     };
     let active = || {
         let mut texts = Vec::new();
         let walked = log.read_consistently(|reading| {
-            let mut each = |event: &StoredEvent| Ok::<(), ReadError>(texts.push(text(event)));
+            let mut each = |event: &StoredEvent| {
+                texts.push(text(event));
+                Ok::<(), ReadError>(())
+            };
             reading.newest_of(StreamId::Cluster, &mut each)?;
             let jobs = reading.active_jobs()?;
             jobs.into_iter().try_for_each(|job| reading.for_each_after(job.into(), Version::NONE, &mut each))

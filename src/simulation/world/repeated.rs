@@ -85,6 +85,6 @@ impl World<'_> {
     }
 
     pub(super) fn hostname(&self, job: usize) -> String {
-        self.jobs[job].node.map_or_else(String::new, |node| cluster::name(node))
+        self.jobs[job].node.map_or_else(String::new, cluster::name)
     }
 }
