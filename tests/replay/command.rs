@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
+use mesos_qos::qos::job::FOLD_VERSION;
 use serde_json::Value;
 
 pub struct Said {
@@ -114,14 +115,15 @@ fn one_changed_byte_is_named_and_nothing_is_computed() {
     let path = log(dir.path(), "i", "step");
     let lines = mesos_qos(&["log", "export", "--log", path.to_str().unwrap()]).out;
     let changed_line = lines.lines().position(|line| line.contains("\"Decided\"")).unwrap() + 1;
-    let changed = lines.replacen("\"fold\":3", "\"fold\":1", 1);
+    let fold = format!("\"fold\":{FOLD_VERSION}");
+    let changed = lines.replacen(&fold, "\"fold\":1", 1);
     assert_ne!(changed, lines);
     let file = dir.path().join("changed.jsonl");
     std::fs::write(&file, changed).unwrap();
     // The same in the database.
     let raw = rusqlite::Connection::open(&path).unwrap();
     raw.execute_batch(&format!(
-        "DROP TRIGGER events_are_never_updated; UPDATE events SET data = replace(data, '\"fold\":3', '\"fold\":1') WHERE seq = {changed_line}"
+        "DROP TRIGGER events_are_never_updated; UPDATE events SET data = replace(data, '{fold}', '\"fold\":1') WHERE seq = {changed_line}"
     ))
     .unwrap();
     for log in [file.to_str().unwrap(), path.to_str().unwrap()] {
@@ -186,7 +188,7 @@ fn a_decision_that_does_not_follow_is_exit_code_1_with_the_field_and_both_values
     let document = document(&["replay", "--log", file.to_str().unwrap(), "--json"]);
     assert_eq!(document["differences"][0]["field"], "performance");
     // A version that nobody knows is an error of its own.
-    let newer = rechained(&lines, |line| line.replacen("\"fold\":3", "\"fold\":77", 1));
+    let newer = rechained(&lines, |line| line.replacen(&format!("\"fold\":{FOLD_VERSION}"), "\"fold\":77", 1));
     std::fs::write(&file, newer).unwrap();
     let said = mesos_qos(&["replay", "--log", file.to_str().unwrap()]);
     assert!(said.code == Some(1) && said.err.contains("version 77 of the fold"), "{}", said.err);

@@ -43,8 +43,9 @@ pub use weigh::{Weighed, weigh};
 /// Version of the fold from events to state, and of what a decision makes of it; a changed meaning is a new version.
 ///
 /// Since 2 a long-running job that has more than its ceiling in place is cut down to it. Since 3 a raise that no iteration has run with can be
-/// undone at once, and no job goes down and up and down within two iterations.
-pub const FOLD_VERSION: u16 = 3;
+/// undone at once, and no job goes down and up and down within two iterations. Since 4 a prediction is of the CPU that was decided on, also where
+/// that is neither the one before nor the one that the policy wishes for.
+pub const FOLD_VERSION: u16 = 4;
 
 #[cfg(test)]
 mod tests;

@@ -52,8 +52,15 @@ pub fn decide_cpus_as(
         None => within_reach(state, rule, &job, allowed, capped.is_some() && allowed < from, answer.bounds.upper),
     };
     let hold = hold.or(unreached).or(capped.map(|(cap, standing)| Hold::Shared { cap, standing }));
-    // Of the CPU that the job is going to have: it is not predicted to be late when it is just being given what it needs.
-    let prediction = if to == wished && !policy.dry_run { answer.finish } else { answer.prediction };
+    // Of the CPU that the job is going to have: it is not predicted to be late when it is just being given what it needs, and not to be on time
+    // when that is taken away.
+    let prediction = match to {
+        _ if policy.dry_run => answer.prediction,
+        _ if to == wished => answer.finish,
+        // Up to version 3 of the fold: of the CPU that it had.
+        _ if to == from || fold < 4 => answer.prediction,
+        _ => rule.finish_with(&job, to).unwrap_or(answer.prediction),
+    };
     Ok(Some(Decided {
         inputs: DecisionInputs { event: state.version, at, remaining: job.remaining, ceiling: job.in_place },
         policy: policy.clone(),

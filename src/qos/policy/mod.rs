@@ -44,6 +44,12 @@ pub trait Decide {
         if to > kept { finish < job.measured_finish(kept) } else { finish <= upper }
     }
 
+    /// When a repeated job ends with another CPU than it has or than the policy wishes for; none where the policy predicts the same for every
+    /// CPU, or cannot tell.
+    fn finish_with(&self, _job: &Repeated<'_>, _cpus: Cpus) -> Option<Timestamp> {
+        None
+    }
+
     /// Whether a repeated job whose CPU can be changed in place is decided about in the middle of an iteration, too.
     fn decides_within_iterations(&self) -> bool {
         false

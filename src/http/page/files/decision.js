@@ -9,8 +9,11 @@ export function predictedWith({ data }) {
   if (["step", "fixed"].includes(data.policy.policy.name)) return null;
   // Controllers go by what was measured with the CPU before.
   if (data.from === data.to || !data.model || data.model.finish === undefined) return data.from;
-  // What is wished for is what has this end; what is only recommended, or held back, leaves the CPU as it was.
-  if (data.policy.dry_run || data.model.finish !== data.prediction) return data.from;
+  // What is only recommended leaves the CPU as it was.
+  if (data.policy.dry_run) return data.from;
+  if (data.fold >= 4) return data.to;
+  // Older decisions: what is wished for is what has this end, and what is held back leaves the CPU as it was.
+  if (data.model.finish !== data.prediction) return data.from;
   return data.wish === undefined || data.wish === null ? data.to : data.wish;
 }
 

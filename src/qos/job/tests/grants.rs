@@ -4,7 +4,7 @@ use super::*;
 use crate::events::job::{Decided, GrantReceived, LossReason};
 use crate::qos::arbitration::{Aim, Nodes, Standing};
 use crate::qos::job::judge::Verdict;
-use crate::qos::job::{Effect, EffectKey, Outlooks, next_to_begin, round, round_with};
+use crate::qos::job::{Effect, EffectKey, FOLD_VERSION, Outlooks, next_to_begin, recompute, round, round_with};
 
 fn shared(more: serde_json::Value) -> Registered {
     let mut body = serde_json::json!({
@@ -79,6 +79,32 @@ fn an_iteration_that_was_lost_and_a_start_that_was_dropped_use_it_too() {
             .iter()
             .any(|recorded| matches!(&recorded.event, JobEvent::Decided(Decided { to, .. }) if to.milli() == 300))
     );
+}
+
+#[test]
+fn what_is_predicted_is_the_end_with_the_cpu_that_is_left_to_it() {
+    let newest = |job: &Job| {
+        let decided = job.log.iter().rev().find_map(|recorded| match &recorded.event {
+            JobEvent::Decided(decided) => Some(decided.clone()),
+            _ => None,
+        });
+        decided.unwrap()
+    };
+    let mut job = running();
+    job.run(500, Command::ReportFinish(finish(40, 500, "ct:1", 0))).unwrap();
+    let free = newest(&job);
+    job.run(501, grant(1, 300)).unwrap();
+    let capped = newest(&job);
+    assert_eq!((capped.to.milli(), capped.fold), (300, FOLD_VERSION));
+    assert!(capped.from > capped.to && capped.wish > Some(capped.to));
+    let late = |decided: &Decided| decided.prediction > job.state().deadline_at();
+    assert!(!late(&free) && late(&capped), "{:?} and {:?}", free.prediction, capped.prediction);
+    // As it was recorded before version 4: the end with the CPU before.
+    let at = job.log.iter().rposition(|recorded| matches!(&recorded.event, JobEvent::Decided(_))).unwrap();
+    let mut before = None;
+    job.log[..at].iter().for_each(|recorded| assert!(JobState::follow(&mut before, recorded)));
+    let older = recompute(&before.unwrap(), &Decided { fold: 3, ..capped.clone() }).unwrap();
+    assert!(!late(&older) && older.to == capped.to);
 }
 
 #[test]

@@ -94,6 +94,10 @@ impl Decide for Predictive {
         new_task::worth_it(self, job, kept, to)
     }
 
+    fn finish_with(&self, job: &Repeated<'_>, cpus: Cpus) -> Option<Timestamp> {
+        Some(IterationForecast::of(self, job).finish(cpus))
+    }
+
     fn decides_within_iterations(&self) -> bool {
         true
     }
