@@ -1,6 +1,8 @@
 //! Who may change a job's CPU.
 
+use super::state::JobState;
 use crate::events::job::{JobEvent, Rescaled};
+use crate::qos::arbitration::NodeChoice;
 use crate::qos::policy::PolicySettings;
 use crate::qos::units::Cpus;
 
@@ -17,5 +19,10 @@ impl Acting {
     /// The resize that the event with version `decision` calls for; none when nothing is to change.
     pub fn rescale(&self, from: Cpus, to: Cpus, decision: u64) -> Option<JobEvent> {
         (from != to).then(|| Rescaled { from, to, decision: Some(decision) }.into())
+    }
+
+    /// Where the job's next task is to start, as far as a plan says.
+    pub fn node<'s>(&self, state: &'s JobState) -> Option<&'s NodeChoice> {
+        state.grant.as_ref()?.node.as_ref()
     }
 }

@@ -5,12 +5,14 @@ use crate::actors::chronos::session::Session;
 use crate::actors::performer::Stopped;
 use crate::clients::chronos::{ApiVersion, ChronosJob};
 use crate::qos::arbitration::NodeChoice;
+use crate::qos::job::acting::Acting;
 
 /// Has the next task start where the job's newest grant says. `job` is idle.
 pub async fn steer(session: &Session, job: &ChronosJob) -> Result<(), Stopped> {
     let state = session.state()?;
-    let choice = state.grant.as_ref().and_then(|grant| grant.node.as_ref());
-    put(session, job, choice).await;
+    if let Some(acting) = Acting::of(&state.policy) {
+        put(session, job, acting.node(&state)).await;
+    }
     Ok(())
 }
 
