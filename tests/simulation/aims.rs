@@ -66,7 +66,7 @@ fn with_longer_deadlines_all_jobs_are_on_time() {
 /// and 4.0; here three standard errors less. With a plan of who shares a node all six in 98 % and 83 % of 1000 seeds.
 #[test]
 fn chained_jobs_are_on_time_more_often_than_under_the_published_policy() {
-    for (case, least, all) in [(Case::One, 4.8, 0.9), (Case::Two, 4.7, 0.65)] {
+    for (case, least, all) in [(Case::One, 4.8, 0.93), (Case::Two, 4.7, 0.78)] {
         let scenario = Scenario {
             chain_gap_s: Some((0.5, 1.0)),
             tasks_stay: true,
@@ -79,9 +79,14 @@ fn chained_jobs_are_on_time_more_often_than_under_the_published_policy() {
         assert!(predicted >= least && predicted > published + 0.4, "{case:?}: {predicted} against {published}");
         let mut by_node = Candidate { aim: Some(Aim::ByNode), ..alone };
         by_node.defaults.rescale = RescaleMode::InPlace;
-        let planned = runs(&scenario, &by_node);
-        let whole = mean(&planned, |run| f64::from(u8::from(run.on_time() == run.jobs.len())));
-        assert!(whole >= all, "{case:?}: all on time in {whole} of the runs");
+        // As the reference has it, and as Mesos has it.
+        let of_mesos = Scenario { placement: Placement::Random, reservations_stay: true, ..scenario.clone() };
+        for world in [scenario, of_mesos] {
+            let planned = runs(&world, &by_node);
+            let whole = mean(&planned, |run| f64::from(u8::from(run.on_time() == run.jobs.len())));
+            println!("{case:?}, placement {}: all on time in {whole}", world.placement.as_str());
+            assert!(whole >= all, "{case:?}: all on time in {whole} of the runs");
+        }
     }
 }
 

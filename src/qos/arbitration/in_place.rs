@@ -69,7 +69,8 @@ impl<'a> Plan<'a> {
 }
 
 impl Plan<'_> {
-    /// The nodes with those that run there, and empty ones as far as anybody needs them; and who is to start, the largest first.
+    /// The nodes with those that run there, and empty ones as far as anybody needs them; and who is to start, in the order in which they are put
+    /// on nodes: the largest first.
     fn seated(&self, count: usize) -> (Vec<Node>, Vec<usize>) {
         let mut on: BTreeMap<&str, Node> = BTreeMap::new();
         let mut waiting = Vec::new();
@@ -82,7 +83,12 @@ impl Plan<'_> {
                 None => waiting.push(place),
             }
         }
-        waiting.sort_by_key(|place| std::cmp::Reverse(self.contenders[*place].needs(TIERS[2], By::AT_ONCE)));
+        // Those first that were asked for: they cannot be made to fit any more.
+        let is_free = |one: &Contender| one.seat == Seat::ToStart;
+        waiting.sort_by_key(|place| {
+            let one = self.contenders[*place];
+            (is_free(one), std::cmp::Reverse(one.needs(TIERS[2], By::AT_ONCE)))
+        });
         let mut groups: Vec<Node> = on.into_values().collect();
         let empty = count.saturating_sub(groups.len()).min(self.contenders.len());
         groups.extend(std::iter::repeat_n(Node::default(), empty));
@@ -94,7 +100,10 @@ impl Plan<'_> {
         let mut now: Vec<Filled> = groups.iter().map(|group| self.fill(group, None)).collect();
         let all = waiting.len().saturating_mul(groups.len()) <= PAIRS;
         for place in waiting {
-            let mut nodes: Vec<usize> = (0..groups.len()).collect();
+            let mut nodes: Vec<usize> = (0..groups.len()).filter(|at| self.may_be_on(*place, &groups[*at])).collect();
+            if nodes.is_empty() {
+                nodes = (0..groups.len()).collect();
+            }
             if !all {
                 nodes.sort_by_key(|at| (std::cmp::Reverse(now[*at].left), groups[*at].jobs.len()));
                 nodes.truncate(MOST_NODES);
@@ -104,6 +113,13 @@ impl Plan<'_> {
                 now[at] = self.fill(&groups[at], None);
             }
         }
+    }
+
+    /// What was asked for goes only where there is so much that nobody has reserved; any other task is made to fit.
+    fn may_be_on(&self, place: usize, group: &Node) -> bool {
+        let Seat::Asked(asked, choice) = &self.contenders[place].seat else { return true };
+        let allowed = group.host.as_ref().zip(choice.as_ref()).is_none_or(|(host, choice)| choice.allows(host));
+        allowed && *asked <= self.unreserved(group)
     }
 
     /// Of `nodes` the one where all together gain most by the job; of equally good ones the one with the most room.
@@ -124,6 +140,20 @@ impl Plan<'_> {
     /// Divides a node among its jobs, and one more.
     fn fill(&self, group: &Node, more: Option<&Member<'_>>) -> Filled {
         fill(self.room, group.jobs.iter().map(|place| &self.members[*place]).chain(more))
+    }
+
+    /// A little less and a little more than half a node.
+    fn halves(&self) -> (Cpus, Cpus) {
+        let half = Cpus::from_milli(self.room.milli() / 2);
+        (half.saturating_sub(GRAIN), half.saturating_add(GRAIN))
+    }
+
+    /// With at most `cpus` for this job, as much as makes it ask for no size between the two: one of those fits beside no larger one, and keeps a node
+    /// from the last of them.
+    fn placeable(&self, cpus: Cpus, one: &Contender) -> Cpus {
+        let (less, more) = self.halves();
+        let asked = cpus.min(one.wish);
+        if asked > less && asked < more { less } else { cpus }
     }
 
     /// Where a task that is to run on this node may start. A node that nobody is known to be on has no name here.
@@ -175,16 +205,12 @@ impl Plan<'_> {
                 }
                 // More than half a node: as many tasks as there are nodes go to one each; a second one fits beside any of them.
                 Seat::ToStart if crowd == group.jobs.len() && crowd <= 2 => {
-                    let half = Cpus::from_milli(self.room.milli() / 2);
-                    let cpus = if std::mem::take(&mut first) {
-                        half.saturating_add(GRAIN)
-                    } else {
-                        half.saturating_sub(GRAIN)
-                    };
-                    cpus.min(one.most()).max(one.floor)
+                    let (less, more) = self.halves();
+                    let cpus = if std::mem::take(&mut first) { more } else { less };
+                    self.placeable(cpus.min(one.most()), one).max(one.floor)
                 }
                 // It has to find room beside what is kept for the others, and can use what they do not as soon as it is there.
-                Seat::ToStart => sizes[at].min(self.unreserved(group)).max(one.floor),
+                Seat::ToStart => self.placeable(sizes[at].min(self.unreserved(group)), one).max(one.floor),
                 Seat::Asked(..) | Seat::Anywhere => sizes[at],
             };
             let standing = match () {
@@ -347,6 +373,19 @@ mod tests {
         let on_its_way = [contender(1, at("a", 2000), 2000, false), asked, contender(3, at("b", 300), 300, true)];
         assert_eq!(nodes(&on_its_way), [None, on("a"), None]);
         assert_eq!(sizes(&on_its_way)[0], 1250);
+    }
+
+    #[test]
+    fn what_was_asked_for_is_reckoned_with_where_it_fits_and_no_size_keeps_a_node_from_the_last() {
+        let asked = |job, milli| contender(job, Seat::Asked(Cpus::from_milli(milli), None), 600, true);
+        let there = Contender { reserved: Cpus::from_milli(1050), ..contender(1, at("a", 1050), 400, true) };
+        let start = |job, needs| contender(job, Seat::ToStart, needs, true);
+        // Beside the first one there is no room for the second, however little that needs: it has the other node. So the third is beside one of them.
+        assert_eq!(sizes(&[there, asked(2, 1050), start(3, 1600)])[2], 950);
+        // One that needs just half of a node alone asks for a little less: two of those fit anywhere.
+        let alone = contender(1, Seat::ToStart, 1000, true);
+        assert_eq!(sizes(&[alone]), [950]);
+        assert_eq!(sizes(&[start(1, 1100)]), [1050]);
     }
 
     #[test]
