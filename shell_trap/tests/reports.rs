@@ -11,6 +11,7 @@ use rustls::pki_types::PrivateKeyDer;
 use serde_json::{Value, json};
 use shell_trap::config::{Config, Environment};
 use shell_trap::report::Reporter;
+use shell_trap::report::http::Client;
 use shell_trap::report::messages::{Cpu, Start, Words};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -144,6 +145,25 @@ async fn a_connection_is_used_as_long_as_it_lasts() {
         assert!(reporter.flush(Instant::now() + Duration::from_secs(60)).await);
     }
     assert_eq!((seen.lock().unwrap().len(), *connections.lock().unwrap()), (10, 2));
+}
+
+/// As a supervisor does that is stopped, or a proxy that closes what it takes for idle.
+#[tokio::test]
+async fn a_server_that_hangs_up_after_each_answer_without_a_word_holds_up_nothing() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let uri = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+    let seen = Seen::default();
+    let theirs = seen.clone();
+    tokio::spawn(async move {
+        loop {
+            serve(listener.accept().await.unwrap().0, 200, theirs.clone()).await;
+        }
+    });
+    let client = Client::new(None, None, false).unwrap();
+    for _ in 0..300 {
+        assert_eq!(client.post(&uri, b"{}".to_vec()).await.unwrap().status, 200);
+    }
+    assert_eq!(seen.lock().unwrap().len(), 300);
 }
 
 #[tokio::test(flavor = "current_thread")]

@@ -60,20 +60,29 @@ impl Client {
     /// # Errors
     /// When there was no answer in time.
     pub async fn post(&self, uri: &Uri, body: Vec<u8>) -> Result<Reply> {
-        timeout(LIMIT, self.exchange(uri, body)).await.with_context(|| format!("{uri}: no answer within 10 s"))?
+        let exchanged = timeout(LIMIT, self.exchange(uri, body.into())).await;
+        exchanged.with_context(|| format!("{uri}: no answer within 10 s"))?
     }
 
-    async fn exchange(&self, uri: &Uri, body: Vec<u8>) -> Result<Reply> {
-        let mut request = Request::post(uri).header("content-type", "application/json");
-        if let Some(Token(token)) = &self.token {
-            request = request.header("authorization", format!("Bearer {token}"));
-        }
-        let response = self.pool.request(request.body(Full::new(Bytes::from(body)))?).await;
+    async fn exchange(&self, uri: &Uri, body: Bytes) -> Result<Reply> {
+        let response = match self.pool.request(self.request(uri, body.clone())?).await {
+            // The other side may have hung up just when the connection was used again: that is no reason to wait, and reports may be told twice.
+            Err(error) if !error.is_connect() => self.pool.request(self.request(uri, body)?).await,
+            answered => answered,
+        };
         let response = response.with_context(|| uri.to_string())?;
         let status = response.status().as_u16();
         let body = Limited::new(response.into_body(), LARGEST_ANSWER).collect().await;
         let body = body.map_err(|e| anyhow::anyhow!("the answer of {uri}: {e}"))?.to_bytes();
         Ok(Reply { status, body })
+    }
+
+    fn request(&self, uri: &Uri, body: Bytes) -> Result<Request<Full<Bytes>>> {
+        let mut request = Request::post(uri).header("content-type", "application/json");
+        if let Some(Token(token)) = &self.token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        Ok(request.body(Full::new(body))?)
     }
 }
 
