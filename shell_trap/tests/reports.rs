@@ -156,14 +156,17 @@ async fn a_server_that_hangs_up_after_each_answer_without_a_word_holds_up_nothin
     let theirs = seen.clone();
     tokio::spawn(async move {
         loop {
-            serve(listener.accept().await.unwrap().0, 200, theirs.clone()).await;
+            let (mut stream, _) = listener.accept().await.unwrap();
+            answer(&mut stream, 200, &theirs).await;
+            // Long enough for another request to be on its way.
+            tokio::time::sleep(Duration::from_millis(3)).await;
         }
     });
     let client = Client::new(None, None, false).unwrap();
-    for _ in 0..300 {
+    for _ in 0..100 {
         assert_eq!(client.post(&uri, b"{}".to_vec()).await.unwrap().status, 200);
     }
-    assert_eq!(seen.lock().unwrap().len(), 300);
+    assert_eq!(seen.lock().unwrap().len(), 100);
 }
 
 #[tokio::test(flavor = "current_thread")]
