@@ -66,20 +66,30 @@ async fn host(world: &World, uuid: &str) -> String {
     host
 }
 
+/// A planned cluster on which one job runs; the directory of the agents, and the node of that job.
+async fn with_a_first_job(version: ChronosVersion) -> (World, tempfile::TempDir, String) {
+    let (world, node) = (planned(version).await, tempfile::tempdir().unwrap());
+    let first = launch(&world, "first", node.path()).await;
+    let there = host(&world, &first).await;
+    (world, node, there)
+}
+
+/// The job was told not to start on this node.
+async fn assert_planned_beside(world: &World, uuid: &str, taken: &str) {
+    let grants = data_of(world, uuid, "GrantReceived").await;
+    assert!(grants.iter().any(|grant| grant["node"] == json!({"not_on": [taken]})), "{grants:?}");
+}
+
 #[test]
 fn a_new_task_starts_on_the_node_that_is_planned() {
     on_actix(async {
-        let world = planned(VERSIONS[1]).await;
-        let node = tempfile::tempdir().unwrap();
-        let first = launch(&world, "first", node.path()).await;
-        let there = host(&world, &first).await;
+        let (world, node, there) = with_a_first_job(VERSIONS[1]).await;
         // There is room enough for a second task, too.
         let second = launch(&world, "second", node.path()).await;
         assert_ne!(host(&world, &second).await, there);
         let others = format!("(?:mesos-qos){{0}}(?:{there})");
         assert_eq!(constraints(&world, "second").await, json!([["hostname", "UNLIKE", others]]));
-        let grants = data_of(&world, &second, "GrantReceived").await;
-        assert!(grants.iter().any(|grant| grant["node"] == json!({"not_on": [there]})), "{grants:?}");
+        assert_planned_beside(&world, &second, &there).await;
         world.stop().await;
     });
 }
@@ -87,16 +97,12 @@ fn a_new_task_starts_on_the_node_that_is_planned() {
 #[test]
 fn a_task_that_finds_no_room_where_it_is_planned_starts_elsewhere() {
     on_actix(async {
-        let world = planned(VERSIONS[1]).await;
-        let node = tempfile::tempdir().unwrap();
-        let first = launch(&world, "first", node.path()).await;
-        let there = host(&world, &first).await;
+        let (world, node, there) = with_a_first_job(VERSIONS[1]).await;
         fill(&world).await;
         let second = launch(&world, "second", node.path()).await;
         assert_eq!(host(&world, &second).await, there);
         assert_eq!(constraints(&world, "second").await, json!([]), "it was taken back");
-        let grants = data_of(&world, &second, "GrantReceived").await;
-        assert!(grants.iter().any(|grant| grant["node"] == json!({"not_on": [there]})), "{grants:?}");
+        assert_planned_beside(&world, &second, &there).await;
         world.stop().await;
     });
 }
@@ -105,14 +111,10 @@ fn a_task_that_finds_no_room_where_it_is_planned_starts_elsewhere() {
 #[test]
 fn nothing_is_asked_of_a_chronos_that_knows_no_host_names() {
     on_actix(async {
-        let world = planned(VERSIONS[0]).await;
-        let node = tempfile::tempdir().unwrap();
-        let first = launch(&world, "first", node.path()).await;
-        let there = host(&world, &first).await;
+        let (world, node, there) = with_a_first_job(VERSIONS[0]).await;
         let second = launch(&world, "second", node.path()).await;
         host(&world, &second).await;
-        let grants = data_of(&world, &second, "GrantReceived").await;
-        assert!(grants.iter().any(|grant| grant["node"] == json!({"not_on": [there]})), "{grants:?}");
+        assert_planned_beside(&world, &second, &there).await;
         assert_eq!(constraints(&world, "second").await, json!([]));
         world.stop().await;
     });
